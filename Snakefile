@@ -1,0 +1,46 @@
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# The workflow's own configuration; --configfile and --config are laid over it.
+configfile: str(workflow.current_basedir.join("config.yaml"))
+
+
+sys.path.append(str(workflow.current_basedir.join("scripts")))
+from snakeras.config import settle_or_exit
+from snakeras.plan import Plan
+from snakeras.progress import summary
+
+settle_or_exit(
+    config,
+    schema=str(workflow.current_basedir.join("schemas/config.schema.yaml")),
+    basedir=str(workflow.current_basedir),
+)
+plan = Plan(config, basedir=str(workflow.current_basedir))
+
+
+report: "report/workflow.rst"
+
+
+wildcard_constraints:
+    name=re.escape(plan.name),
+    trial=r"\d+",
+
+
+include: "rules/data.smk"
+include: "rules/search.smk"
+include: "rules/final.smk"
+include: "rules/tracking.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        plan.targets,
+
+
+onsuccess:
+    print(summary(Path(plan.results), plan.tracking) or "")

@@ -1,0 +1,40 @@
+"""A small convolutional network for MNIST with nine hyperparameters, written for Hyperas."""
+
+from hyperas.distributions import quniform, uniform
+from hyperopt import STATUS_OK
+
+
+def train_model(X_train, Y_train, X_test, Y_test):
+    from tensorflow import keras
+
+    # Hyperas names a hyperparameter by the first place where the text of its template stands: so that each gets its
+    # own name, no two templates are spelled alike (1 and 1.0).
+    f1 = {{quniform(8, 64, 4)}}  # filters, kernel size and dropout of the first convolution
+    k1 = {{quniform(3, 10, 1)}}
+    d1 = {{uniform(0, 1)}}
+    f2 = {{quniform(8, 128, 4)}}  # and of the second
+    k2 = {{quniform(3, 10, 1.0)}}
+    d2 = {{uniform(0, 1.0)}}
+    dense = {{quniform(8, 128, 4.0)}}  # units and dropout of the hidden layer
+    d3 = {{uniform(0.0, 1.0)}}
+    batch_size = {{quniform(10, 1000, 10)}}
+
+    model = keras.models.Sequential(
+        [
+            keras.layers.Input((28, 28, 1)),
+            keras.layers.Conv2D(int(f1), int(k1), activation="relu", padding="same"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Dropout(d1),
+            keras.layers.Conv2D(int(f2), int(k2), activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Dropout(d2),
+            keras.layers.Flatten(),
+            keras.layers.Dense(int(dense), activation="relu"),
+            keras.layers.Dropout(d3),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer=keras.optimizers.Adam(), loss="categorical_crossentropy", metrics=["accuracy"])
+    model.fit(X_train, Y_train, epochs=2, batch_size=int(batch_size), validation_data=(X_test, Y_test))
+    loss, accuracy = model.evaluate(X_test, Y_test, verbose=0)
+    return {"loss": -accuracy, "status": STATUS_OK}

@@ -1,0 +1,54 @@
+# The search: a job for each trial, then the best of them.
+
+
+rule trial:
+    input:
+        code=plan.code("trial.py"),
+        model=plan.model,
+        data=ancient(plan.manifest),
+        looks_back_on=plan.looks_back_on,
+    output:
+        result="results/{name}/trials/{trial}.json",
+        happened="results/{name}/trials/{trial}.run.json",
+        model=directory("results/{name}/trials/{trial}"),
+    params:
+        search=plan.search,
+        data=plan.data,
+    log:
+        "results/{name}/logs/trials/{trial}.log",
+    benchmark:
+        "results/{name}/benchmarks/trials/{trial}.tsv"
+    threads: plan.threads
+    resources:
+        mem_mb=4000,
+        gpu=plan.gpu,
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../scripts/trial.py"
+
+
+rule best:
+    input:
+        code=plan.code("best.py"),
+        model=plan.model,
+        data=ancient(plan.manifest),
+        trials=plan.trials,
+    output:
+        table=report("results/{name}/trials.csv", caption="../report/trials.rst", category="Search"),
+        best=report("results/{name}/best.json", caption="../report/best.rst", category="Search"),
+    params:
+        name=plan.name,
+        search=plan.search,
+        data=plan.data,
+    log:
+        "results/{name}/logs/best.log",
+    benchmark:
+        "results/{name}/benchmarks/best.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../scripts/best.py"

@@ -1,0 +1,19 @@
+"""Conclude the search: the table of its trials and the best of them."""
+
+from pathlib import Path
+
+from snakeras import results
+from snakeras.job import job
+
+with job(snakemake):
+    results.conclude(
+        name=snakemake.params.name,
+        folder=Path(snakemake.input.trials[0]).parent,
+        max_evals=len(snakemake.input.trials),
+        sources=[Path(source) for source in snakemake.input.model],
+        search=snakemake.params.search,
+        data=snakemake.params.data,
+        manifest=next(map(Path, snakemake.input.data), None),
+        table=Path(snakemake.output.table),
+        best=Path(snakemake.output.best),
+    )

@@ -1,0 +1,1 @@
+"""Snakeras: reproducible Hyperas hyperparameter searches. A room per concern; see docs/design.md."""

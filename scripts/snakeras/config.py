@@ -1,0 +1,210 @@
+"""The configuration: strings made what the schema says, defaults filled in, every mistake as one clear line.
+
+The only place that knows the keys' meaning; the values and their types stand in schemas/config.schema.yaml.
+"""
+
+import copy
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from snakeras import algorithms, datasets, template
+from snakeras.errors import UserError
+
+def settle_or_exit(config: dict, schema: str, basedir: str) -> None:
+    """``settle``, ending the program with the mistakes as its last words (exit code 1)."""
+    try:
+        settle(config, Path(schema), Path(basedir))
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def settle(config: dict, schema: Path, basedir: Path) -> None:
+    """Check ``config`` and bring it, in place, into the one form that everything after may rely on.
+
+    Parameters
+    ----------
+    config
+        As Snakemake read it: merged files and ``--config``, where nested values are strings.
+    schema
+        Path of the JSON schema in YAML.
+    basedir
+        The workflow's folder, where a model file is looked for after the working directory.
+
+    Raises
+    ------
+    UserError
+        With one line for each mistake.
+    """
+    rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
+    settled = _typed(config, rules)
+    mistakes = [line for error in _errors(settled, rules) for line in _lines(error, rules)]
+    if mistakes:
+        raise UserError("\n".join(sorted(set(mistakes))))
+    settled = _with_defaults(settled, rules)
+    settled["search"]["model"] = str(find(settled["search"]["model"], basedir))
+    mistakes = list(_contradictions(settled))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    config.clear()
+    config.update(settled)
+
+
+def _errors(config: dict, rules: dict) -> list[ValidationError]:
+    return list(Draft202012Validator(rules).iter_errors(config))
+
+
+def _types(rule: dict) -> list[str]:
+    types = rule.get("type", [])
+    return [types] if isinstance(types, str) else types
+
+
+def _typed(value: object, rule: dict) -> object:
+    """``value`` with strings read as YAML where the schema wants no string, and 12.0 as 12 where it wants integers.
+
+    ``--config search='{max_evals: 6}'`` hands over '6', which has to become equal to the 6 of a file.
+    """
+    if isinstance(value, dict):
+        known = rule.get("properties", {})
+        return {key: _typed(item, known.get(key, {})) for key, item in value.items()}
+    types = _types(rule)
+    if isinstance(value, str) and "null" in types and value in ("null", "~", ""):
+        return None
+    if isinstance(value, str) and types and "string" not in types:
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value
+        # YAML 1.1 takes 1e-3 for a string.
+        if isinstance(value, str) and "number" in types:
+            try:
+                value = float(value)
+            except ValueError:
+                return value
+    if isinstance(value, float) and "integer" in types and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and "number" in types:
+        return float(value)
+    return value
+
+
+def _with_defaults(value: dict, rule: dict) -> dict:
+    filled = {}
+    for key, known in rule["properties"].items():
+        item = value[key] if key in value else copy.deepcopy(known["default"])
+        filled[key] = _with_defaults(item, known) if "properties" in known else item
+    return filled
+
+
+_NAMES = {"integer": "a whole number", "number": "a number", "string": "a text", "object": "keys with values"}
+
+
+def _expected(rule: dict) -> str:
+    """The schema's rule for one value, in words."""
+    if "enum" in rule:
+        return "one of " + ", ".join(map(str, rule["enum"]))
+    words = " or ".join(_NAMES.get(name, name) for name in _types(rule))
+    limits = {
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
+        "minLength": "of a length of at least",
+    }
+    bounds = [f"{word} {rule[key]}" for key, word in limits.items() if key in rule]
+    if "pattern" in rule:
+        bounds.append(f"of {rule['description']}")
+    return " ".join([words, " and ".join(bounds)]).strip()
+
+
+def _found(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value)
+
+
+def _lines(error: ValidationError, rules: dict) -> Iterator[str]:
+    where = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        for key in error.instance:
+            if key not in error.schema["properties"]:
+                full = f"{where}.{key}" if where else str(key)
+                yield f"{full}: unknown key, {_nearest(full, rules)}"
+    else:
+        yield f"{where or 'config'}: found {_found(error.instance)}, expected {_expected(error.schema)}"
+
+
+def _known_keys(rule: dict, prefix: str = "") -> Iterator[str]:
+    for key, known in rule["properties"].items():
+        yield prefix + key
+        if "properties" in known:
+            yield from _known_keys(known, f"{prefix}{key}.")
+
+
+def _nearest(key: str, rules: dict) -> str:
+    """The known key most like ``key``: first of those in the same section, then of all."""
+    known = list(_known_keys(rules))
+    section, _, last = key.rpartition(".")
+    siblings = [name for name in known if name.rpartition(".")[0] == section]
+    for candidates in (siblings, known):
+        by_last = {name.rpartition(".")[2]: name for name in candidates}
+        if close := difflib.get_close_matches(last, by_last, n=1):
+            return f"did you mean {by_last[close[0]]}?"
+    return "expected one of " + ", ".join(siblings)
+
+
+def find(path: str, basedir: Path) -> Path:
+    """A file that the user names: in the working directory, else in the workflow's folder; relative if possible.
+
+    A relative path keeps Snakemake from running jobs again when everything moves to another folder.
+    """
+    if Path(path).is_absolute() or Path(path).exists():
+        return Path(path)
+    in_workflow = basedir / path
+    return Path(os.path.relpath(in_workflow)) if in_workflow.exists() else Path(path)
+
+
+def _contradictions(config: dict) -> Iterator[str]:
+    """Mistakes that a schema cannot see."""
+    data, search = config["data"], config["search"]
+    try:
+        script = template.read(Path(search["model"]), needs_data=data["dataset"] == "model")
+        if data["dataset"] != "model" and len(script.parameters) != 4:
+            yield (
+                f"search.model: {script.model}() in {search['model']} has {len(script.parameters)} parameters, expected "
+                f"4 for data.dataset: {data['dataset']} (training images and labels, validation images and labels)"
+            )
+    except UserError as error:
+        yield f"search.model: {error}"
+
+    if data["dataset"] in datasets.SIZES:
+        images = datasets.SIZES[data["dataset"]][0]
+        held_out = datasets.held_out(data["dataset"], data["validation_fraction"])
+        left = images - held_out
+        if not datasets.CLASSES <= held_out <= images - datasets.CLASSES:
+            yield (
+                f"data.validation_fraction: found {data['validation_fraction']}, which holds out {held_out} of "
+                f"{images} images, expected to have at least {datasets.CLASSES} on both sides"
+            )
+        elif search["train_samples"] is not None and search["train_samples"] > left:
+            yield (
+                f"search.train_samples: found {search['train_samples']}, expected at most {left} (the training images "
+                f"of {data['dataset']} that data.validation_fraction leaves)"
+            )
+
+    if complaint := algorithms.complaint(search["algo"]):
+        yield f"search.algo: {complaint}"
+    if config["tracking"]["uri"] and urlsplit(config["tracking"]["uri"]).password:
+        yield (
+            "tracking.uri: has a password in it, which would end up in Snakemake's records; expected it in "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )

@@ -1,0 +1,39 @@
+"""What merely happened while something was computed: times, host, device, memory. Never part of a result."""
+
+import datetime
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+
+from snakeras import files
+
+# getrusage counts in KiB on Linux and in bytes on macOS.
+_MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def now() -> datetime.datetime:
+    """The time here, with its offset from UTC."""
+    return datetime.datetime.now(datetime.timezone.utc).astimezone()
+
+
+def write(path: Path, started: datetime.datetime, device: str, threads: int) -> dict:
+    """Write what happened from ``started`` until now to ``path`` as JSON and return it.
+
+    ``peak_memory_mb`` is that of the largest process computing for this one, in MiB.
+    """
+    finished = now()
+    document = {
+        "started": started.isoformat(timespec="milliseconds"),
+        "finished": finished.isoformat(timespec="milliseconds"),
+        "seconds": round((finished - started).total_seconds(), 3),
+        "host": platform.node(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "device": device,
+        "threads": threads,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MEMORY_UNIT / 2**20, 1),
+    }
+    files.write_json(path, document)
+    return document

@@ -1,0 +1,54 @@
+"""What every rule's script does: its output goes to its log, it ends with Snakemake, a mistake ends as one line."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from snakeras import worker
+from snakeras.errors import UserError
+
+
+@contextmanager
+def job(snakemake: object) -> Iterator[TextIO]:
+    """Run a script's block as a job of ``snakemake``.
+
+    Yields
+    ------
+    TextIO
+        The terminal, for the few lines that people should see; all else that is printed goes to the rule's log.
+    """
+    worker.die_with_snakemake()
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    with open(log, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield terminal
+    except UserError as error:
+        _end(terminal, f"{snakemake.rule}: {error}", 1)
+    except KeyboardInterrupt:
+        _end(terminal, None, 130)
+    except Exception as error:
+        traceback.print_exc()
+        text = " ".join(str(error).split())
+        _end(terminal, f"{snakemake.rule}: {type(error).__name__}: {text} (a traceback is in {log})", 1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _end(terminal: TextIO, line: str | None, status: int) -> None:
+    if line:
+        print(line, file=sys.stderr)
+        print(line, file=terminal)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: under Ctrl-C the interpreter's own ending would print more.
+    os._exit(status)

@@ -1,0 +1,100 @@
+"""Progress for people: which trial of how many, the best so far, time left. Read from the trials' files."""
+
+import datetime
+import json
+from pathlib import Path
+
+from snakeras import history
+
+
+def starts(trial: int, total: int) -> str:
+    """The line for a trial that begins."""
+    return f"trial {history.name(trial)} starts, one of {total}"
+
+
+def ends(trial: int, total: int, folder: Path) -> str:
+    """The line for a trial that has just written its files into ``folder``."""
+    done = {number: found for number in range(total) if (found := _read(folder, number))}
+    own = done[trial][0]
+    parts = [f"trial {history.name(trial)}: {_outcome(own)}"]
+    completed = [document for document, _ in done.values() if document["status"] == "completed"]
+    if completed:
+        best = min(completed, key=lambda document: (document["loss"], document["trial"]))
+        parts.append(f"best so far {_outcome(best)} (trial {history.name(best['trial'])})")
+    parts.append(f"{len(done)} of {total} done")
+    if left := total - len(done):
+        parts.append(f"about {_duration(left * busy_seconds([run for _, run in done.values()]) / len(done))} left")
+    return "; ".join(parts)
+
+
+def busy_seconds(runs: list[dict]) -> float:
+    """For how long at least one of these trials was running: pauses between two calls of Snakemake do not count."""
+    spans = sorted((_time(run["started"]), _time(run["finished"])) for run in runs)
+    total, until = 0.0, None
+    for start, end in spans:
+        start = start if until is None else max(start, until)
+        if end > start:
+            total += (end - start).total_seconds()
+            until = end
+    return total
+
+
+def _read(folder: Path, number: int) -> tuple[dict, dict] | None:
+    try:
+        paths = [folder / f"{history.name(number)}{end}" for end in (".json", ".run.json")]
+        return tuple(json.loads(path.read_text(encoding="utf-8")) for path in paths)
+    # Another trial's file may be missing or just being replaced.
+    except (OSError, ValueError):
+        return None
+
+
+def _outcome(document: dict) -> str:
+    if document["status"] == "failed":
+        return f"failed ({document['failure']})"
+    if isinstance(document["val_accuracy"], float):
+        return f"val_accuracy {document['val_accuracy']:.4f}"
+    return f"loss {document['loss']:.6g}"
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def summary(folder: Path, tracking: dict) -> str | None:
+    """The last lines of a finished search in results folder ``folder``; None where it is not finished."""
+    try:
+        best = json.loads((folder / "best.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / "final" / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    point = ", ".join(f"{name}={_short(value)}" for name, value in best["hyperparameters"].items())
+    lines = ["", f"Best hyperparameters (trial {best['trial']}): {point}"]
+    if best["val_accuracy"] is not None:
+        lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
+    if metrics["test_accuracy"] is not None:
+        low, high = metrics["test_accuracy_interval"]
+        lines.append(f"Test accuracy of the final model:  {metrics['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})")
+    else:
+        lines.append(f"Test loss of the final model: {metrics['test_loss']}")
+    lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
+    if tracking["uri"]:
+        lines.append(f"Tracked in MLflow; to look: {ui_command(tracking['uri'])}")
+    return "\n".join(lines)
+
+
+def ui_command(uri: str) -> str:
+    """How to open the MLflow UI on a tracking URI."""
+    if uri.startswith(("http://", "https://")):
+        return uri
+    return f"mlflow ui --backend-store-uri {uri}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

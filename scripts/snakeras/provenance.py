@@ -1,0 +1,44 @@
+"""Where a result comes from: all that determines it, and the packages that it was made with."""
+
+import importlib.metadata
+from pathlib import Path
+
+from snakeras import files
+
+PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
+
+
+def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path | None) -> dict:
+    """All that determines every trial of a search, but for its number, its history and the packages.
+
+    Parameters
+    ----------
+    sources
+        The Hyperas script, and the user's own search algorithm if there is one.
+    search
+        The keys of ``config["search"]`` that the trials depend on.
+    data
+        Likewise of ``config["data"]``.
+    manifest
+        Of the prepared arrays; None where the script has its own data function.
+    """
+    digest = files.read_json(manifest)["digest"] if manifest else None
+    return {
+        "model": [files.sha256_of_file(path) for path in sources],
+        "search": search,
+        "data": data | {"digest": digest},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that make the numbers."""
+    found = {}
+    for package in PACKAGES:
+        # TensorFlow is distributed under two names.
+        for distribution in (package, f"{package}-cpu"):
+            try:
+                found[package] = importlib.metadata.version(distribution)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found

@@ -1,0 +1,174 @@
+"""A light parent for heavy computing: it starts the computing process, sees how it ends, and takes it along."""
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from snakeras.errors import UserError
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+POLL = 0.2  # seconds
+
+
+class Died(UserError):
+    """The computing process ended without an answer."""
+
+
+def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int) -> dict:
+    """Call a function in a process of its own and give back what it returns.
+
+    Parameters
+    ----------
+    function
+        Of a module; only its name travels.
+    arguments
+        Keyword arguments; they and the answer travel as JSON.
+    log
+        File that all that the process prints is appended to.
+    threads
+        CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from the
+        configuration and never from the machine.
+
+    Raises
+    ------
+    UserError
+        With the function's own line, if it raised one.
+    Died
+        When the process ended in another way; the line says how.
+    """
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "MPLBACKEND": "Agg",
+        **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
+    }
+    with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as answer, open(log, "ab") as output:
+        request.write(json.dumps({
+            "module": function.__module__, "function": function.__name__, "arguments": arguments, "threads": threads
+        }).encode())
+        request.seek(0)
+        # -P keeps the working directory's files from hiding installed packages.
+        command = [sys.executable, "-P", "-m", "snakeras.worker", str(answer.fileno()), str(os.getpid())]
+        child = subprocess.Popen(
+            command, stdin=request, stdout=output, stderr=output, pass_fds=[answer.fileno()], env=environment
+        )
+        try:
+            status = child.wait()
+        finally:
+            # Whatever ends the parent's wait (Ctrl-C, an error) ends the computing.
+            child.kill()
+            child.wait()
+        answer.seek(0)
+        said = answer.read()
+    if not said:
+        raise Died(f"the computing process {_ending(status)}; its output is in {log}")
+    said = json.loads(said)
+    if "error" in said:
+        raise UserError(said["error"])
+    return said["value"]
+
+
+def _ending(status: int) -> str:
+    if status >= 0:
+        return f"ended with exit code {status}"
+    name = signal.Signals(-status).name
+    return f"was ended by {name}" + (" (out of memory, perhaps)" if name == "SIGKILL" else "")
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process, by the kernel's hand, as soon as its parent ends; elsewhere than on Linux by looking."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        _watch(lambda: os.getppid() == parent)
+    # The parent may have ended before the kernel was told.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_with_snakemake() -> None:
+    """End this process as soon as the Snakemake that started it is gone, even by ``kill -9``."""
+    import psutil
+
+    snakemake = _nearest_snakemake(psutil.Process())
+    if snakemake is None:
+        # Started by something else, or orphaned already.
+        if psutil.Process().ppid() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return
+    _watch(lambda: snakemake.is_running() and snakemake.status() != psutil.STATUS_ZOMBIE)
+
+
+def _nearest_snakemake(process: object) -> object | None:
+    import psutil
+
+    for ancestor in process.parents():
+        try:
+            if any("snakemake" in Path(word).name for word in ancestor.cmdline()[:3]):
+                return ancestor
+        except psutil.Error:
+            continue
+    return None
+
+
+def _watch(alive: Callable[[], bool]) -> None:
+    def look() -> None:
+        import psutil
+
+        while True:
+            try:
+                if not alive():
+                    break
+            except psutil.Error:
+                break
+            time.sleep(POLL)
+        # SIGKILL, since a script may have caught any other; the child dies with this process.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+def set_up_tensorflow(threads: int) -> None:
+    """Make TensorFlow compute the same on every machine of a kind: its number of threads, and its operations."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+
+
+def main(answer: int, parent: int) -> int:
+    """The computing process: request on standard input, answer to the open file ``answer``."""
+    die_with_parent(parent)
+    request = json.load(sys.stdin)
+    try:
+        set_up_tensorflow(request["threads"])
+        target = getattr(importlib.import_module(request["module"]), request["function"])
+        said, status = {"value": target(**request["arguments"])}, 0
+    except UserError as error:
+        said, status = {"error": str(error)}, 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        traceback.print_exc()
+        said, status = {"error": f"{type(error).__name__}: {' '.join(str(error).split())} (a traceback is in the log)"}, 1
+    with open(answer, "w", encoding="utf-8") as file:
+        json.dump(said, file)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
