@@ -11,6 +11,7 @@ configfile: str(workflow.current_basedir.join("config.yaml"))
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
 from snakeras.config import settle_or_exit
+from snakeras.lock import note_run
 from snakeras.plan import Plan
 from snakeras.progress import summary
 
@@ -40,6 +41,10 @@ rule all:
     default_target: True
     input:
         plan.targets,
+
+
+onstart:
+    note_run()
 
 
 onsuccess:

@@ -6,17 +6,17 @@ rule fetch:
         code=plan.code("fetch.py"),
     output:
         plan.mnist,
-    params:
-        folder=config["data"]["mnist_folder"],
     log:
         "resources/logs/fetch.log",
     benchmark:
         "resources/benchmarks/fetch.tsv"
+    conda:
+        "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
-    conda:
-        "../envs/data.yaml"
+    params:
+        folder=config["data"]["mnist_folder"],
     script:
         "../scripts/fetch.py"
 
@@ -29,18 +29,18 @@ rule prepare:
         raw=ancient(plan.raw),
     output:
         manifest="resources/prepared/{dataset}_{fraction}_{seed}/manifest.json",
-    params:
-        dataset="{dataset}",
-        fraction="{fraction}",
-        seed="{seed}",
     log:
         "resources/logs/prepare/{dataset}_{fraction}_{seed}.log",
     benchmark:
         "resources/benchmarks/prepare/{dataset}_{fraction}_{seed}.tsv"
+    conda:
+        "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/data.yaml"
+    params:
+        dataset="{dataset}",
+        fraction="{fraction}",
+        seed="{seed}",
     script:
         "../scripts/prepare.py"

@@ -24,6 +24,7 @@ def suggest_function(algo: str) -> Callable:
     # The working directory comes last: a file there must not hide an installed package.
     if "." not in sys.path:
         sys.path.append(".")
+    importlib.invalidate_caches()
     return getattr(importlib.import_module(module), name)
 
 

@@ -18,6 +18,7 @@ from jsonschema.exceptions import ValidationError
 from snakeras import algorithms, datasets, template
 from snakeras.errors import UserError
 
+
 def settle_or_exit(config: dict, schema: str, basedir: str) -> None:
     """``settle``, ending the program with the mistakes as its last words (exit code 1)."""
     try:
@@ -180,8 +181,8 @@ def _contradictions(config: dict) -> Iterator[str]:
         script = template.read(Path(search["model"]), needs_data=data["dataset"] == "model")
         if data["dataset"] != "model" and len(script.parameters) != 4:
             yield (
-                f"search.model: {script.model}() in {search['model']} has {len(script.parameters)} parameters, expected "
-                f"4 for data.dataset: {data['dataset']} (training images and labels, validation images and labels)"
+                f"search.model: {script.model}() in {search['model']} has {len(script.parameters)} parameters, "
+                f"expected 4 for data.dataset: {data['dataset']} (images and labels to train on, then to validate on)"
             )
     except UserError as error:
         yield f"search.model: {error}"

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeras import arrays, datasets, files, fit, history, seeds, step, template
+from snakeras import arrays, datasets, devices, files, fit, history, seeds, space, template
 from snakeras.errors import UserError
 
 CONFIDENCE = 0.95
 
 
-def retrain(
-    best: str, model: str, search: dict, data: dict, final: dict, manifest: str | None, result: str
-) -> dict:
+def retrain(best: str, model: str, search: dict, data: dict, final: dict, manifest: str | None, result: str) -> dict:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
@@ -49,7 +47,7 @@ def retrain(
     def keep(model: object) -> None:
         trained.update(model=model, weights=[np.copy(weight) for weight in model.get_weights()])
 
-    def fmin(function: object, space: object, _algo: object, loaded: step.Space, _trials: object) -> None:
+    def fmin(function: object, space: object, _algo: object, loaded: space.Loaded, _trials: object) -> None:
         nonlocal test
         if test is None:
             test = _own_test(loaded)
@@ -60,12 +58,12 @@ def retrain(
                 function(point)
             except (Exception, SystemExit) as error:
                 # A script may index its curves by its own number of epochs, log to a tracker that is away, ...
-                print(f"ignored, after the last fit: {step.reason(error, fits)}")
+                print(f"ignored, after the last fit: {fits.reason(error)}")
                 if not trained:
-                    raise UserError(f"{model}: the model function failed: {step.reason(error, fits)}") from error
+                    raise UserError(f"{model}: the model function failed: {fits.reason(error)}") from error
         trained["fits"] = fits
 
-    step.with_hyperas(script, prepared, search, fmin, algo=None, trials=[])
+    space.minimize(script, prepared, search, fmin, algo=None, trials=[])
     if not trained.get("model"):
         raise UserError(f"{model}: {script.model}() trained no model with fit, so there is none to keep")
     network = trained["model"]
@@ -79,7 +77,7 @@ def retrain(
         "train_on": final["train_on"] if manifest else "train",
         "fits": history.encode([call.as_json() for call in trained["fits"].calls]),
     }
-    return {"metrics": metrics, "device": step.device()}
+    return {"metrics": metrics, "device": devices.in_use()}
 
 
 def _prepared(manifest: Path, train_on: str) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
@@ -91,11 +89,13 @@ def _prepared(manifest: Path, train_on: str) -> tuple[tuple[np.ndarray, ...], tu
     return (x, y, mapped["x_validation"], mapped["y_validation"]), (mapped["x_test"], mapped["y_test"])
 
 
-def _own_test(loaded: step.Space) -> tuple[np.ndarray, np.ndarray]:
+def _own_test(loaded: space.Loaded) -> tuple[np.ndarray, np.ndarray]:
     """The last two arrays that the script's own data function gives: what Hyperas validates on."""
     names = loaded.script.parameters[-2:]
     if len(names) < 2:
-        raise UserError(f"{loaded.script.model}() has {len(names)} parameters, expected test inputs and targets as the last two")
+        raise UserError(
+            f"{loaded.script.model}() has {len(names)} parameters, expected test inputs and targets as the last two"
+        )
     return tuple(np.asarray(getattr(loaded.module, name)) for name in names)
 
 

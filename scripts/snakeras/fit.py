@@ -36,6 +36,16 @@ class Fits:
         """The first call whose epochs were not the script's own."""
         return next((call for call in self.calls if call.epochs != call.script_epochs), None)
 
+    def reason(self, error: BaseException) -> str:
+        """One line on why the model function failed."""
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if call := self.overridden:
+            text += (
+                f" (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if it cannot "
+                "live with another number than its own, set search.epochs and final.epochs to null)"
+            )
+        return text
+
 
 @contextmanager
 def recorded(epochs: int | None = None, after: Callable[[object], None] = lambda model: None) -> Iterator[Fits]:
@@ -75,8 +85,8 @@ def recorded(epochs: int | None = None, after: Callable[[object], None] = lambda
         call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
         fits.calls.append(call)
         fits.model = self
-        bound.arguments["callbacks"] = _with(bound.arguments.get("callbacks"), Curve(call))
-        history = inherited(*bound.args, **bound.kwargs)
+        with _with(bound.arguments.get("callbacks"), Curve(call)) as bound.arguments["callbacks"]:
+            history = inherited(*bound.args, **bound.kwargs)
         after(self)
         return history
 
@@ -88,16 +98,21 @@ def recorded(epochs: int | None = None, after: Callable[[object], None] = lambda
         del keras.Model.fit
 
 
-def _with(callbacks: object, extra: object) -> object:
-    """The caller's callbacks (None, one, a list or a CallbackList) and one more, the caller's left as they are."""
+@contextmanager
+def _with(callbacks: object, extra: object) -> Iterator[object]:
+    """The caller's callbacks (None, one, a list or a CallbackList) and one more; the caller's stay as they are."""
     import keras
 
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(extra)
-        return callbacks
-    if callbacks is None:
-        return [extra]
-    return [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks]), extra]
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        given = callbacks if isinstance(callbacks, list | tuple) else [callbacks] if callbacks else []
+        yield [*given, extra]
+        return
+    # Keras takes such a list as it is, and no other can be made of it without running each callback's set-up again.
+    callbacks.callbacks.append(extra)
+    try:
+        yield callbacks
+    finally:
+        callbacks.callbacks.remove(extra)
 
 
 def last_accuracy(fits: list[dict]) -> float | None:

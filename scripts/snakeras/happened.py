@@ -15,7 +15,7 @@ _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 def now() -> datetime.datetime:
     """The time here, with its offset from UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).astimezone()
+    return datetime.datetime.now(datetime.UTC).astimezone()
 
 
 def write(path: Path, started: datetime.datetime, device: str, threads: int) -> dict:

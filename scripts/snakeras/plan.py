@@ -44,7 +44,7 @@ class Plan:
         return [self._config["search"]["model"], *([own] if own else [])]
 
     def code(self, script: str) -> list[str]:
-        """The files of a rule's script: itself and all modules of snakeras that it imports, so that an edit reruns it."""
+        """A rule's script and all modules of snakeras that it imports: as inputs, an edit of one reruns the rule."""
         return [os.path.relpath(path) for path in _imported(self._scripts, self._scripts / script)]
 
     @staticmethod

@@ -80,7 +80,9 @@ def summary(folder: Path, tracking: dict) -> str | None:
         lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]
-        lines.append(f"Test accuracy of the final model:  {metrics['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})")
+        lines.append(
+            f"Test accuracy of the final model:  {metrics['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"
+        )
     else:
         lines.append(f"Test loss of the final model: {metrics['test_loss']}")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")

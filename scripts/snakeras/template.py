@@ -67,7 +67,9 @@ def read(path: Path, needs_data: bool = False) -> HyperasScript:
         raise UserError(
             f"{path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
         )
-    data = _named(call, "data", 1, functions) or next((name for name in ("data", "get_data") if name in functions), None)
+    data = _named(call, "data", 1, functions) or next(
+        (name for name in ("data", "get_data") if name in functions), None
+    )
     if needs_data and data is None:
         raise UserError(f"{path}: has no data function, which data.dataset: model asks for; expected one named data")
     return HyperasScript(

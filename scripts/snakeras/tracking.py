@@ -55,9 +55,7 @@ def log_final(name: str, tracking: dict, model: str, metrics: str, best: str, ta
         raise UserError(f"tracking.uri: {tracking['uri']} took no run ({reason}); call again to publish it") from error
 
 
-def _log_final(
-    mlflow: object, name: str, tracking: dict, model: Path, metrics: Path, best: Path, table: Path
-) -> dict:
+def _log_final(mlflow: object, name: str, tracking: dict, model: Path, metrics: Path, best: Path, table: Path) -> dict:
     found, winner = files.read_json(metrics), files.read_json(best)
     digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, best, table)])
     experiment = mlflow.set_experiment(tracking["experiment"])

@@ -55,10 +55,17 @@ def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int
         "MPLBACKEND": "Agg",
         **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
     }
-    with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as answer, open(log, "ab") as output:
-        request.write(json.dumps({
-            "module": function.__module__, "function": function.__name__, "arguments": arguments, "threads": threads
-        }).encode())
+    with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as answer, log.open("ab") as output:
+        request.write(
+            json.dumps(
+                {
+                    "module": function.__module__,
+                    "function": function.__name__,
+                    "arguments": arguments,
+                    "threads": threads,
+                }
+            ).encode()
+        )
         request.seek(0)
         # -P keeps the working directory's files from hiding installed packages.
         command = [sys.executable, "-P", "-m", "snakeras.worker", str(answer.fileno()), str(os.getpid())]
@@ -164,7 +171,10 @@ def main(answer: int, parent: int) -> int:
         return 130
     except Exception as error:
         traceback.print_exc()
-        said, status = {"error": f"{type(error).__name__}: {' '.join(str(error).split())} (a traceback is in the log)"}, 1
+        said, status = (
+            {"error": f"{type(error).__name__}: {' '.join(str(error).split())} (a traceback is in the log)"},
+            1,
+        )
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(said, file)
     return status

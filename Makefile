@@ -1,0 +1,70 @@
+# make run: set up, then search, retrain and test on MNIST.   make test: set up, then the tests.   make help: the rest.
+
+SHELL := /bin/sh
+# The packages to install; envs/requirements-gpu.txt has the TensorFlow for NVIDIA GPUs.
+LOCK ?= envs/requirements.txt
+CORES ?= all
+ARGS ?=
+PYTHON ?=
+export PYTHON
+
+BIN := .venv/bin
+LOCKS := $(LOCK) envs/requirements-dev.txt
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help run ui setup test test-fast lint format lock pictures clean
+
+help:  ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: setup  ## The main job; more for Snakemake in ARGS, e.g. make run ARGS="--configfile configs/tutorial.yaml"
+	@PYTHONPATH=scripts python -m snakeras.lock $(ARGS)
+	@snakemake --cores $(CORES) --resources gpu=1 --quiet host rules progress $(ARGS)
+
+ui: setup  ## Open the MLflow UI on mlflow.db
+	mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+setup: $(BIN)/.ready  ## Make .venv from the locked, hashed requirements
+
+# A checksum, not a time, tells whether .venv has what the locks say.
+$(BIN)/.ready: FORCE
+	@cksum $(LOCKS) | cmp -s - $@ || $(MAKE) --no-print-directory install
+
+.PHONY: FORCE install
+FORCE:
+
+install:
+	@python=$$(sh envs/find-python.sh) && rm -rf .venv && "$$python" -m venv .venv
+	@echo "Installing the packages of $(LOCK) into .venv"
+	@python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/requirements-uv.txt
+	@uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $(LOCKS)
+	@cksum $(LOCKS) > $(BIN)/.ready
+
+test: setup  ## All tests
+	@python -m pytest $(ARGS)
+
+test-fast: setup  ## The tests that run no workflow and train nothing
+	@python -m pytest -m "not slow" $(ARGS)
+
+lint: setup  ## Style of Python and Snakemake files
+	@ruff check . && ruff format --check .
+	@snakefmt --check Snakefile rules
+	@snakemake --lint
+
+format: setup  ## Bring Python and Snakemake files into style
+	@ruff check --fix . && ruff format .
+	@snakefmt Snakefile rules
+
+COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11
+UNIVERSAL := --universal --fork-strategy fewest
+
+lock: setup  ## Lock the newest versions that envs/*.in allow
+	$(COMPILE) $(UNIVERSAL) --upgrade --override envs/overrides.txt envs/requirements.in -o envs/requirements.txt
+	$(COMPILE) --python-platform x86_64-manylinux_2_28 --override envs/overrides.txt envs/requirements-gpu.in -o envs/requirements-gpu.txt
+	$(COMPILE) $(UNIVERSAL) envs/requirements-dev.in -o envs/requirements-dev.txt
+	$(COMPILE) $(UNIVERSAL) envs/requirements-uv.in -o envs/requirements-uv.txt
+	python envs/pin.py
+
+clean:  ## Delete results and prepared data (not .venv)
+	rm -rf results resources

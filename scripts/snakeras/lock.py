@@ -1,0 +1,81 @@
+"""Snakemake's lock after a run that was killed: taken away only once it is sure that no run is alive."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from snakeras import files
+from snakeras.errors import UserError
+
+LOCKS = Path(".snakemake/locks")
+NOTE = Path(".snakemake/snakeras-run.json")
+PATIENCE = 5  # seconds for the jobs of a killed Snakemake to notice and end
+
+
+def note_run() -> None:
+    """Note which machine runs the workflow here, since processes on another one cannot be seen."""
+    files.write_json(NOTE, {"host": platform.node(), "process": os.getpid()})
+
+
+def live_runs(folder: Path) -> list[int]:
+    """Process numbers of the Snakemakes, and of their jobs, that work in ``folder`` on this machine."""
+    import psutil
+
+    this = psutil.Process()
+    own = {this.pid, *(parent.pid for parent in this.parents())}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid in own or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if _is_run(process.cmdline()) and Path(process.cwd()) == folder:
+                found.append(process.pid)
+        # It has just ended, or is another user's, who has no run in this folder.
+        except psutil.Error:
+            continue
+    return found
+
+
+def _is_run(command: list[str]) -> bool:
+    return "snakeras.worker" in command or any(
+        Path(word).name == "snakemake" or "/.snakemake/scripts/" in word for word in command[:3]
+    )
+
+
+def unlock(folder: Path, arguments: list[str]) -> bool:
+    """Unlock ``folder`` for ``snakemake`` with these arguments, if it is locked; returns whether it was.
+
+    Raises
+    ------
+    UserError
+        When a run is alive there, or may be: one on another machine.
+    """
+    if not (folder / LOCKS).is_dir() or not any((folder / LOCKS).iterdir()):
+        return False
+    host = files.read_json(folder / NOTE)["host"] if (folder / NOTE).exists() else platform.node()
+    if host != platform.node():
+        raise UserError(
+            f"{folder}: locked by a run on {host}, which cannot be seen from here; if it is dead, "
+            "run: snakemake --unlock"
+        )
+    deadline = time.monotonic() + PATIENCE
+    while alive := live_runs(folder):
+        if time.monotonic() > deadline:
+            numbers = ", ".join(map(str, alive))
+            raise UserError(f"{folder}: locked by a run that is alive (process {numbers}); wait for it or end it first")
+        time.sleep(0.2)
+    subprocess.run(["snakemake", "--unlock", "--quiet", "all", *arguments], cwd=folder, check=True)
+    return True
+
+
+if __name__ == "__main__":
+    try:
+        if unlock(Path.cwd().resolve(), sys.argv[1:]):
+            print("An earlier run was killed here; its lock is taken away and the search goes on.", file=sys.stderr)
+    except UserError as error:
+        sys.exit(str(error))
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)

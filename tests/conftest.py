@@ -1,0 +1,33 @@
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "tests" / "models"
+# Before anything imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: runs the workflow or trains networks")
+
+
+@pytest.fixture(scope="session")
+def default_config() -> dict:
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.fixture
+def search() -> dict:
+    """The settings of a search that a trial depends on."""
+    return {
+        "algo": "tpe",
+        "startup_trials": 5,
+        "parallelism": 1,
+        "seed": 1337,
+        "epochs": None,
+        "train_samples": None,
+        "threads": 2,
+    }

@@ -1,0 +1,62 @@
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from snakeras import final
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (5, 10), (989, 1000), (10_000, 10_000)])
+def test_wilson_interval_is_the_textbooks(right: int, n: int) -> None:
+    z, p = 1.959963984540054, right / n
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert final.wilson_interval(right, n) == pytest.approx([max(0, centre - half), min(1, centre + half)], abs=1e-12)
+
+
+class Classifier(SimpleNamespace):
+    """Stands for a Keras model that predicts what it is given."""
+
+    calls = 0
+
+    def predict(self, x: np.ndarray, **_: object) -> np.ndarray:
+        self.calls += 1
+        return x
+
+    def evaluate(self, x: np.ndarray, y: np.ndarray, **_: object) -> dict:
+        return {"loss": 0.5}
+
+    def count_params(self) -> int:
+        return 42
+
+
+PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
+
+
+@pytest.mark.parametrize(
+    "true", [np.eye(3)[[0, 1, 2, 2, 0]], np.array([0, 1, 2, 2, 0]), np.array([[0], [1], [2], [2], [0]])]
+)
+def test_metrics_of_a_classifier(true: np.ndarray) -> None:
+    model = Classifier()
+    metrics = final.test_metrics(model, PREDICTED, true)
+    assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert metrics["test_accuracy"] == 0.8
+    assert metrics["per_class_accuracy"] == [1.0, 1.0, 0.5]
+    assert metrics["test_accuracy_interval"] == final.wilson_interval(4, 5)
+    assert (metrics["test_loss"], metrics["parameters"], model.calls) == (0.5, 42, 1)
+
+
+def test_a_class_without_test_data_has_no_accuracy() -> None:
+    metrics = final.test_metrics(Classifier(), PREDICTED[:2], np.array([0, 1]))
+    assert metrics["per_class_accuracy"] == [1.0, 1.0, None]
+
+
+def test_two_classes_by_one_probability() -> None:
+    metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2], [0.6]]), np.array([1, 0, 0]))
+    assert metrics["confusion_matrix"] == [[1, 1], [0, 1]]
+
+
+def test_a_regression_has_a_loss_only() -> None:
+    metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
+    assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None
+    assert metrics["test_loss"] == 0.5

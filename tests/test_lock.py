@@ -1,0 +1,74 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from snakeras import files, lock
+from snakeras.errors import UserError
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = (tmp_path / lock.LOCKS).resolve()
+    folder.mkdir(parents=True)
+    (folder / "0.input.lock").write_text("some/file")
+    monkeypatch.setattr(lock, "PATIENCE", 0.5)
+    return tmp_path.resolve()
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list:
+    found = []
+    monkeypatch.setattr(lock.subprocess, "run", lambda command, **_: found.append(command))
+    return found
+
+
+def test_nothing_to_unlock(tmp_path: Path, commands: list) -> None:
+    assert not lock.unlock(tmp_path, [])
+    assert commands == []
+
+
+def test_a_dead_runs_lock_is_taken_away(locked: Path, commands: list) -> None:
+    assert lock.unlock(locked, ["--configfile", "a.yaml"])
+    assert commands == [["snakemake", "--unlock", "--quiet", "all", "--configfile", "a.yaml"]]
+
+
+@pytest.mark.parametrize("name", ["snakemake", ".snakemake/scripts/tmp1.trial.py"])
+def test_a_live_runs_lock_stays(locked: Path, commands: list, name: str) -> None:
+    script = locked / name
+    script.parent.mkdir(parents=True, exist_ok=True)
+    script.write_text("import time\nprint('up', flush=True)\ntime.sleep(600)\n")
+    run = subprocess.Popen([sys.executable, str(script)], cwd=locked, stdout=subprocess.PIPE)
+    try:
+        run.stdout.readline()
+        with pytest.raises(UserError, match=f"alive .process {run.pid}."):
+            lock.unlock(locked, [])
+        assert commands == []
+        # A job that is about to end is waited for.
+        lock.PATIENCE = 20
+        started = time.monotonic()
+        subprocess.Popen(["sh", "-c", f"sleep 1; kill {run.pid}"], cwd="/")
+        import threading
+
+        threading.Thread(target=run.wait, daemon=True).start()
+        assert lock.unlock(locked, [])
+        assert time.monotonic() - started < 20
+    finally:
+        run.kill()
+
+
+def test_an_editor_on_its_files_is_no_run(locked: Path, commands: list) -> None:
+    reader = subprocess.Popen(["tail", "-f", str(locked / lock.LOCKS / "0.input.lock")], cwd=locked)
+    try:
+        assert lock.unlock(locked, [])
+    finally:
+        reader.kill()
+        reader.wait()
+
+
+def test_a_run_on_another_machine_cannot_be_seen(locked: Path, commands: list) -> None:
+    files.write_json(locked / lock.NOTE, {"host": "node17", "process": 1})
+    with pytest.raises(UserError, match="locked by a run on node17"):
+        lock.unlock(locked, [])
+    assert commands == []

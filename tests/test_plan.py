@@ -1,0 +1,52 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+from snakeras.plan import Plan
+
+
+@pytest.fixture
+def plan(default_config: dict, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(ROOT)
+    return Plan(default_config, str(ROOT))
+
+
+def test_a_rules_code_is_its_script_and_the_modules_it_imports(plan: Plan) -> None:
+    names = {path.removeprefix("scripts/").removeprefix("snakeras/") for path in plan.code("trial.py")}
+    assert {"trial.py", "step.py", "fit.py", "space.py", "history.py", "worker.py", "files.py"} <= names
+    # The checks of the configuration, the plan and other rules' work are not the trials' business.
+    assert names.isdisjoint({"config.py", "plan.py", "results.py", "final.py", "tracking.py", "lock.py"})
+    assert "step.py" not in {Path(path).name for path in plan.code("retrain.py")}
+    assert all((ROOT / path).is_file() for path in plan.code("trial.py"))
+
+
+def test_every_module_is_some_rules_code_or_the_snakefiles_own(plan: Plan) -> None:
+    used = {path for script in (ROOT / "scripts").glob("*.py") for path in plan.code(script.name)}
+    modules = {f"scripts/snakeras/{path.name}" for path in (ROOT / "scripts" / "snakeras").glob("[!_]*.py")}
+    assert modules - used == {f"scripts/snakeras/{name}.py" for name in ("config", "lock", "plan")}
+
+
+def test_what_trials_depend_on_leaves_out_what_they_do_not(plan: Plan) -> None:
+    assert "max_evals" not in plan.search
+    assert set(plan.data) == {"dataset", "validation_fraction"}
+
+
+def test_a_trial_waits_for_the_trials_of_its_window(plan: Plan) -> None:
+    assert plan.looks_back_on(SimpleNamespace(trial="0006")) == [
+        f"results/mnist/trials/{number:04d}.json" for number in range(3)
+    ]
+
+
+def test_without_prepared_arrays_there_is_no_manifest(default_config: dict) -> None:
+    default_config["data"]["dataset"] = "model"
+    plan = Plan(default_config, str(ROOT))
+    assert plan.manifest == []
+    assert plan.data == {"dataset": "model"}
+    default_config["data"]["dataset"] = "mnist"
+
+
+def test_tracking_can_be_switched_off(default_config: dict) -> None:
+    on = Plan(default_config, str(ROOT)).targets
+    off = Plan(default_config | {"tracking": {"uri": None}}, str(ROOT)).targets
+    assert [target for target in on if target not in off] == ["results/mnist/final/tracking.json"]

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+from snakeras import files, progress
+
+
+def finish(folder: Path, number: int, start: str, end: str, **document: object) -> None:
+    document = {"trial": number, "status": "completed", "failure": None, "loss": -0.5, "val_accuracy": 0.5} | document
+    files.write_json(folder / f"{number:04d}.json", document)
+    files.write_json(
+        folder / f"{number:04d}.run.json",
+        {"started": f"2026-01-01T{start}+00:00", "finished": f"2026-01-01T{end}+00:00"},
+    )
+
+
+def test_a_line_tells_how_far_the_search_is(tmp_path: Path) -> None:
+    finish(tmp_path, 0, "10:00:00", "10:01:00", loss=-0.9, val_accuracy=0.9)
+    finish(tmp_path, 1, "10:00:30", "10:02:00", loss=-0.25, val_accuracy=0.25)
+    (tmp_path / "0002.json").write_text("{")
+    assert progress.ends(1, 6, tmp_path) == (
+        "trial 0001: val_accuracy 0.2500; best so far val_accuracy 0.9000 (trial 0000); 2 of 6 done; about 4 min left"
+    )
+
+
+def test_a_failed_trial_says_why(tmp_path: Path) -> None:
+    finish(tmp_path, 0, "10:00:00", "10:01:00", status="failed", failure="ValueError: x", loss=None, val_accuracy=None)
+    assert progress.ends(0, 1, tmp_path) == "trial 0000: failed (ValueError: x); 1 of 1 done"
+
+
+def test_a_pause_between_two_calls_does_not_count() -> None:
+    spans = [("10:00:00", "10:00:10"), ("10:00:05", "10:00:20"), ("22:00:00", "22:00:10"), ("22:00:02", "22:00:08")]
+    runs = [{"started": f"2026-01-01T{a}", "finished": f"2026-01-01T{b}"} for a, b in spans]
+    assert progress.busy_seconds(runs) == 30
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (89, "89 s"), (200, "3 min"), (9000, "2.5 h")])
+def test_durations(seconds: float, text: str) -> None:
+    assert progress._duration(seconds) == text
+
+
+def test_there_is_no_summary_before_the_end(tmp_path: Path) -> None:
+    assert progress.summary(tmp_path, {"uri": None}) is None

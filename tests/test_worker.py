@@ -1,0 +1,132 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT
+from snakeras import worker
+from snakeras.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+
+# What the tests call in a computing process.
+def answers(number: int) -> dict:
+    import tensorflow as tf
+
+    print("said by the child")
+    return {
+        "number": number,
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "omp": os.environ["OMP_NUM_THREADS"],
+        "hash": hash("text"),
+        "pid": os.getpid(),
+    }
+
+
+def mistaken() -> dict:
+    raise UserError("key: found 1, expected 2")
+
+
+def broken() -> dict:
+    raise ZeroDivisionError("a\nbug")
+
+
+def crashes() -> dict:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def sleeps(note: str) -> dict:
+    Path(note).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"))
+
+
+def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What Snakemake sets for a scaled-down job must not reach the computing.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    log = tmp_path / "log"
+    first, second = (worker.call(answers, {"number": 3}, log, threads=3) for _ in range(2))
+    assert first.pop("pid") != second.pop("pid") != os.getpid()
+    assert first == second
+    assert (first["number"], first["threads"], first["omp"]) == (3, 3, "3")
+    assert log.read_text().count("said by the child") == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        (mistaken, "key: found 1, expected 2"),
+        (broken, "ZeroDivisionError: a bug (a traceback is in the log)"),
+        (crashes, "the computing process was ended by SIGSEGV; its output is in"),
+    ],
+)
+def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -> None:
+    with pytest.raises(UserError) as raised:
+        worker.call(function, {}, tmp_path / "log", threads=1)
+    assert str(raised.value).startswith(line)
+    assert "\n" not in str(raised.value)
+
+
+def gone(pid: int, patience: float = 20) -> bool:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def written(path: Path, patience: float = 60) -> int:
+    deadline = time.monotonic() + patience
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path[:0] = {paths}
+import test_worker
+from snakeras import worker
+if {watches}:
+    worker.die_with_snakemake()
+Path({folder!r}, "parent").write_text(str(worker.os.getpid()))
+worker.call(test_worker.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}, "log"), threads=1)
+"""
+
+
+def parent_text(folder: Path, watches: bool) -> str:
+    paths = [str(ROOT / "tests"), str(ROOT / "scripts")]
+    return PARENT.format(paths=paths, folder=str(folder), watches=watches)
+
+
+def test_the_computing_dies_with_its_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", parent_text(tmp_path, watches=False)])
+    child = written(tmp_path / "child")
+    parent.kill()
+    parent.wait()
+    assert gone(child)
+
+
+def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(parent_text(tmp_path, watches=True))
+    (tmp_path / "snakemake").write_text(
+        f"import subprocess\nsubprocess.run(['bash', '-c', '{sys.executable} {tmp_path}/job.py; true'])\n"
+    )
+    snakemake = subprocess.Popen([sys.executable, str(tmp_path / "snakemake")])
+    child, job = written(tmp_path / "child"), written(tmp_path / "parent")
+    snakemake.kill()
+    snakemake.wait()
+    assert gone(job)
+    assert gone(child)
