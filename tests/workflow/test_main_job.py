@@ -1,0 +1,132 @@
+"""The main job, end to end, on 5,000 real digits."""
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from snakeras import history
+
+pytestmark = pytest.mark.slow
+
+NAMES = ["f1", "k1", "d1", "f2", "k2", "d2", "dense", "d3", "batch_size"]
+
+
+def test_the_table_of_trials(finished) -> None:
+    with (finished.results / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["trial", "status", "loss", "val_accuracy", "epochs", *NAMES]
+    assert [row["trial"] for row in rows] == ["0", "1", "2", "3"]
+    assert {row["status"] for row in rows} == {"completed"}
+    assert {row["epochs"] for row in rows} == {"1"}
+    assert all(float(row["loss"]) == -float(row["val_accuracy"]) for row in rows)
+
+
+def test_the_best_trial(finished) -> None:
+    best = json.loads((finished.results / "best.json").read_text())
+    with (finished.results / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    winner = min(rows, key=lambda row: float(row["loss"]))
+    assert best["name"] == "five"
+    assert str(best["trial"]) == winner["trial"]
+    assert list(best["hyperparameters"]) == NAMES
+    assert best["hyperparameters"] == {name: float(winner[name]) for name in NAMES}
+    assert best["provenance"]["seed"] == 1337
+    assert set(best["provenance"]["packages"]) == {"tensorflow", "keras", "hyperas", "hyperopt", "numpy"}
+
+
+def test_results_hold_nothing_that_merely_happened(finished) -> None:
+    for path in [*finished.results.glob("*.*"), *finished.results.glob("trials/[0-9][0-9][0-9][0-9].json")]:
+        text = path.read_text()
+        assert str(finished.path) not in text
+        assert os.uname().nodename not in text.replace("five", "").split('"')
+        assert "20" + "26-" not in text
+    happened = json.loads((finished.results / "trials" / "0000.run.json").read_text())
+    assert {"started", "finished", "host", "device", "peak_memory_mb"} <= set(happened)
+    assert 100 < happened["peak_memory_mb"] < 20_000
+
+
+def test_every_trial_keeps_its_curve_and_model(finished) -> None:
+    for number in range(4):
+        document = history.read(finished.results / "trials" / f"{number:04d}.json")
+        (fit,) = document["fits"]
+        assert fit["epochs"] == 1
+        assert set(fit["metrics"]) == {"accuracy", "loss", "val_accuracy", "val_loss"}
+        assert fit["metrics"]["val_accuracy"] == [document["val_accuracy"]]
+        assert (finished.results / "trials" / f"{number:04d}" / "model.keras").stat().st_size > 10_000
+
+
+def test_the_final_model_was_tested_once_on_the_test_set(finished) -> None:
+    metrics = json.loads((finished.results / "final" / "metrics.json").read_text())
+    matrix = metrics["confusion_matrix"]
+    assert [sum(row) for row in matrix] == [100] * 10
+    right = sum(matrix[number][number] for number in range(10))
+    low, high = metrics["test_accuracy_interval"]
+    assert low < metrics["test_accuracy"] == right / 1000 < high
+    assert metrics["per_class_accuracy"] == [matrix[number][number] / 100 for number in range(10)]
+    assert metrics["test_data_seen_by_search"] is False
+
+
+CHECK = """
+import json, sys
+import mlflow, mlflow.keras, numpy as np
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+model = mlflow.keras.load_model(json.load(open("results/five/final/tracking.json"))["model_uri"])
+folder = "resources/prepared/mnist-5k_0.1667_1337/"
+x, y = np.load(folder + "x_test.npy"), np.load(folder + "y_test.npy")
+print(float(np.mean(model.predict(x, verbose=0).argmax(1) == y.argmax(1))))
+run, = mlflow.search_runs(experiment_names=["test"]).to_dict("records")
+print(run["metrics.test_accuracy"], run["params.f1"], run["tags.f1"], run["status"], run["metrics.val_acc"])
+"""
+
+
+def test_the_final_model_is_registered_and_loadable(finished) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", CHECK], cwd=finished.path, capture_output=True, text=True, check=True
+    ).stdout.split()
+    metrics = json.loads((finished.results / "final" / "metrics.json").read_text())
+    best = json.loads((finished.results / "best.json").read_text())
+    assert float(said[0]) == float(said[1]) == metrics["test_accuracy"]
+    assert said[2] == said[3] == str(best["hyperparameters"]["f1"])
+    assert said[4] == "FINISHED"
+    assert float(said[5]) == metrics["fits"][0]["metrics"]["val_accuracy"][-1]
+
+
+def test_publishing_twice_gives_one_run(twin) -> None:
+    (twin.results / "final" / "tracking.json").unlink()
+    before = json.loads((twin.results / "final" / "metrics.json").read_text())
+    assert twin.planned() == {"log": 1}
+    twin.run()
+    with sqlite3.connect(twin.path / "mlflow.db") as database:
+        assert database.execute("select count(*) from runs").fetchone() == (1,)
+        assert database.execute("select count(*) from model_versions").fetchone() == (1,)
+    assert json.loads((twin.results / "final" / "metrics.json").read_text()) == before
+
+
+def test_progress_and_the_last_lines(finished) -> None:
+    said = finished.output
+    for number in range(4):
+        assert f"trial {number:04d} starts, one of 4" in said
+    assert "4 of 4 done" in said
+    assert "Best hyperparameters (trial " in said
+    assert "Test accuracy of the final model:" in said
+    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in said
+    # TensorFlow's own words are in the logs.
+    assert "val_loss:" not in said
+    assert "val_loss:" in (finished.results / "logs" / "trials" / "0000.log").read_text()
+
+
+def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, twin, tmp_path) -> None:
+    first_rows = (finished.results / "trials.csv").read_bytes()
+    whole = finished.copy(tmp_path / "whole")
+    subprocess.run(["rm", "-rf", whole.path / "results", whole.path / ".snakemake"], check=True)
+    more = ["--config", "search={max_evals: 6}"]
+    targets = ["--", f"results/{twin.name}/best.json"]
+    assert twin.planned(*more) == {"trial": 2, "best": 1, "retrain": 1, "log": 1}
+    twin.run(*more, *targets, cores=2)
+    whole.run(*more, *targets, cores=1)
+    assert twin.outcome() == whole.outcome()
+    assert twin.outcome()[0].startswith(first_rows)

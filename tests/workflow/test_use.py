@@ -1,0 +1,96 @@
+"""Other ways to use the workflow: mistakes, own data, another folder, as a module, without a tracker."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from workflow_folder import ROOT, SCENARIOS, environment, new_folder
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("config", "line"),
+    [
+        ("search={max_evals: many}", "search.max_evals: found 'many', expected a whole number at least 1"),
+        ("search={max_eval: 4}", "search.max_eval: unknown key, did you mean search.max_evals?"),
+        ("search={model: none.py}", "search.model: none.py: not there, expected a Hyperas model file"),
+        ("search={model: scripts/best.py}", "search.model: scripts/best.py: no Hyperas model, expected a function"),
+    ],
+)
+def test_a_mistake_is_one_line_before_any_job(finished, config: str, line: str) -> None:
+    said = finished.run("--config", config, fails=True)
+    assert [text for text in said.splitlines() if line in text], said
+    assert said.splitlines()[-1].startswith(line)
+    assert "rule" not in said
+
+
+def test_a_script_with_its_own_data(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "own", "own_data")
+    folder.run()
+    metrics = json.loads((folder.results / "final" / "metrics.json").read_text())
+    assert metrics["test_data_seen_by_search"] is True
+    assert metrics["test_samples"] == 60
+    assert sum(map(sum, metrics["confusion_matrix"])) == 60
+    assert metrics["test_accuracy"] > 0.6
+    best = json.loads((folder.results / "best.json").read_text())
+    assert list(best["hyperparameters"]) == ["rate"]
+    assert best["provenance"]["data_sha256"] is None
+    # No tracker, no prepared arrays.
+    assert not (folder.path / "mlflow.db").exists()
+    assert not (folder.path / "resources").exists()
+    assert folder.planned() == {}
+
+
+def test_when_all_trials_fail_best_says_why(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "failed", "all_failed")
+    said = folder.run(fails=True)
+    assert "best: all 2 trials failed, 2 of them so: ValueError: kernel larger than its input" in said
+    assert (folder.results / "trials" / "0001.json").exists()
+    assert not (folder.results / "best.json").exists()
+
+
+def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\ndata: {dataset: mnist-5k}\ntracking: {uri: null}\n")
+    (tmp_path / "config.yaml").write_text("this: is not ours\n")
+    command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile", "-d", tmp_path, "--cores", "2"]
+    options = ["--configfile", tmp_path / "mine.yaml"]
+    said = subprocess.run(
+        [*command, *options, "--dry-run"], cwd="/", capture_output=True, text=True, env=environment(), check=True
+    )
+    assert "results/mine/trials/0011.json" in said.stdout + said.stderr
+    subprocess.run(
+        [*command, *options, "--", "resources/prepared/mnist-5k_0.1667_1337/manifest.json"],
+        cwd="/",
+        capture_output=True,
+        env=environment(),
+        check=True,
+    )
+    assert (tmp_path / "resources/prepared/mnist-5k_0.1667_1337/x_train.npy").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "target"), [("Snakefile", "theirs.txt"), ("configured.smk", "results/theirs/best.json")]
+)
+def test_as_a_module_of_another_workflow(tmp_path: Path, file: str, target: str) -> None:
+    text = (SCENARIOS / "imported" / file).read_text().replace("@snakefile@", str(ROOT / "Snakefile"))
+    (tmp_path / "Snakefile").write_text(text)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    plan = subprocess.run(
+        [*command, "--dry-run"], cwd=tmp_path, capture_output=True, text=True, env=environment(), check=True
+    )
+    name = "theirs" if "theirs/" in target else "mnist"
+    assert f"results/{name}/trials/0000.json" in plan.stdout + plan.stderr
+    subprocess.run([*command, "--", target], cwd=tmp_path, capture_output=True, env=environment(), check=True)
+    assert (tmp_path / target).exists()
+
+
+def test_a_tracker_that_is_away_hurts_nothing_but_publishing(twin) -> None:
+    said = twin.run("--config", "tracking={uri: 'http://127.0.0.1:9'}", fails=True)
+    assert "log: tracking.uri: http://127.0.0.1:9 took no run" in said
+    assert "trial 0" not in said
+    assert (twin.results / "best.json").exists()
+    assert (twin.results / "final" / "metrics.json").exists()
+    assert twin.run().count("rule trial") == 0
