@@ -5,8 +5,10 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# The workflow's own configuration; --configfile and --config are laid over it.
-configfile: str(workflow.current_basedir.join("config.yaml"))
+# The workflow's own configuration, unless --configfile names others; --config is laid over either.
+if not workflow.overwrite_configfiles:
+
+    configfile: str(workflow.current_basedir.join("config.yaml"))
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))

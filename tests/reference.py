@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ def uninterrupted(script: Path, search: dict, count: int) -> list[tuple[dict, fl
     trials = hyperopt.Trials()
     here, original = Path.cwd(), optim.fmin
     with tempfile.TemporaryDirectory() as folder:
+        for file in script.parent.iterdir():
+            (Path(folder) / file.name).symlink_to(file)
         path = Path(folder) / "plain.py"
         path.write_text(f"{text}\ndef search(minimize, **arguments):\n    return minimize(model, data, **arguments)\n")
         os.chdir(folder)
@@ -45,7 +48,7 @@ def uninterrupted(script: Path, search: dict, count: int) -> list[tuple[dict, fl
         try:
             spec = importlib.util.spec_from_file_location("plain", path)
             module = importlib.util.module_from_spec(spec)
-            __import__("sys").modules["plain"] = module
+            sys.modules["plain"] = module
             spec.loader.exec_module(module)
             module.search(
                 optim.minimize, algo=algo, max_evals=count, trials=trials, rseed=search["seed"], verbose=False

@@ -47,7 +47,7 @@ def sleeps(note: str) -> dict:
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}")
 
 
 def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

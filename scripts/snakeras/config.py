@@ -190,16 +190,10 @@ def _contradictions(config: dict) -> Iterator[str]:
     if data["dataset"] in datasets.SIZES:
         images = datasets.SIZES[data["dataset"]][0]
         held_out = datasets.held_out(data["dataset"], data["validation_fraction"])
-        left = images - held_out
         if not datasets.CLASSES <= held_out <= images - datasets.CLASSES:
             yield (
                 f"data.validation_fraction: found {data['validation_fraction']}, which holds out {held_out} of "
                 f"{images} images, expected to have at least {datasets.CLASSES} on both sides"
-            )
-        elif search["train_samples"] is not None and search["train_samples"] > left:
-            yield (
-                f"search.train_samples: found {search['train_samples']}, expected at most {left} (the training images "
-                f"of {data['dataset']} that data.validation_fraction leaves)"
             )
 
     if complaint := algorithms.complaint(search["algo"]):

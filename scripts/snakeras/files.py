@@ -4,11 +4,14 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snakeras.errors import UserError
+
+STALE = 60  # seconds
 
 
 @contextmanager
@@ -19,6 +22,7 @@ def whole(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -31,6 +35,14 @@ def whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove what a killed writer of ``path`` left; one that is still at work has written within the last minute."""
+    for old in path.parent.glob(f".{path.stem}.????????{path.suffix}"):
+        with suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > STALE:
+                old.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

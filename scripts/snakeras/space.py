@@ -11,7 +11,6 @@ from types import ModuleType
 import numpy as np
 
 from snakeras import arrays, compat, seeds, template
-from snakeras.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -22,22 +21,17 @@ class Loaded:
     module: ModuleType  # the one that Hyperas wrote: the data are its globals, by the names of the model's parameters
 
     def take_subset(self, wanted: int | None, seed: int) -> None:
-        """Cut every array as long as the first to ``wanted`` rows, stratified where labels are known; None: to all.
+        """Cut every array as long as the first to ``wanted`` rows, stratified where labels are known.
 
-        Raises
-        ------
-        UserError
-            When there are fewer rows.
+        None, or more than there are, leaves all.
         """
         names = [name for name in self.script.parameters if hasattr(self.module, name)]
         if wanted is None or not names:
             return
         values = [getattr(self.module, name) for name in names]
         rows = _rows(values[0])
-        if rows is None:
+        if rows is None or wanted >= rows:
             return
-        if wanted > rows:
-            raise UserError(f"search.train_samples: found {wanted}, expected at most {rows} ({names[0]} has no more)")
         labels = arrays.labels_of(values[1]) if len(values) > 1 and _rows(values[1]) == rows else None
         chosen = arrays.stratified_choice(np.zeros(rows) if labels is None else labels, wanted, seed)
         for name, value in zip(names, values, strict=True):

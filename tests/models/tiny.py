@@ -4,6 +4,14 @@ from hyperas.distributions import choice, quniform, uniform
 from hyperopt import STATUS_OK
 
 
+def data():
+    import numpy as np
+
+    with np.load("digits.npz") as arrays:
+        x_train, y_train, x_test, y_test = (arrays[name] for name in ("x_train", "y_train", "x_test", "y_test"))
+    return x_train, y_train, x_test, y_test
+
+
 def model(x_train, y_train, x_test, y_test):
     from tensorflow import keras
 

@@ -1,0 +1,111 @@
+"""Real trainings, each in a process of its own as in the workflow."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from conftest import MODELS, ROOT
+from snakeras import datasets, final, history, seeds, step, template, worker
+from snakeras.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+
+# What the tests call in a computing process.
+def one_step(script: str, search: dict, trial: int, documents: list[dict]) -> dict:
+    return step.evaluate(template.read(Path(script)), None, search, trial, documents)
+
+
+def whole_search(script: str, search: dict, count: int) -> dict:
+    return {"found": history.encode(reference.uninterrupted(Path(script), search, count))}
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("prepared") / "manifest.json"
+    datasets.prepare("mnist-5k", 0.25, seeds.of_split(1337), None, path)
+    return path
+
+
+def test_three_trainings_are_one_uninterrupted_search(
+    tmp_path: Path, manifest: Path, search: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arrays, _ = datasets.read(manifest, "train", "validation")
+    cut = {name.replace("validation", "test"): array[:400] for name, array in arrays.items()}
+    np.savez("digits.npz", **cut)
+    script = tmp_path / "tiny.py"
+    script.write_text((MODELS / "tiny.py").read_text())
+    search |= {"startup_trials": 1}
+    log = tmp_path.parent / "log"
+
+    documents = []
+    for trial in range(3):
+        arguments = {"script": str(script), "search": search, "trial": trial, "documents": documents}
+        documents.append(worker.call(one_step, arguments, log, threads=2))
+    arguments = {"script": str(script), "search": search, "count": 3}
+    found = worker.call(whole_search, arguments, log, threads=2)["found"]
+    assert reference.proposals(documents) == history.decode(found)
+    assert len({document["loss"] for document in documents}) == 3
+    assert documents[0]["fits"][0]["epochs"] == 2
+
+
+@pytest.fixture
+def retrain(tmp_path: Path, manifest: Path, search: dict):
+    """Retrain tests/models/spoiled.py, told to expect so many training images."""
+
+    def run(expected: int, **final_settings: object) -> dict:
+        arrays, _ = datasets.read(manifest, "validation")
+        script = tmp_path / "spoiled.py"
+        script.write_text((MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum()))))
+        best = {"trial": 0, "seed": 5, "hyperparameters": {"size": expected}}
+        (tmp_path / "best.json").write_text(json.dumps(best | {"point": {"size": [3000, 4000].index(expected)}}))
+        return worker.call(
+            final.retrain,
+            {
+                "best": str(tmp_path / "best.json"),
+                "model": str(script),
+                "search": search,
+                "data": {},
+                "final": {"epochs": None, "train_on": "all"} | final_settings,
+                "manifest": str(manifest),
+                "result": str(tmp_path / "model.keras"),
+            },
+            tmp_path / "log",
+            threads=1,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(("train_on", "expected"), [("all", 4000), ("train", 3000)])
+def test_the_final_model_is_what_the_last_fit_trained(
+    tmp_path: Path, manifest: Path, retrain, train_on: str, expected: int
+) -> None:
+    import keras
+
+    metrics = retrain(expected, train_on=train_on)["metrics"]
+    # The script set all weights to 0 and failed; that came after the last fit.
+    assert metrics["test_accuracy"] > 0.7
+    assert "ignored, after the last fit: IndexError" in (tmp_path / "log").read_text()
+    assert [fit["epochs"] for fit in metrics["fits"]] == [1]
+    assert metrics["parameters"] == 7850
+    test, _ = datasets.read(manifest, "test")
+    predicted = keras.models.load_model(tmp_path / "model.keras").predict(test["x_test"], verbose=0).argmax(axis=1)
+    assert np.mean(predicted == test["y_test"].argmax(axis=1)) == metrics["test_accuracy"]
+
+
+def test_final_epochs_override_the_scripts(retrain) -> None:
+    assert [fit["epochs"] for fit in retrain(4000, epochs=2)["metrics"]["fits"]] == [2]
+
+
+def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:
+    with pytest.raises(UserError, match="the model function failed: AssertionError"):
+        retrain(4000, train_on="train")
