@@ -37,7 +37,7 @@ FORCE:
 install:
 	@python=$$(sh envs/find-python.sh) && rm -rf .venv && "$$python" -m venv .venv
 	@echo "Installing the packages of $(LOCK) into .venv"
-	@python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/requirements-uv.txt
+	@python -m pip install -qq --disable-pip-version-check --require-hashes --requirement envs/requirements-uv.txt
 	@uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $(LOCKS)
 	@cksum $(LOCKS) > $(BIN)/.ready
 

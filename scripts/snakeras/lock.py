@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from snakeras import files
+from snakeras import files, worker
 from snakeras.errors import UserError
 
 LOCKS = Path(".snakemake/locks")
@@ -40,7 +40,7 @@ def live_runs(folder: Path) -> list[int]:
 
 
 def _is_run(command: list[str]) -> bool:
-    return "snakeras.worker" in command or any(
+    return worker.BOOTSTRAP in command or any(
         Path(word).name == "snakemake" or "/.snakemake/scripts/" in word for word in command[:3]
     )
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from snakeras import history
 
+KEYS = ("trial", "status", "failure", "loss", "val_accuracy")
+
 
 def starts(trial: int, total: int) -> str:
     """The line for a trial that begins."""
@@ -42,9 +44,10 @@ def busy_seconds(runs: list[dict]) -> float:
 def _read(folder: Path, number: int) -> tuple[dict, dict] | None:
     try:
         paths = [folder / f"{history.name(number)}{end}" for end in (".json", ".run.json")]
-        return tuple(json.loads(path.read_text(encoding="utf-8")) for path in paths)
-    # Another trial's file may be missing or just being replaced.
-    except (OSError, ValueError):
+        document, run = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+        return {key: document[key] for key in KEYS}, {key: run[key] for key in ("started", "finished")}
+    # Another trial's file may be missing, just being replaced, or left from another version.
+    except (OSError, ValueError, KeyError):
         return None
 
 

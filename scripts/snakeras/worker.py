@@ -19,6 +19,14 @@ from snakeras.errors import UserError
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.2  # seconds
 
+# What the computing process runs. The working directory comes after the installed packages, so that a file there hides
+# none of them, and before this workflow's scripts, so that these hide none of the user's modules.
+BOOTSTRAP = """import sys
+sys.path += [".", sys.argv[1]]
+from snakeras import worker
+sys.exit(worker.main(*map(int, sys.argv[2:])))
+"""
+
 
 class Died(UserError):
     """The computing process ended without an answer."""
@@ -47,7 +55,6 @@ def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int
         When the process ended in another way; the line says how.
     """
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "KERAS_BACKEND": "tensorflow",
@@ -67,8 +74,8 @@ def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int
             ).encode()
         )
         request.seek(0)
-        # -P keeps the working directory's files from hiding installed packages.
-        command = [sys.executable, "-P", "-m", "snakeras.worker", str(answer.fileno()), str(os.getpid())]
+        numbers = map(str, (answer.fileno(), os.getpid()))
+        command = [sys.executable, "-P", "-c", BOOTSTRAP, str(Path(__file__).parents[1]), *numbers]
         child = subprocess.Popen(
             command, stdin=request, stdout=output, stderr=output, pass_fds=[answer.fileno()], env=environment
         )
@@ -178,7 +185,3 @@ def main(answer: int, parent: int) -> int:
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(said, file)
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

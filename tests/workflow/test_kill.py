@@ -55,7 +55,7 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
             twin.command("--", *targets), cwd=twin.path, stdout=output, stderr=output, start_new_session=True
         )
         # In the middle of a trial: its computing process is up.
-        wait_for(lambda: any("snakeras.worker" in " ".join(p.cmdline()) for p in processes(twin.path)))
+        wait_for(lambda: any("snakeras import worker" in " ".join(p.cmdline()) for p in processes(twin.path)))
         time.sleep(1)
         kill(run)
         run.wait(timeout=60)
