@@ -24,7 +24,7 @@ def test_the_shipped_model() -> None:
 
 
 def test_the_call_of_minimize_names_the_functions() -> None:
-    found = template.read(MODELS / "own_data.py", needs_data=True)
+    found = template.read(MODELS.parent / "workflow" / "own_data" / "own_data.py", needs_data=True)
     assert (found.model, found.data) == ("classifier", "get_data")
     assert "centres.csv" in found.data_source
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from snakeras.errors import flat
+
 SHORT_NAMES = {"tpe": "hyperopt.tpe.suggest", "rand": "hyperopt.rand.suggest", "anneal": "hyperopt.anneal.suggest"}
 
 
@@ -38,7 +40,7 @@ def complaint(algo: str) -> str | None:
         reason = "no function"
     # Importing a module may raise anything.
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = flat(error)
     names = ", ".join(SHORT_NAMES)
     return f"found {algo!r} ({reason}), expected {names} or the dotted path of a suggest function in hyperopt's form"
 

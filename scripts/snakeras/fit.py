@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from snakeras.errors import one_line
+
 
 @dataclass
 class Fit:
@@ -38,7 +40,7 @@ class Fits:
 
     def reason(self, error: BaseException) -> str:
         """One line on why the model function failed."""
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = one_line(error)
         if call := self.overridden:
             text += (
                 f" (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if it cannot "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from snakeras import worker
-from snakeras.errors import UserError
+from snakeras.errors import UserError, one_line
 
 
 @contextmanager
@@ -38,8 +38,7 @@ def job(snakemake: object) -> Iterator[TextIO]:
         _end(terminal, None, 130)
     except Exception as error:
         traceback.print_exc()
-        text = " ".join(str(error).split())
-        _end(terminal, f"{snakemake.rule}: {type(error).__name__}: {text} (a traceback is in {log})", 1)
+        _end(terminal, f"{snakemake.rule}: {one_line(error)} (a traceback is in {log})", 1)
     sys.stdout.flush()
     sys.stderr.flush()
 

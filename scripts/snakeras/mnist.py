@@ -20,7 +20,7 @@ from typing import TextIO
 import numpy as np
 
 from snakeras import files
-from snakeras.errors import UserError
+from snakeras.errors import UserError, flat
 
 # SHA-256 of the uncompressed IDX byte strings that LeCun, Cortes and Burges published.
 SHA256 = {
@@ -227,7 +227,7 @@ def fetch(folder: Path, named: Path | None = None, terminal: TextIO = sys.stderr
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
         error = error.reason if isinstance(error.reason, Exception) else error
-    return " ".join(f"{error}".split()) or type(error).__name__
+    return flat(error) or type(error).__name__
 
 
 def read(folder: Path) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from snakeras import files, history
-from snakeras.errors import UserError
+from snakeras.errors import UserError, flat
 
 DIGEST_TAG = "snakeras.digest"
 # How MLflow's UI and the tutorial call what Keras calls accuracy and val_accuracy.
@@ -51,8 +51,7 @@ def log_final(name: str, tracking: dict, model: str, metrics: str, best: str, ta
     try:
         return _log_final(mlflow, name, tracking, Path(model), Path(metrics), Path(best), Path(table))
     except (mlflow.exceptions.MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"tracking.uri: {tracking['uri']} took no run ({reason}); call again to publish it") from error
+        raise UserError(f"tracking.uri: {tracking['uri']} took no run ({flat(error)}); call again later") from error
 
 
 def _log_final(mlflow: object, name: str, tracking: dict, model: Path, metrics: Path, best: Path, table: Path) -> dict:

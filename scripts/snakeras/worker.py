@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from snakeras.errors import UserError
+from snakeras.errors import UserError, one_line
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.2  # seconds
@@ -178,10 +178,7 @@ def main(answer: int, parent: int) -> int:
         return 130
     except Exception as error:
         traceback.print_exc()
-        said, status = (
-            {"error": f"{type(error).__name__}: {' '.join(str(error).split())} (a traceback is in the log)"},
-            1,
-        )
+        said, status = {"error": f"{one_line(error)} (a traceback is in the log)"}, 1
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(said, file)
     return status
