@@ -1,11 +1,15 @@
 # From the sources of a dataset to arrays that trials map into memory.
+#
+# Snakemake knows the small files that vouch for the large ones: SHA256SUMS and manifest.json. MNIST's files and the
+# arrays lie beside them. Whoever reads one verifies it, and makes it again in place if need be; were they outputs, a
+# lost one would run every finished trial again, and a copied folder would, since Snakemake compares large files by time.
 
 
 rule fetch:
     input:
         code=plan.code("fetch.py"),
     output:
-        plan.mnist,
+        sums="resources/mnist/SHA256SUMS",
     log:
         "resources/logs/fetch.log",
     benchmark:
@@ -21,12 +25,10 @@ rule fetch:
         "../scripts/fetch.py"
 
 
-# The arrays lie beside the manifest, unknown to Snakemake: whoever reads one verifies it, and makes it again in place
-# if need be, which must not run finished trials again.
 rule prepare:
     input:
         code=plan.code("prepare.py"),
-        raw=ancient(plan.raw),
+        raw=plan.raw,
     output:
         manifest="resources/prepared/{dataset}_{fraction}_{seed}/manifest.json",
     log:

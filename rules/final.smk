@@ -5,7 +5,7 @@ rule retrain:
     input:
         code=plan.code("retrain.py"),
         model=plan.model,
-        data=ancient(plan.manifest),
+        data=plan.manifest,
         best="results/{name}/best.json",
     output:
         model="results/{name}/final/model.keras",

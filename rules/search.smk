@@ -5,7 +5,7 @@ rule trial:
     input:
         code=plan.code("trial.py"),
         model=plan.model,
-        data=ancient(plan.manifest),
+        data=plan.manifest,
         looks_back_on=plan.looks_back_on,
     output:
         result="results/{name}/trials/{trial}.json",
@@ -32,7 +32,7 @@ rule best:
     input:
         code=plan.code("best.py"),
         model=plan.model,
-        data=ancient(plan.manifest),
+        data=plan.manifest,
         trials=plan.trials,
     output:
         table=report("results/{name}/trials.csv", caption="../report/trials.rst", category="Search"),

@@ -4,6 +4,7 @@
 rule log:
     input:
         code=plan.code("log.py"),
+        # Compared by metrics.json, which changes with it: Snakemake compares large files by time.
         model=ancient("results/{name}/final/model.keras"),
         metrics="results/{name}/final/metrics.json",
         best="results/{name}/best.json",
