@@ -65,29 +65,40 @@ def _log_final(mlflow: object, name: str, tracking: dict, model: Path, metrics: 
         if run.info.status == "FINISHED":
             return where | {"run_id": run.info.run_id, "model_uri": run.data.tags["snakeras.model_uri"]}
 
-    # A run that was cut off half-way is gone on with.
+    # A run that was cut off half-way is gone on with, from what it has already.
     start = {"run_id": runs[0].info.run_id} if runs else {"run_name": f"{name} final"}
     with mlflow.start_run(**start) as run:
         mlflow.set_tags({DIGEST_TAG: digest, "snakeras.search": name, "snakeras.trial": str(winner["trial"])})
         mlflow.set_tags({key: str(value) for key, value in winner["hyperparameters"].items()})
         mlflow.log_params(winner["hyperparameters"])
-        numbers = {
-            "test_accuracy": found["test_accuracy"],
-            "test_loss": found["test_loss"],
-            "search_val_accuracy": winner["val_accuracy"],
-        }
-        mlflow.log_metrics({key: value for key, value in numbers.items() if value is not None})
-        for key, values in (found["fits"][-1]["metrics"] if found["fits"] else {}).items():
-            for step, value in enumerate(values):
-                mlflow.log_metric(SHORT_NAMES.get(key, key), history.decode(value), step=step)
+        for key, values in _curves(found, winner).items():
+            logged = {point.step for point in client.get_metric_history(run.info.run_id, key)}
+            for step in set(range(len(values))) - logged:
+                mlflow.log_metric(key, values[step], step=step)
         for path in (best, metrics, table):
             mlflow.log_artifact(str(path))
-        uri = _log_model(mlflow, name, model)
+        versions = client.search_model_versions(f"name='{name}' and run_id='{run.info.run_id}'")
+        version = versions[0].version if versions else _log_model(mlflow, name, model)
+        uri = f"models:/{name}/{version}"
         mlflow.set_tag("snakeras.model_uri", uri)
     return where | {"run_id": run.info.run_id, "model_uri": uri}
 
 
+def _curves(found: dict, winner: dict) -> dict[str, list[float]]:
+    """Every metric by its name in MLflow, a value per step: those of the last fit per epoch, the others once."""
+    once = {
+        "test_accuracy": found["test_accuracy"],
+        "test_loss": found["test_loss"],
+        "search_val_accuracy": winner["val_accuracy"],
+    }
+    curves = {key: [value] for key, value in once.items() if value is not None}
+    for fit in found["fits"][-1:]:
+        curves |= {SHORT_NAMES.get(key, key): history.decode(values) for key, values in fit["metrics"].items()}
+    return curves
+
+
 def _log_model(mlflow: object, name: str, path: Path) -> str:
+    """Log and register a Keras model; returns the version registered."""
     import keras
     import mlflow.keras
     import numpy as np
@@ -111,4 +122,4 @@ def _log_model(mlflow: object, name: str, path: Path) -> str:
         # Named here, since MLflow would start a process to find them out.
         pip_requirements=[f"tensorflow=={tf.__version__}", f"keras=={keras.__version__}"],
     )
-    return f"models:/{name}/{info.registered_model_version}"
+    return info.registered_model_version

@@ -95,15 +95,24 @@ def test_the_final_model_is_registered_and_loadable(finished) -> None:
     assert float(said[5]) == metrics["fits"][0]["metrics"]["val_accuracy"][-1]
 
 
-def test_publishing_twice_gives_one_run(twin) -> None:
+@pytest.mark.parametrize("status", ["FINISHED", "RUNNING"])
+def test_publishing_again_gives_one_run_also_after_one_was_cut_off(twin, status: str) -> None:
+    with sqlite3.connect(twin.path / "mlflow.db") as database:
+        counts = "select (select count(*) from runs), (select count(*) from model_versions), count(*) from metrics"
+        before = database.execute(counts).fetchone()
+        database.execute("update runs set status = ?", (status,))
+        if status == "RUNNING":
+            database.execute("delete from tags where key = 'snakeras.model_uri'")
+            database.execute("delete from metrics where key = 'val_loss'")
+    where = json.loads((twin.results / "final" / "tracking.json").read_text())
     (twin.results / "final" / "tracking.json").unlink()
-    before = json.loads((twin.results / "final" / "metrics.json").read_text())
     assert twin.planned() == {"log": 1}
     twin.run()
+    assert json.loads((twin.results / "final" / "tracking.json").read_text()) == where
     with sqlite3.connect(twin.path / "mlflow.db") as database:
-        assert database.execute("select count(*) from runs").fetchone() == (1,)
-        assert database.execute("select count(*) from model_versions").fetchone() == (1,)
-    assert json.loads((twin.results / "final" / "metrics.json").read_text()) == before
+        assert database.execute(counts).fetchone() == before
+        assert before[:2] == (1, 1)
+        assert database.execute("select status from runs").fetchone() == ("FINISHED",)
 
 
 def test_progress_and_the_last_lines(finished) -> None:
