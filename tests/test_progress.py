@@ -38,5 +38,31 @@ def test_durations(seconds: float, text: str) -> None:
     assert progress._duration(seconds) == text
 
 
+def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:
+    files.write_json(folder / "best.json", {"trial": 3, "hyperparameters": best_point, "val_accuracy": accuracy})
+    metrics = {"test_accuracy": accuracy, "test_accuracy_interval": [0.98, 0.995], "test_loss": 0.25}
+    files.write_json(folder / "final" / "metrics.json", metrics | {"hyperparameters": final_point})
+
+
+def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
+    finished(tmp_path, {"f1": 8.0, "kind": "a"}, {"f1": 8.0, "kind": "a"})
+    said = progress.summary(tmp_path, {"uri": "http://tracker:5000"})
+    for part in ("(trial 0003): f1=8, kind=a", "search: 0.9900", "0.9900 (95 % interval 0.9800", "http://tracker:5000"):
+        assert part in said
+    assert str(tmp_path / "best.json") in said
+
+
+def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {}, accuracy=None)
+    said = progress.summary(tmp_path, {"uri": None})
+    assert "Test loss of the final model: 0.25" in said
+    assert "MLflow" not in said
+
+
+def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:
+    finished(tmp_path, {"f1": 8.0}, {"f1": 16.0})
+    assert progress.summary(tmp_path, {"uri": None}) is None
+
+
 def test_there_is_no_summary_before_the_end(tmp_path: Path) -> None:
     assert progress.summary(tmp_path, {"uri": None}) is None

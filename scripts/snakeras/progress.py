@@ -77,8 +77,11 @@ def summary(folder: Path, tracking: dict) -> str | None:
         metrics = json.loads((folder / "final" / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    # A run that was asked for best.json alone leaves an older final model beside it.
+    if metrics["hyperparameters"] != best["hyperparameters"]:
+        return None
     point = ", ".join(f"{name}={_short(value)}" for name, value in best["hyperparameters"].items())
-    lines = ["", f"Best hyperparameters (trial {best['trial']}): {point}"]
+    lines = ["", f"Best hyperparameters (trial {history.name(best['trial'])}): {point}"]
     if best["val_accuracy"] is not None:
         lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
     if metrics["test_accuracy"] is not None:
