@@ -27,9 +27,11 @@ ui: setup  ## Open the MLflow UI on mlflow.db
 
 setup: $(BIN)/.ready  ## Make .venv from the locked, hashed requirements
 
-# A checksum, not a time, tells whether .venv has what the locks say.
+# A checksum, not a time, tells whether .venv has what the locks say; and it does not work in another place.
+STAMP := { echo '$(CURDIR)'; cksum $(LOCKS); }
+
 $(BIN)/.ready: FORCE
-	@cksum $(LOCKS) | cmp -s - $@ || $(MAKE) --no-print-directory install
+	@$(STAMP) | cmp -s - $@ || $(MAKE) --no-print-directory install
 
 .PHONY: FORCE install
 FORCE:
@@ -39,7 +41,7 @@ install:
 	@echo "Installing the packages of $(LOCK) into .venv"
 	@python -m pip install -qq --disable-pip-version-check --require-hashes --requirement envs/requirements-uv.txt
 	@uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $(LOCKS)
-	@cksum $(LOCKS) > $(BIN)/.ready
+	@$(STAMP) > $(BIN)/.ready
 
 test: setup  ## All tests
 	@python -m pytest $(ARGS)

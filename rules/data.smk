@@ -1,7 +1,7 @@
 # From the sources of a dataset to arrays that trials map into memory.
 #
-# Snakemake knows the small files that vouch for the large ones: SHA256SUMS and manifest.json. MNIST's files and the
-# arrays lie beside them. Whoever reads one verifies it, and makes it again in place if need be; were they outputs, a
+# Snakemake knows the small files that vouch for the large ones: SHA256SUMS and data.json. MNIST's files and the arrays
+# lie in resources/, a cache. Whoever reads one verifies it, and makes it again in place if need be; were they outputs, a
 # lost one would run every finished trial again, and a copied folder would, since Snakemake compares large files by time.
 
 
@@ -10,17 +10,17 @@ rule fetch:
         code=plan.code("fetch.py"),
     output:
         sums="resources/mnist/SHA256SUMS",
+    params:
+        sha256=plan.mnist_sha256,
     log:
         "resources/logs/fetch.log",
     benchmark:
         "resources/benchmarks/fetch.tsv"
-    conda:
-        "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=1000,
-    params:
-        folder=config["data"]["mnist_folder"],
+    conda:
+        "../envs/data.yaml"
     script:
         "../scripts/fetch.py"
 
@@ -30,19 +30,18 @@ rule prepare:
         code=plan.code("prepare.py"),
         raw=plan.raw,
     output:
-        manifest="resources/prepared/{dataset}_{fraction}_{seed}/manifest.json",
+        manifest="results/{name}/data.json",
+    params:
+        data=plan.prepared,
+        arrays=plan.arrays,
     log:
-        "resources/logs/prepare/{dataset}_{fraction}_{seed}.log",
+        "results/{name}/logs/prepare.log",
     benchmark:
-        "resources/benchmarks/prepare/{dataset}_{fraction}_{seed}.tsv"
-    conda:
-        "../envs/data.yaml"
+        "results/{name}/benchmarks/prepare.tsv"
     threads: 1
     resources:
         mem_mb=2000,
-    params:
-        dataset="{dataset}",
-        fraction="{fraction}",
-        seed="{seed}",
+    conda:
+        "../envs/data.yaml"
     script:
         "../scripts/prepare.py"

@@ -11,19 +11,19 @@ rule retrain:
         model="results/{name}/final/model.keras",
         metrics=report("results/{name}/final/metrics.json", caption="../report/metrics.rst", category="Final model"),
         happened="results/{name}/final/run.json",
-    log:
-        "results/{name}/logs/retrain.log",
-    benchmark:
-        "results/{name}/benchmarks/retrain.tsv"
-    conda:
-        "../envs/training.yaml"
-    threads: plan.threads
-    resources:
-        mem_mb=4000,
-        gpu=plan.gpu,
     params:
         search=plan.search,
         data=plan.data,
         final=plan.final,
+    log:
+        "results/{name}/logs/retrain.log",
+    benchmark:
+        "results/{name}/benchmarks/retrain.tsv"
+    threads: plan.threads
+    resources:
+        mem_mb=4000,
+        gpu=plan.gpu,
+    conda:
+        "../envs/training.yaml"
     script:
         "../scripts/retrain.py"

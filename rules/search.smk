@@ -11,19 +11,19 @@ rule trial:
         result="results/{name}/trials/{trial}.json",
         happened="results/{name}/trials/{trial}.run.json",
         model=directory("results/{name}/trials/{trial}"),
+    params:
+        search=plan.search,
+        data=plan.data,
     log:
         "results/{name}/logs/trials/{trial}.log",
     benchmark:
         "results/{name}/benchmarks/trials/{trial}.tsv"
-    conda:
-        "../envs/training.yaml"
     threads: plan.threads
     resources:
         mem_mb=4000,
         gpu=plan.gpu,
-    params:
-        search=plan.search,
-        data=plan.data,
+    conda:
+        "../envs/training.yaml"
     script:
         "../scripts/trial.py"
 
@@ -37,18 +37,18 @@ rule best:
     output:
         table=report("results/{name}/trials.csv", caption="../report/trials.rst", category="Search"),
         best=report("results/{name}/best.json", caption="../report/best.rst", category="Search"),
-    log:
-        "results/{name}/logs/best.log",
-    benchmark:
-        "results/{name}/benchmarks/best.tsv"
-    conda:
-        "../envs/data.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
         name=plan.name,
         search=plan.search,
         data=plan.data,
+    log:
+        "results/{name}/logs/best.log",
+    benchmark:
+        "results/{name}/benchmarks/best.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/data.yaml"
     script:
         "../scripts/best.py"

@@ -11,17 +11,17 @@ rule log:
         table="results/{name}/trials.csv",
     output:
         run="results/{name}/final/tracking.json",
+    params:
+        name=plan.name,
+        tracking=plan.tracking,
     log:
         "results/{name}/logs/log.log",
     benchmark:
         "results/{name}/benchmarks/log.tsv"
-    conda:
-        "../envs/tracking.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    params:
-        name=plan.name,
-        tracking=plan.tracking,
+    conda:
+        "../envs/tracking.yaml"
     script:
         "../scripts/log.py"

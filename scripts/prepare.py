@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from snakeras import datasets, seeds
-from snakeras.job import job
+from snakeras import datasets
+from snakeras.job import job, mnist_folder
 
 with job(snakemake) as terminal:
     datasets.prepare(
-        dataset=snakemake.params.dataset,
-        fraction=float(snakemake.params.fraction),
-        seed=seeds.of_split(int(snakemake.params.seed)),
+        **snakemake.params.data,
         raw=Path(snakemake.input.raw[0]).parent if snakemake.input.raw else None,
+        folder=Path(snakemake.params.arrays),
         manifest=Path(snakemake.output.manifest),
+        named=mnist_folder(snakemake),
         terminal=terminal,
     )

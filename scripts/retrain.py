@@ -15,13 +15,14 @@ with job(snakemake) as terminal:
             "best": snakemake.input.best,
             "model": snakemake.input.model[0],
             "search": snakemake.params.search,
-            "data": snakemake.params.data,
             "final": snakemake.params.final,
             "manifest": next(iter(snakemake.input.data), None),
+            "mnist_folder": snakemake.config["data"]["mnist_folder"],
             "result": snakemake.output.model,
         },
         log=Path(snakemake.log[0]),
         threads=snakemake.params.search["threads"],
     )
+    terminal.write(answer["notes"])
     happened.write(Path(snakemake.output.happened), started, answer["device"], snakemake.params.search["threads"])
     files.write_json(Path(snakemake.output.metrics), answer["metrics"])

@@ -21,12 +21,14 @@ with job(snakemake) as terminal:
             "search": snakemake.params.search,
             "data": snakemake.params.data,
             "manifest": next(iter(snakemake.input.data), None),
+            "mnist_folder": snakemake.config["data"]["mnist_folder"],
             "folder": str(result.parent),
             "model_folder": snakemake.output.model,
         },
         log=Path(snakemake.log[0]),
         threads=snakemake.params.search["threads"],
     )
+    terminal.write(answer["notes"])
     happened.write(Path(snakemake.output.happened), started, answer["device"], snakemake.params.search["threads"])
     Path(snakemake.output.model).mkdir(exist_ok=True)
     files.write_json(result, answer["document"])

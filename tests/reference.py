@@ -1,5 +1,6 @@
 """The search that ours must equal: one uninterrupted call of hyperas.optim.minimize."""
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -44,6 +45,8 @@ def uninterrupted(script: Path, search: dict, count: int) -> list[tuple[dict, fl
         path = Path(folder) / "plain.py"
         path.write_text(f"{text}\ndef search(minimize, **arguments):\n    return minimize(model, data, **arguments)\n")
         os.chdir(folder)
+        write_temp_files = optim.write_temp_files
+        optim.write_temp_files = lambda *arguments: (write_temp_files(*arguments), importlib.invalidate_caches())
         optim.fmin = fmin
         try:
             spec = importlib.util.spec_from_file_location("plain", path)
@@ -55,5 +58,5 @@ def uninterrupted(script: Path, search: dict, count: int) -> list[tuple[dict, fl
             )
         finally:
             os.chdir(here)
-            optim.fmin = original
+            optim.fmin, optim.write_temp_files = original, write_temp_files
     return [(trial["misc"]["vals"], trial["result"]["loss"]) for trial in trials.trials]

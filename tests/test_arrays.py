@@ -1,4 +1,5 @@
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_a_choice_depends_on_its_seed_alone() -> None:
 
 def test_labels_are_known_for_classes_and_not_for_numbers() -> None:
     expected = [2, 0, 1]
-    for y in (np.array(expected), np.array(expected)[:, None], np.eye(3)[expected]):
+    for y in (np.array(expected), np.array(expected)[:, None], np.array([2.0, 0.0, 1.0]), np.eye(3)[expected]):
         assert list(arrays.labels_of(y)) == expected
     for y in (np.array([0.5, 1.2]), np.ones((3, 3)), np.zeros((2, 4, 4))):
         assert arrays.labels_of(y) is None
@@ -39,7 +40,8 @@ def test_labels_are_known_for_classes_and_not_for_numbers() -> None:
 @pytest.fixture
 def made(tmp_path: Path) -> tuple[Path, dict]:
     content = {"x_train": np.arange(600, dtype=np.float32).reshape(3, -1), "y_train": np.eye(3, dtype=np.float32)}
-    files.write_json(tmp_path / "manifest.json", {"arrays": arrays.write(tmp_path, content)})
+    entries = arrays.write(tmp_path / "arrays", content)
+    files.write_json(tmp_path / "manifest.json", {"folder": "arrays", "arrays": entries})
     return tmp_path / "manifest.json", content
 
 
@@ -82,7 +84,7 @@ def altered(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [missing, truncated, altered])
 def test_a_broken_array_is_named_and_made_again_in_place(made: tuple, damage: object) -> None:
-    path = made[0].parent / "x_train.npy"
+    path = made[0].parent / "arrays" / "x_train.npy"
     whole = path.read_bytes()
     damage(path)
     found, said = read(made)
@@ -92,7 +94,14 @@ def test_a_broken_array_is_named_and_made_again_in_place(made: tuple, damage: ob
     np.testing.assert_array_equal(found["x_train"], made[1]["x_train"])
 
 
+def test_a_lost_folder_is_made_again(made: tuple) -> None:
+    shutil.rmtree(made[0].parent / "arrays")
+    found, said = read(made)
+    assert said.count("is missing") == 2
+    np.testing.assert_array_equal(found["y_train"], made[1]["y_train"])
+
+
 def test_a_source_that_changed_is_an_error(made: tuple) -> None:
-    (made[0].parent / "x_train.npy").unlink()
+    (made[0].parent / "arrays" / "x_train.npy").unlink()
     with pytest.raises(UserError, match="also after making it again"):
         read(made, remade=made[1] | {"x_train": np.zeros((3, 200), np.float32)})

@@ -99,6 +99,10 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"search": {"algo": "no_such.suggest"}}, "search.algo: found 'no_such.suggest' (No module named"),
         ({"search": {"model": "models/none.py"}}, "search.model: models/none.py: not there"),
         ({"tracking": {"uri": "https://me:secret@host/"}}, "tracking.uri: has a password in it"),
+        ({"tracking": {"uri": "postgresql://h/db?user=u&password=secret"}}, "tracking.uri: has a password in it"),
+        ({"tracking": {"uri": "http://[abc"}}, "tracking.uri: found 'http://[abc' (Invalid IPv6 URL), expected"),
+        ({"data": {"validation_fraction": float("nan")}}, "data.validation_fraction: found nan, expected a number"),
+        ({"name": "mnist\n"}, "name: found 'mnist\\n', expected a text of letters"),
     ],
 )
 def test_a_mistake_is_one_clear_line(given: dict, line: str) -> None:
@@ -142,6 +146,8 @@ def test_an_own_search_algorithm_is_found_in_the_working_directory(elsewhere: Pa
     (elsewhere / "my_algorithms.py").write_text("from hyperopt.rand import suggest\nnumber = 3\n")
     assert settled({"search": {"algo": "my_algorithms.suggest"}})["search"]["algo"] == "my_algorithms.suggest"
     assert "(no function)" in complaint({"search": {"algo": "my_algorithms.number"}})
+    (elsewhere / "leaving.py").write_text("raise SystemExit('bye')\n")
+    assert complaint({"search": {"algo": "leaving.suggest"}}).startswith("search.algo: found 'leaving.suggest' (bye)")
 
 
 def test_every_shipped_config_is_valid() -> None:

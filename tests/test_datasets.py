@@ -7,9 +7,9 @@ from snakeras import datasets, files
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("prepared") / "manifest.json"
-    datasets.prepare("mnist-5k", 0.25, 7, None, path)
-    return path
+    folder = tmp_path_factory.mktemp("results")
+    datasets.prepare("mnist-5k", 0.25, 7, None, folder / "prepared", folder / "data.json")
+    return folder / "data.json"
 
 
 def test_arrays_have_the_promised_form(manifest: Path) -> None:
@@ -48,7 +48,7 @@ def test_the_split_depends_on_the_seed_and_the_test_set_does_not(manifest: Path)
 
 
 def test_a_truncated_array_is_made_again(manifest: Path) -> None:
-    path = manifest.parent / "y_test.npy"
+    path = manifest.parent / "prepared" / "y_test.npy"
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
     datasets.read(manifest, "test")

@@ -56,6 +56,11 @@ def test_two_classes_by_one_probability() -> None:
     assert metrics["confusion_matrix"] == [[1, 1], [0, 1]]
 
 
+def test_two_classes_may_be_floats() -> None:
+    metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([[1.0], [1.0]]))
+    assert metrics["confusion_matrix"] == [[0, 0], [1, 1]]
+
+
 def test_a_regression_has_a_loss_only() -> None:
     metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
     assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None

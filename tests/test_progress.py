@@ -6,6 +6,7 @@ from snakeras import files, progress
 
 def finish(folder: Path, number: int, start: str, end: str, **document: object) -> None:
     document = {"trial": number, "status": "completed", "failure": None, "loss": -0.5, "val_accuracy": 0.5} | document
+    document.setdefault("determined_by", {"model": "m", "trial": number})
     files.write_json(folder / f"{number:04d}.json", document)
     files.write_json(
         folder / f"{number:04d}.run.json",
@@ -17,6 +18,8 @@ def test_a_line_tells_how_far_the_search_is(tmp_path: Path) -> None:
     finish(tmp_path, 0, "10:00:00", "10:01:00", loss=-0.9, val_accuracy=0.9)
     finish(tmp_path, 1, "10:00:30", "10:02:00", loss=-0.25, val_accuracy=0.25)
     (tmp_path / "0002.json").write_text("{")
+    # Left from another configuration.
+    finish(tmp_path, 3, "09:00:00", "09:30:00", loss=-0.99, determined_by={"model": "other", "trial": 3})
     assert progress.ends(1, 6, tmp_path) == (
         "trial 0001: val_accuracy 0.2500; best so far val_accuracy 0.9000 (trial 0000); 2 of 6 done; about 4 min left"
     )

@@ -40,6 +40,25 @@ def test_helpers_come_from_the_call(tmp_path: Path) -> None:
     assert found.helpers == ("def help_me(z):\n    return z\n",)
 
 
+def test_another_function_named_minimize_is_not_mistaken(tmp_path: Path) -> None:
+    text = "import scipy.optimize\ndef fit_line(x):\n    return scipy.optimize.minimize(fit_line, x)\n"
+    text += "def load():\n    return 1\n" + MODEL + "def main():\n    optim.minimize(model=create, data=load)\n"
+    found = script(tmp_path, text, needs_data=True)
+    assert (found.model, found.data) == ("create", "load")
+
+
+def test_form_feeds_do_not_count_as_lines(tmp_path: Path) -> None:
+    assert script(tmp_path, f"import os\n\f\n{MODEL}").model_source == MODEL
+
+
+def test_modules_beside_the_script_are_found_through_each_other(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("from deeper import width\nimport script\n")
+    (tmp_path / "deeper.py").write_text("width = 3\n")
+    (tmp_path / "other.py").write_text("")
+    script(tmp_path, f"import os, helper\n{MODEL}")
+    assert template.local_modules(tmp_path / "script.py") == [tmp_path / "deeper.py", tmp_path / "helper.py"]
+
+
 def test_the_top_level_never_runs(tmp_path: Path) -> None:
     script(tmp_path, f"{MODEL}raise RuntimeError('run')\n")
 

@@ -29,9 +29,9 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("prepared") / "manifest.json"
-    datasets.prepare("mnist-5k", 0.25, seeds.of_split(1337), None, path)
-    return path
+    folder = tmp_path_factory.mktemp("results")
+    datasets.prepare("mnist-5k", 0.25, seeds.of_split(1337), None, folder / "prepared", folder / "data.json")
+    return folder / "data.json"
 
 
 def test_three_trainings_are_one_uninterrupted_search(
@@ -61,10 +61,11 @@ def test_three_trainings_are_one_uninterrupted_search(
 def retrain(tmp_path: Path, manifest: Path, search: dict):
     """Retrain tests/models/spoiled.py, told to expect so many training images."""
 
-    def run(expected: int, **final_settings: object) -> dict:
+    def run(expected: int, spoil: str = "", **final_settings: object) -> dict:
         arrays, _ = datasets.read(manifest, "validation")
         script = tmp_path / "spoiled.py"
-        script.write_text((MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum()))))
+        text = (MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum())))
+        script.write_text(text.replace("    network.set_weights", f"    {spoil}\n    network.set_weights"))
         best = {"trial": 0, "seed": 5, "hyperparameters": {"size": expected}}
         (tmp_path / "best.json").write_text(json.dumps(best | {"point": {"size": [3000, 4000].index(expected)}}))
         return worker.call(
@@ -73,9 +74,9 @@ def retrain(tmp_path: Path, manifest: Path, search: dict):
                 "best": str(tmp_path / "best.json"),
                 "model": str(script),
                 "search": search,
-                "data": {},
                 "final": {"epochs": None, "train_on": "all"} | final_settings,
                 "manifest": str(manifest),
+                "mnist_folder": None,
                 "result": str(tmp_path / "model.keras"),
             },
             tmp_path / "log",
@@ -104,6 +105,12 @@ def test_the_final_model_is_what_the_last_fit_trained(
 
 def test_final_epochs_override_the_scripts(retrain) -> None:
     assert [fit["epochs"] for fit in retrain(4000, epochs=2)["metrics"]["fits"]] == [2]
+
+
+def test_a_fit_that_fails_is_no_end_of_the_script(tmp_path: Path, retrain) -> None:
+    with pytest.raises(UserError, match="the model function failed: ValueError"):
+        retrain(4000, spoil="network.fit(x_train, y_train[:5])")
+    assert not (tmp_path / "model.keras").exists()
 
 
 def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:

@@ -38,8 +38,8 @@ def complaint(algo: str) -> str | None:
         if callable(suggest_function(algo)):
             return None
         reason = "no function"
-    # Importing a module may raise anything.
-    except Exception as error:
+    # Importing a module may raise anything, and even leave.
+    except (Exception, SystemExit) as error:
         reason = flat(error)
     names = ", ".join(SHORT_NAMES)
     return f"found {algo!r} ({reason}), expected {names} or the dotted path of a suggest function in hyperopt's form"

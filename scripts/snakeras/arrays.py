@@ -50,11 +50,11 @@ def stratified_choice(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 def labels_of(y: np.ndarray) -> np.ndarray | None:
-    """Class per row of integer, boolean or text labels (n,), (n, 1) or one-hot rows (n, classes); None for others."""
+    """Class per row of whole, boolean or text labels (n,), (n, 1) or one-hot rows (n, classes); None for others."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    if y.ndim == 1 and y.dtype.kind in "iubUS":
+    if y.ndim == 1 and (y.dtype.kind in "iubUS" or (y.dtype.kind == "f" and np.all(y == np.round(y)))):
         return y
     if y.ndim == 2 and y.dtype.kind in "iubf" and len(y) and np.all((y == 0) | (y == 1)) and np.all(y.sum(axis=1) == 1):
         return y.argmax(axis=1)
@@ -97,7 +97,7 @@ def read(
     Parameters
     ----------
     manifest
-        Path of ``manifest.json``, with the arrays beside it.
+        Path of the manifest, which names the folder of the arrays by a path relative to its own.
     remake
         Makes all arrays again from their source, as a dict of name to array; called at most once.
     terminal
@@ -116,7 +116,7 @@ def read(
     from filelock import FileLock
 
     document = files.read_json(manifest)
-    folder = manifest.parent
+    folder = manifest.parent / document["folder"]
     entries = {name: document["arrays"][name] for name in names}
 
     def broken() -> dict[str, str]:
@@ -124,6 +124,7 @@ def read(
 
     if broken():
         # One job mends, the others wait for it and then find nothing left to mend.
+        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             if found := broken():
                 for name, text in found.items():

@@ -1,5 +1,6 @@
 """What Hyperas 0.4.1 needs to run on Keras 3 and today's hyperopt."""
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,8 +35,13 @@ def hyperas_in(folder: Path, fmin: Callable[..., object]) -> Iterator[ModuleType
     """
     optim = import_hyperas()
     write_temp_files, original_fmin = optim.write_temp_files, optim.fmin
-    optim.write_temp_files = lambda text, _path: write_temp_files(text, str(folder / "temp_model.py"))
-    optim.fmin = fmin
+
+    def write_there(text: str, _path: str) -> None:
+        write_temp_files(text, str(folder / "temp_model.py"))
+        # Python may have listed the folder within the same tick of its clock.
+        importlib.invalidate_caches()
+
+    optim.write_temp_files, optim.fmin = write_there, fmin
     sys.path.insert(0, str(folder))
     sys.modules.pop("temp_model", None)
     try:

@@ -5,11 +5,12 @@ The only place that knows the keys' meaning; the values and their types stand in
 
 import copy
 import difflib
+import math
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -17,6 +18,9 @@ from jsonschema.exceptions import ValidationError
 
 from snakeras import algorithms, datasets, template
 from snakeras.errors import UserError
+
+# Names of query parameters that database URIs carry passwords in.
+SECRETS = {"password", "passwd", "pwd", "token", "secret"}
 
 
 def settle_or_exit(config: dict, schema: str, basedir: str) -> None:
@@ -47,6 +51,7 @@ def settle(config: dict, schema: Path, basedir: Path) -> None:
     rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
     settled = _typed(config, rules)
     mistakes = [line for error in _errors(settled, rules) for line in _lines(error, rules)]
+    mistakes += list(_endless(settled))
     if mistakes:
         raise UserError("\n".join(sorted(set(mistakes))))
     settled = _with_defaults(settled, rules)
@@ -60,6 +65,15 @@ def settle(config: dict, schema: Path, basedir: Path) -> None:
 
 def _errors(config: dict, rules: dict) -> list[ValidationError]:
     return list(Draft202012Validator(rules).iter_errors(config))
+
+
+def _endless(value: object, where: str = "") -> Iterator[str]:
+    """Lines about NaN and infinities, which no comparison with a limit finds."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _endless(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{where}: found {value}, expected a number that is one"
 
 
 def _types(rule: dict) -> list[str]:
@@ -198,7 +212,18 @@ def _contradictions(config: dict) -> Iterator[str]:
 
     if complaint := algorithms.complaint(search["algo"]):
         yield f"search.algo: {complaint}"
-    if config["tracking"]["uri"] and urlsplit(config["tracking"]["uri"]).password:
+    if config["tracking"]["uri"]:
+        yield from _uri_mistakes(config["tracking"]["uri"])
+
+
+def _uri_mistakes(uri: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(uri)
+        secrets = parts.password or SECRETS & {key.lower() for key in parse_qs(parts.query)}
+    except ValueError as error:
+        yield f"tracking.uri: found {uri!r} ({error}), expected an MLflow tracking URI"
+        return
+    if secrets:
         yield (
             "tracking.uri: has a password in it, which would end up in Snakemake's records; expected it in "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"

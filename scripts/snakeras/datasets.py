@@ -39,7 +39,14 @@ def held_out(dataset: str, fraction: float) -> int:
     return round(SIZES[dataset][0] * fraction)
 
 
-def make(dataset: str, fraction: float, seed: int, raw: Path | None, terminal: TextIO = sys.stderr) -> arrays.Arrays:
+def make(
+    dataset: str,
+    fraction: float,
+    seed: int,
+    raw: Path | None,
+    named: Path | None = None,
+    terminal: TextIO = sys.stderr,
+) -> arrays.Arrays:
     """The prepared arrays of a dataset.
 
     Parameters
@@ -52,6 +59,8 @@ def make(dataset: str, fraction: float, seed: int, raw: Path | None, terminal: T
         Decides which.
     raw
         Folder of the four IDX files for ``mnist``; fetched again if broken.
+    named
+        A folder that the user names to take them from.
 
     Returns
     -------
@@ -59,7 +68,7 @@ def make(dataset: str, fraction: float, seed: int, raw: Path | None, terminal: T
         ``x_*`` float32 in [0, 1], shape (n, 28, 28, 1); ``y_*`` float32 one-hot, shape (n, 10); for ``train``,
         ``validation`` and ``test``.
     """
-    raw_arrays = mnist.read_or_fetch(raw, terminal=terminal) if dataset == "mnist" else _mnist_5k()
+    raw_arrays = mnist.read_or_fetch(raw, named, terminal) if dataset == "mnist" else _mnist_5k()
     labels = raw_arrays["y_train"]
     validation = arrays.stratified_choice(labels, held_out(dataset, fraction), seed)
     train = np.setdiff1d(np.arange(len(labels)), validation)
@@ -78,19 +87,33 @@ def make(dataset: str, fraction: float, seed: int, raw: Path | None, terminal: T
 
 
 def prepare(
-    dataset: str, fraction: float, seed: int, raw: Path | None, manifest: Path, terminal: TextIO = sys.stderr
+    dataset: str,
+    fraction: float,
+    seed: int,
+    raw: Path | None,
+    folder: Path,
+    manifest: Path,
+    named: Path | None = None,
+    terminal: TextIO = sys.stderr,
 ) -> None:
-    """Write the prepared arrays beside ``manifest``, then the manifest with their shapes, dtypes and digests."""
+    """Write the prepared arrays into ``folder``, then the manifest with their shapes, dtypes and digests.
+
+    Parameters
+    ----------
+    dataset, fraction, seed, raw, named
+        As for ``make``.
+    """
     from filelock import FileLock
 
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(manifest.parent / ".lock"):
-        entries = arrays.write(manifest.parent, make(dataset, fraction, seed, raw, terminal))
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        entries = arrays.write(folder, make(dataset, fraction, seed, raw, named, terminal))
     document = {
         "dataset": dataset,
         "validation_fraction": fraction,
         "seed": seed,
-        # Relative, so that the folder may be moved.
+        # Relative, so that everything may be moved.
+        "folder": os.path.relpath(folder, manifest.parent),
         "raw": os.path.relpath(raw, manifest.parent) if raw else None,
         "digest": files.sha256_of({name: entry["sha256"] for name, entry in entries.items()}),
         "arrays": entries,
@@ -98,8 +121,17 @@ def prepare(
     files.write_json(manifest, document)
 
 
-def read(manifest: Path, *parts: str, terminal: TextIO = sys.stderr) -> tuple[arrays.Arrays, str]:
+def read(
+    manifest: Path, *parts: str, named: Path | None = None, terminal: TextIO = sys.stderr
+) -> tuple[arrays.Arrays, str]:
     """Map ``x_<part>`` and ``y_<part>`` of each part (train, validation, test) read-only, verified and mended.
+
+    Parameters
+    ----------
+    named
+        As for ``make``, should the arrays and MNIST's files be lost both.
+    terminal
+        Where a line about each array that had to be made again goes.
 
     Returns
     -------
@@ -110,7 +142,7 @@ def read(manifest: Path, *parts: str, terminal: TextIO = sys.stderr) -> tuple[ar
     def remake() -> arrays.Arrays:
         said = files.read_json(manifest)
         raw = manifest.parent / said["raw"] if said["raw"] else None
-        return make(said["dataset"], said["validation_fraction"], said["seed"], raw, terminal)
+        return make(said["dataset"], said["validation_fraction"], said["seed"], raw, named, terminal)
 
     names = [f"{axis}_{part}" for part in parts for axis in "xy"]
     mapped, document = arrays.read(manifest, names, remake, terminal)

@@ -1,8 +1,11 @@
 """The final model: the best hyperparameters trained again on all training data, then tested once."""
 
+import io
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -12,7 +15,15 @@ from snakeras.errors import UserError
 CONFIDENCE = 0.95
 
 
-def retrain(best: str, model: str, search: dict, data: dict, final: dict, manifest: str | None, result: str) -> dict:
+def retrain(
+    best: str,
+    model: str,
+    search: dict,
+    final: dict,
+    manifest: str | None,
+    mnist_folder: str | None,
+    result: str,
+) -> dict:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
@@ -26,11 +37,18 @@ def retrain(best: str, model: str, search: dict, data: dict, final: dict, manife
         own data function), and where the trained model goes.
     final
         ``epochs`` (None: the script's own) and ``train_on`` (``all`` or ``train``).
+    mnist_folder
+        A folder that the user names to take MNIST from, should it be lost.
 
     Returns
     -------
     dict
-        ``metrics`` on the test set, and the ``device`` computed on.
+        ``metrics`` on the test set, the ``device`` computed on, ``notes``: lines for people.
+
+    Raises
+    ------
+    UserError
+        When the model function fails before or in its last fit, or fits nothing.
     """
     import hyperopt
 
@@ -38,50 +56,55 @@ def retrain(best: str, model: str, search: dict, data: dict, final: dict, manife
     winner = files.read_json(Path(best))
     # train_samples makes the search cheaper; the final model gets all there is.
     search = search | {"train_samples": None}
+    notes = io.StringIO()
     prepared, test = None, None
     if manifest:
-        prepared, test = _prepared(Path(manifest), final["train_on"])
+        named = Path(mnist_folder) if mnist_folder else None
+        prepared, test = _prepared(Path(manifest), final["train_on"], named, notes)
+    weights, fits = [], fit.Fits()
 
-    trained: dict = {}
+    def keep(network: object) -> None:
+        weights[:] = [np.copy(weight) for weight in network.get_weights()]
 
-    def keep(model: object) -> None:
-        trained.update(model=model, weights=[np.copy(weight) for weight in model.get_weights()])
-
-    def fmin(function: object, space: object, _algo: object, loaded: space.Loaded, _trials: object) -> None:
-        nonlocal test
-        if test is None:
-            test = _own_test(loaded)
-        point = hyperopt.space_eval(space, winner["point"])
+    def fmin(function: Callable, search_space: object, _algo: object, loaded: space.Loaded, _trials: object) -> None:
+        nonlocal fits, test
+        point = hyperopt.space_eval(search_space, winner["point"])
         seeds.seed_everything(winner["seed"])
-        with fit.recorded(final["epochs"], after=keep) as fits:
-            try:
+        try:
+            with fit.recorded(final["epochs"], after=keep) as fits:
                 function(point)
-            except (Exception, SystemExit) as error:
-                # A script may index its curves by its own number of epochs, log to a tracker that is away, ...
-                print(f"ignored, after the last fit: {fits.reason(error)}")
-                if not trained:
-                    raise UserError(f"{model}: the model function failed: {fits.reason(error)}") from error
-        trained["fits"] = fits
+        except (Exception, SystemExit) as error:
+            if not fits.calls or not fits.calls[-1].finished:
+                raise UserError(f"{model}: the model function failed: {fits.reason(error)}") from error
+            # A script may index its curves by its own number of epochs, log to a tracker that is away, ...
+            print(f"ignored, after the last fit: {fits.reason(error)}")
+        test = test or _own_test(loaded, fits)
 
     space.minimize(script, prepared, search, fmin, algo=None, trials=[])
-    if not trained.get("model"):
+    network = fits.model
+    if network is None:
         raise UserError(f"{model}: {script.model}() trained no model with fit, so there is none to keep")
-    network = trained["model"]
-    network.set_weights(trained["weights"])
+    network.set_weights(weights)
     with files.whole(Path(result)) as temporary:
         network.save(temporary)
-    metrics = test_metrics(network, *test) | {
+    try:
+        metrics = test_metrics(network, *test) if test else UNTESTED | {"parameters": int(network.count_params())}
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{model}: the final model cannot be tested on what its fit validated on: {error}") from error
+    metrics |= {
         "test_data_seen_by_search": manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final["train_on"] if manifest else "train",
-        "fits": history.encode([call.as_json() for call in trained["fits"].calls]),
+        "fits": history.encode([call.as_json() for call in fits.calls]),
     }
-    return {"metrics": metrics, "device": devices.in_use()}
+    return {"metrics": metrics, "device": devices.in_use(), "notes": notes.getvalue()}
 
 
-def _prepared(manifest: Path, train_on: str) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
-    mapped, _ = datasets.read(manifest, "train", "validation", "test")
+def _prepared(
+    manifest: Path, train_on: str, named: Path | None, notes: TextIO
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
+    mapped, _ = datasets.read(manifest, "train", "validation", "test", named=named, terminal=notes)
     x, y = mapped["x_train"], mapped["y_train"]
     if train_on == "all":
         x = np.concatenate([x, mapped["x_validation"]])
@@ -89,14 +112,18 @@ def _prepared(manifest: Path, train_on: str) -> tuple[tuple[np.ndarray, ...], tu
     return (x, y, mapped["x_validation"], mapped["y_validation"]), (mapped["x_test"], mapped["y_test"])
 
 
-def _own_test(loaded: space.Loaded) -> tuple[np.ndarray, np.ndarray]:
-    """The last two arrays that the script's own data function gives: what Hyperas validates on."""
-    names = loaded.script.parameters[-2:]
-    if len(names) < 2:
-        raise UserError(
-            f"{loaded.script.model}() has {len(names)} parameters, expected test inputs and targets as the last two"
-        )
-    return tuple(np.asarray(getattr(loaded.module, name)) for name in names)
+def _own_test(loaded: space.Loaded, fits: fit.Fits) -> tuple[object, np.ndarray] | None:
+    """Inputs and targets to test on where the script has its own data: what its last fit validated on.
+
+    A fit without validation data leaves Hyperas's convention, the last two of four or more arrays, or nothing.
+    """
+    if isinstance(fits.validation_data, list | tuple) and len(fits.validation_data) >= 2:
+        x, y = fits.validation_data[:2]
+        return x, np.asarray(y)
+    if len(loaded.script.parameters) < 4:
+        return None
+    x, y = (np.asarray(getattr(loaded.module, name)) for name in loaded.script.parameters[-2:])
+    return x, y
 
 
 def wilson_interval(successes: int, n: int) -> list[float]:
@@ -107,13 +134,24 @@ def wilson_interval(successes: int, n: int) -> list[float]:
     return [float(interval.low), float(interval.high)]
 
 
-def test_metrics(model: object, x: np.ndarray, y: np.ndarray) -> dict:
+# The metrics of a model without test data; also the keys of all others.
+UNTESTED = {
+    "test_loss": None,
+    "test_samples": 0,
+    "test_accuracy": None,
+    "test_accuracy_interval": None,
+    "confusion_matrix": None,
+    "per_class_accuracy": None,
+}
+
+
+def test_metrics(model: object, x: object, y: np.ndarray) -> dict:
     """Test a trained Keras model, once.
 
     Parameters
     ----------
     x
-        Inputs as the model takes them, shape (n, ...).
+        Inputs as the model takes them: an array of shape (n, ...) or a list of such.
     y
         Targets as its loss takes them: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
 
@@ -127,15 +165,11 @@ def test_metrics(model: object, x: np.ndarray, y: np.ndarray) -> dict:
     started = time.perf_counter()
     loss = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)["loss"]
     found = np.asarray(model.predict(x, batch_size=1000, verbose=0))
-    print(f"tested on {len(x)} rows in {time.perf_counter() - started:.1f} s")
-    metrics = {
+    print(f"tested on {len(y)} rows in {time.perf_counter() - started:.1f} s")
+    metrics = UNTESTED | {
         "test_loss": float(loss) if math.isfinite(loss) else None,
-        "test_samples": len(x),
+        "test_samples": len(y),
         "parameters": int(model.count_params()),
-        "test_accuracy": None,
-        "test_accuracy_interval": None,
-        "confusion_matrix": None,
-        "per_class_accuracy": None,
     }
     true, predicted = _classes(y, found)
     if true is None:
@@ -145,8 +179,8 @@ def test_metrics(model: object, x: np.ndarray, y: np.ndarray) -> dict:
     np.add.at(confusion, (true, predicted), 1)
     right = int(np.trace(confusion))
     return metrics | {
-        "test_accuracy": right / len(x),
-        "test_accuracy_interval": wilson_interval(right, len(x)),
+        "test_accuracy": right / len(y),
+        "test_accuracy_interval": wilson_interval(right, len(y)),
         "confusion_matrix": confusion.tolist(),
         "per_class_accuracy": [
             int(row[number]) / int(row.sum()) if row.sum() else None for number, row in enumerate(confusion)
@@ -157,7 +191,7 @@ def test_metrics(model: object, x: np.ndarray, y: np.ndarray) -> dict:
 def _classes(y: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """True and predicted class per row; (None, None) where this is no classification."""
     labels = arrays.labels_of(y)
-    if labels is None or labels.dtype.kind not in "iub" or found.ndim != 2:
+    if labels is None or labels.dtype.kind not in "iubf" or found.ndim != 2:
         return None, None
     labels = labels.astype(int)
     classes = found.shape[1]

@@ -15,6 +15,7 @@ class Fit:
     script_epochs: int  # the epochs that the script named
     epochs: int  # the epochs that it was told to train
     metrics: dict[str, list[float]] = field(default_factory=dict)  # a value per finished epoch
+    finished: bool = False  # fit came back, and did not raise
 
     @property
     def trained(self) -> int:
@@ -32,6 +33,7 @@ class Fits:
 
     calls: list[Fit] = field(default_factory=list)
     model: object | None = None
+    validation_data: object | None = None  # what the last of them was given
 
     @property
     def overridden(self) -> Fit | None:
@@ -86,9 +88,10 @@ def recorded(epochs: int | None = None, after: Callable[[object], None] = lambda
         bound.arguments.setdefault("verbose", 2)
         call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
         fits.calls.append(call)
-        fits.model = self
+        fits.model, fits.validation_data = self, bound.arguments.get("validation_data")
         with _with(bound.arguments.get("callbacks"), Curve(call)) as bound.arguments["callbacks"]:
             history = inherited(*bound.args, **bound.kwargs)
+        call.finished = True
         after(self)
         return history
 

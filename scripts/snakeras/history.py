@@ -126,8 +126,11 @@ def read(path: Path, expected: dict | None = None) -> dict:
     UserError
         When the file is missing, was altered, or was determined by something else than is expected now.
     """
-    document = files.read_json(path)
-    again = f"make it again: snakemake --cores 1 --force {path}"
+    again = f"to make it again, give snakemake --force {path}"
+    try:
+        document = files.read_json(path)
+    except UserError as error:
+        raise UserError(f"{error}; {again}") from None
     if document.get("format") != FORMAT:
         raise UserError(f"{path}: has format {document.get('format')}, expected {FORMAT}; {again}")
     content = {key: value for key, value in document.items() if key != "checksum"}

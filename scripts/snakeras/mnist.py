@@ -216,6 +216,7 @@ def fetch(folder: Path, named: Path | None = None, terminal: TextIO = sys.stderr
         # Any way to fail (network, archive, pickle, shapes) is a reason to try the next source.
         except Exception as error:
             failures.append(f"{name}: {_reason(error)}")
+            print(f"MNIST is not to be had from {failures[-1]}", file=terminal)
             continue
         for file, data in found.items():
             with files.whole(folder / file) as temporary:

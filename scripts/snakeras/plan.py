@@ -5,7 +5,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from snakeras import algorithms, devices, history
+from snakeras import algorithms, devices, history, mnist, seeds, template
 
 MNIST = "resources/mnist/SHA256SUMS"
 
@@ -31,6 +31,7 @@ class Plan:
         self.final = config["final"]
         self.tracking = config["tracking"]
         self.search = {key: config["search"][key] for key in TRIAL_KEYS}
+        self.mnist_sha256 = mnist.SHA256
         self.prepares = config["data"]["dataset"] != "model"
         keys = ("dataset", "validation_fraction") if self.prepares else ("dataset",)
         self.data = {key: config["data"][key] for key in keys}
@@ -38,26 +39,37 @@ class Plan:
 
     @property
     def model(self) -> list[str]:
-        """The Hyperas script, and the user's own search algorithm if that is a file here."""
-        own = algorithms.own_file(self.search["algo"])
-        return [self._config["search"]["model"], *([own] if own else [])]
+        """The Hyperas script, then what else of the user's own decides a trial: modules beside it, the algorithm."""
+        script = self._config["search"]["model"]
+        algorithm = algorithms.own_file(self.search["algo"])
+        return [script, *map(str, template.local_modules(Path(script))), *([algorithm] if algorithm else [])]
 
     def code(self, script: str) -> list[str]:
         """A rule's script and all modules of snakeras that it imports: as inputs, an edit of one reruns the rule."""
         return [os.path.relpath(path) for path in _imported(self._scripts, self._scripts / script)]
 
-    @staticmethod
-    def raw(wildcards: object) -> list[str]:
+    @property
+    def raw(self) -> list[str]:
         """What vouches for MNIST's four files, for the dataset that is made from them."""
-        return [MNIST] if wildcards.dataset == "mnist" else []
+        return [MNIST] if self.data["dataset"] == "mnist" else []
+
+    @property
+    def prepared(self) -> dict:
+        """What decides the prepared arrays."""
+        data = self._config["data"]
+        seed = seeds.of_split(self.search["seed"])
+        return {"dataset": data["dataset"], "fraction": data["validation_fraction"], "seed": seed}
+
+    @property
+    def arrays(self) -> str:
+        """The folder of the prepared arrays, which searches with the same data share."""
+        data = self._config["data"]
+        return f"resources/prepared/{data['dataset']}_{data['validation_fraction']}_{self.search['seed']}"
 
     @property
     def manifest(self) -> list[str]:
         """The manifest of the prepared arrays; none where the script has its own data function."""
-        if not self.prepares:
-            return []
-        parts = (self.data["dataset"], self.data["validation_fraction"], self.search["seed"])
-        return [f"resources/prepared/{'_'.join(map(str, parts))}/manifest.json"]
+        return [f"{self.results}/data.json"] if self.prepares else []
 
     @property
     def trials(self) -> list[str]:
@@ -74,8 +86,10 @@ class Plan:
     @property
     def targets(self) -> list[str]:
         """What the whole workflow makes."""
-        final = [f"{self.results}/{file}" for file in ("best.json", "trials.csv", "final/metrics.json")]
-        return final + ([f"{self.results}/final/tracking.json"] if self.tracking["uri"] else [])
+        names = ["best.json", "trials.csv", "final/model.keras", "final/metrics.json"]
+        if self.tracking["uri"]:
+            names.append("final/tracking.json")
+        return [f"{self.results}/{name}" for name in names]
 
 
 @cache

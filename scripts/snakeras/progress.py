@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakeras import history
 
-KEYS = ("trial", "status", "failure", "loss", "val_accuracy")
+KEYS = ("trial", "status", "failure", "loss", "val_accuracy", "determined_by")
 
 
 def starts(trial: int, total: int) -> str:
@@ -16,8 +16,10 @@ def starts(trial: int, total: int) -> str:
 
 def ends(trial: int, total: int, folder: Path) -> str:
     """The line for a trial that has just written its files into ``folder``."""
-    done = {number: found for number in range(total) if (found := _read(folder, number))}
-    own = done[trial][0]
+    found = {number: files for number in range(total) if (files := _read(folder, number))}
+    own = found[trial][0]
+    # Trials of an earlier configuration may lie there still, to be run again after this one.
+    done = {number: files for number, files in found.items() if _alike(files[0], own)}
     parts = [f"trial {history.name(trial)}: {_outcome(own)}"]
     completed = [document for document, _ in done.values() if document["status"] == "completed"]
     if completed:
@@ -49,6 +51,12 @@ def _read(folder: Path, number: int) -> tuple[dict, dict] | None:
     # Another trial's file may be missing, just being replaced, or left from another version.
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _alike(document: dict, other: dict) -> bool:
+    """Whether two trials are of the same search: determined by the same, but for their places in it."""
+    keys = ("model", "search", "data")
+    return all(document["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
 
 
 def _outcome(document: dict) -> str:

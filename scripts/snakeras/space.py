@@ -106,6 +106,8 @@ def minimize(
         tempfile.TemporaryDirectory(prefix="snakeras-") as scratch,
         compat.hyperas_in(Path(scratch), stand_in) as optim,
     ):
+        # Modules that lie beside the script, after the installed ones.
+        sys.path.append(str(script.path.parent.resolve()))
         path = Path(scratch) / "hyperas_script.py"
         # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
         caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"

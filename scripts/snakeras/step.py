@@ -1,6 +1,7 @@
 """One step of the search: history in, one evaluation by ``hyperas.optim.minimize``, one trial's document out."""
 
 import contextlib
+import io
 import math
 import traceback
 from collections.abc import Callable
@@ -130,16 +131,25 @@ def _checked(result: object) -> object:
 
 
 def run(
-    trial: int, sources: list[str], search: dict, data: dict, manifest: str | None, folder: str, model_folder: str
+    trial: int,
+    sources: list[str],
+    search: dict,
+    data: dict,
+    manifest: str | None,
+    mnist_folder: str | None,
+    folder: str,
+    model_folder: str,
 ) -> dict:
     """Run one trial in this process and keep its model.
 
     Parameters
     ----------
     sources
-        Paths of the Hyperas script, and of the user's own search algorithm if there is one.
+        Paths of the Hyperas script, and of what else of the user's own decides a trial.
     manifest
         Path of the manifest of the prepared arrays; None runs the script's own data function.
+    mnist_folder
+        A folder that the user names to take MNIST from, should it be lost.
     folder
         Of the trials' JSON files.
     model_folder
@@ -148,7 +158,7 @@ def run(
     Returns
     -------
     dict
-        ``document``: the trial's sealed document; ``device``: what it was computed on.
+        ``document``: the trial's sealed document; ``device``: what it was computed on; ``notes``: lines for people.
     """
     manifest = Path(manifest) if manifest else None
     paths = [Path(source) for source in sources]
@@ -156,15 +166,16 @@ def run(
     script = template.read(paths[0], needs_data=manifest is None)
     looked_back_on = len(history.visible(trial, search["parallelism"]))
     documents = history.read_first(Path(folder), looked_back_on, search["parallelism"], fixed)
-    prepared = None
+    prepared, notes = None, io.StringIO()
     if manifest:
-        mapped, _ = datasets.read(manifest, "train", "validation")
+        named = Path(mnist_folder) if mnist_folder else None
+        mapped, _ = datasets.read(manifest, "train", "validation", named=named, terminal=notes)
         prepared = tuple(mapped.values())
 
     document = evaluate(script, prepared, search, trial, documents, partial(save_model, Path(model_folder)))
     before = history.digest_after("", documents)
     document["determined_by"] = fixed | {"trial": trial, "history": before, "packages": provenance.versions()}
-    return {"document": history.sealed(document), "device": devices.in_use()}
+    return {"document": history.sealed(document), "device": devices.in_use(), "notes": notes.getvalue()}
 
 
 def save_model(folder: Path, model: object) -> None:

@@ -17,6 +17,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class HyperasScript:
     """What Hyperas takes from a script. All texts are verbatim, since Hyperas reads templates from the text."""
 
+    path: Path
     imports: tuple[str, ...]  # one statement each, from any depth, in the order of the file
     model: str  # name of the model function
     model_source: str
@@ -60,7 +61,7 @@ def read(path: Path, needs_data: bool = False) -> HyperasScript:
 
     functions = {node.name: node for node in tree.body if isinstance(node, Function)}
     sources = {name: _source(text, node) for name, node in functions.items()}
-    call = _minimize_call(tree)
+    call = _minimize_call(tree, sources)
 
     model = _named(call, "model", 0, functions) or _only_template(path, sources)
     if not TEMPLATE.search(sources[model]):
@@ -73,6 +74,7 @@ def read(path: Path, needs_data: bool = False) -> HyperasScript:
     if needs_data and data is None:
         raise UserError(f"{path}: has no data function, which data.dataset: model asks for; expected one named data")
     return HyperasScript(
+        path=path,
         imports=tuple(_imports(tree)),
         model=model,
         model_source=sources[model],
@@ -85,7 +87,8 @@ def read(path: Path, needs_data: bool = False) -> HyperasScript:
 
 def _source(text: str, function: Function) -> str:
     """A function's own lines, imports in it brought to one line each: Hyperas drops only an import's first line."""
-    lines = text.splitlines()
+    # Not splitlines: it also splits at form feeds, which Python's own line numbers do not count.
+    lines = text.split("\n")
     for node in ast.walk(function):
         if isinstance(node, ast.Import | ast.ImportFrom) and node.end_lineno > node.lineno:
             indent = lines[node.lineno - 1][: node.col_offset]
@@ -109,13 +112,16 @@ def _imports(tree: ast.Module) -> list[str]:
     return list(dict.fromkeys(statements))
 
 
-def _minimize_call(tree: ast.Module) -> ast.Call | None:
+def _minimize_call(tree: ast.Module, sources: dict[str, str]) -> ast.Call | None:
+    """The call of ``optim.minimize``: of all calls so named (SciPy has one too), one of a function with templates."""
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
-            if name == "minimize" and (node.args or any(keyword.arg == "model" for keyword in node.keywords)):
-                return node
-    return None
+            model = getattr(_argument(node, "model", 0), "id", None)
+            if name == "minimize" and model in sources:
+                found.append((not TEMPLATE.search(sources[model]), len(found), node))
+    return min(found)[-1] if found else None
 
 
 def _argument(call: ast.Call | None, name: str, position: int) -> ast.expr | None:
@@ -150,6 +156,27 @@ def _only_template(path: Path, sources: dict[str, str]) -> str:
     raise UserError(
         f"{path}: no Hyperas model, expected a function with templates such as {{{{uniform(0, 1)}}}} to search over"
     )
+
+
+def local_modules(path: Path) -> list[Path]:
+    """The modules beside a script that it imports, or that these import: they too decide what its model does."""
+    found, waiting = [], [path]
+    while waiting:
+        try:
+            tree = ast.parse(waiting.pop().read_text(encoding="utf-8"))
+        # What is wrong with the script itself is said elsewhere; Python will say it of another module.
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            for name in names:
+                module = path.parent / f"{name.split('.')[0]}.py"
+                if module != path and module not in found and module.is_file():
+                    found.append(module)
+                    waiting.append(module)
+    return sorted(found)
 
 
 def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:

@@ -1,5 +1,6 @@
 """What runs again after a change, and what does not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,27 @@ def test_a_broken_array_is_made_again_without_a_trial_running_again(twin, damage
     assert twin.planned(*more)["trial"] == 1
     said = twin.run(*more, "--", f"results/{twin.name}/trials/0004.json")
     assert "trial 0004:" in said
-    assert "x_train.npy" in (twin.results / "logs" / "trials" / "0004.log").read_text()
+    assert "x_train.npy" in said
     assert array.read_bytes() == whole
+
+
+def test_resources_are_a_cache(twin) -> None:
+    shutil.rmtree(twin.path / "resources")
+    assert twin.planned() == {}
+    more = ["--config", "search={max_evals: 5}"]
+    assert twin.planned(*more) == {"trial": 1, "best": 1} | FINAL
+    assert "x_train.npy is missing; making it again" in twin.run(*more, "--", f"results/{twin.name}/trials/0004.json")
+
+
+def test_a_lost_result_is_made_again(twin) -> None:
+    (twin.results / "final" / "model.keras").unlink()
+    assert twin.planned() == FINAL
+
+
+def test_several_changes_at_once_all_count(twin) -> None:
+    append(twin.path / "scripts/prepare.py", "\n# edited\n")
+    jobs = {"prepare": 1, "trial": 6, "best": 1} | FINAL
+    assert twin.planned("--config", "search={max_evals: 6}") == jobs
 
 
 def test_one_trial_again(twin) -> None:
@@ -113,4 +133,4 @@ def test_an_altered_trial_is_noticed(twin) -> None:
     trial.write_text(trial.read_text().replace('"loss": -0.', '"loss": -0.9', 1))
     said = twin.run("--", f"results/{twin.name}/best.json", fails=True)
     assert f"best: results/{twin.name}/trials/0002.json: was altered" in said
-    assert f"snakemake --cores 1 --force results/{twin.name}/trials/0002.json" in said
+    assert f"snakemake --force results/{twin.name}/trials/0002.json" in said

@@ -42,6 +42,9 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
     assert not (folder.path / "mlflow.db").exists()
     assert not (folder.path / "resources").exists()
     assert folder.planned() == {}
+    # A module beside the script is part of it.
+    (folder.path / "shapes.py").write_text("classes = 4\n")
+    assert folder.planned()["trial"] == 3
 
 
 def test_when_all_trials_fail_best_says_why(tmp_path: Path) -> None:
@@ -62,7 +65,7 @@ def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:
     )
     assert "results/mine/trials/0011.json" in said.stdout + said.stderr
     subprocess.run(
-        [*command, *options, "--", "resources/prepared/mnist-5k_0.1667_1337/manifest.json"],
+        [*command, *options, "--", "results/mine/data.json"],
         cwd="/",
         capture_output=True,
         env=environment(),

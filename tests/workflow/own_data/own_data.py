@@ -4,6 +4,7 @@ import numpy as np
 from hyperas import optim
 from hyperas.distributions import uniform
 from hyperopt import STATUS_OK, Trials, tpe
+from shapes import classes
 
 
 def get_data():
@@ -17,7 +18,7 @@ def get_data():
 def classifier(x_train, y_train, x_test, y_test):
     from tensorflow import keras
 
-    network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3, activation="softmax")])
+    network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(classes, activation="softmax")])
     rate = {{uniform(0.01, 0.2)}}
     network.compile(keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     history = network.fit(x_train, y_train, epochs=3, validation_data=(x_test, y_test), verbose=0)

@@ -1,0 +1,1 @@
+classes = 3
