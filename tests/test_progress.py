@@ -62,6 +62,13 @@ def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) ->
     assert "MLflow" not in said
 
 
+def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {}, accuracy=None)
+    metrics = files.read_json(tmp_path / "final" / "metrics.json")
+    files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None})
+    assert "was not tested" in progress.summary(tmp_path, {"uri": None})
+
+
 def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0}, {"f1": 16.0})
     assert progress.summary(tmp_path, {"uri": None}) is None

@@ -93,6 +93,10 @@ def test_imports_from_any_depth_each_its_own_statement(tmp_path: Path) -> None:
             "no Hyperas model, f() has no template such as {{uniform(0, 1)}}",
         ),
         ("\0", "no Python"),
+        (
+            "def f(x):\n    return {'loss': {{uniform(0, 1)}}}\n",
+            "Hyperas finds no name for {{uniform(0, 1)}} in f(), expected it as name = {{uniform(0, 1)}}",
+        ),
     ],
 )
 def test_a_file_that_is_no_hyperas_model(tmp_path: Path, text: str, line: str) -> None:

@@ -97,8 +97,10 @@ def summary(folder: Path, tracking: dict) -> str | None:
         lines.append(
             f"Test accuracy of the final model:  {metrics['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"
         )
+    elif metrics["test_loss"] is not None:
+        lines.append(f"Test loss of the final model: {metrics['test_loss']:.6g}")
     else:
-        lines.append(f"Test loss of the final model: {metrics['test_loss']}")
+        lines.append("The final model was not tested: its fit had no validation data to test it on")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
     if tracking["uri"]:
         lines.append(f"Tracked in MLflow; to look: {ui_command(tracking['uri'])}")

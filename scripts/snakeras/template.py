@@ -68,6 +68,10 @@ def read(path: Path, needs_data: bool = False) -> HyperasScript:
         raise UserError(
             f"{path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
         )
+    first = TEMPLATE.search(sources[model])[0]
+    # As hyperas.optim.hyperparameter_names looks for it: later templates without a name get the one before.
+    if not re.search(r"\w+(?=\s*[\=\(]\s*" + re.escape(first) + r")", sources[model]):
+        raise UserError(f"{path}: Hyperas finds no name for {first} in {model}(), expected it as name = {first}")
     data = _named(call, "data", 1, functions) or next(
         (name for name in ("data", "get_data") if name in functions), None
     )
