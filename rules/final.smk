@@ -13,7 +13,6 @@ rule retrain:
         happened="results/{name}/final/run.json",
     params:
         search=plan.search,
-        data=plan.data,
         final=plan.final,
     log:
         "results/{name}/logs/retrain.log",

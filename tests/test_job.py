@@ -52,4 +52,4 @@ def test_any_end_is_one_line(tmp_path: Path, body: str, status: int, line: str) 
 
 def test_the_named_folder_is_optional() -> None:
     configs = [{"data": {"mnist_folder": folder}} for folder in (None, "/data/mnist")]
-    assert [mnist_folder(SimpleNamespace(config=config)) for config in configs] == [None, Path("/data/mnist")]
+    assert [mnist_folder(SimpleNamespace(config=config)) for config in configs] == [None, "/data/mnist"]

@@ -72,7 +72,7 @@ def test_a_named_folder_comes_first_plain_or_gzipped(digits: dict, tmp_path: Pat
             (named / f"{name}.gz").write_bytes(gzip.compress(data))
         else:
             (named / name.replace("-idx", ".idx")).write_bytes(data)
-    assert mnist.fetch(tmp_path / "raw", named) == f"the folder {named}"
+    assert mnist.fetch(tmp_path / "raw", str(named)) == f"the folder {named}"
     assert mnist.read(tmp_path / "raw")["x_train"].shape == (60, 28, 28)
 
 

@@ -37,7 +37,7 @@ def test_helpers_come_from_the_call(tmp_path: Path) -> None:
     )
     found = script(tmp_path, text)
     assert (found.model, found.data) == ("create", "numbers")
-    assert found.helpers == ("def help_me(z):\n    return z\n",)
+    assert found.helpers == {"help_me": "def help_me(z):\n    return z\n"}
 
 
 def test_another_function_named_minimize_is_not_mistaken(tmp_path: Path) -> None:

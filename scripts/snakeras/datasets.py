@@ -44,7 +44,7 @@ def make(
     fraction: float,
     seed: int,
     raw: Path | None,
-    named: Path | None = None,
+    named: str | None = None,
     terminal: TextIO = sys.stderr,
 ) -> arrays.Arrays:
     """The prepared arrays of a dataset.
@@ -93,7 +93,7 @@ def prepare(
     raw: Path | None,
     folder: Path,
     manifest: Path,
-    named: Path | None = None,
+    named: str | None = None,
     terminal: TextIO = sys.stderr,
 ) -> None:
     """Write the prepared arrays into ``folder``, then the manifest with their shapes, dtypes and digests.
@@ -122,7 +122,7 @@ def prepare(
 
 
 def read(
-    manifest: Path, *parts: str, named: Path | None = None, terminal: TextIO = sys.stderr
+    manifest: Path, *parts: str, named: str | None = None, terminal: TextIO = sys.stderr
 ) -> tuple[arrays.Arrays, str]:
     """Map ``x_<part>`` and ``y_<part>`` of each part (train, validation, test) read-only, verified and mended.
 

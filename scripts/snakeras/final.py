@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from snakeras import arrays, datasets, devices, files, fit, history, seeds, space, template
-from snakeras.errors import UserError
+from snakeras.errors import UserError, flat
 
 CONFIDENCE = 0.95
 
@@ -59,8 +59,7 @@ def retrain(
     notes = io.StringIO()
     prepared, test = None, None
     if manifest:
-        named = Path(mnist_folder) if mnist_folder else None
-        prepared, test = _prepared(Path(manifest), final["train_on"], named, notes)
+        prepared, test = _prepared(Path(manifest), final["train_on"], mnist_folder, notes)
     weights, fits = [], fit.Fits()
 
     def keep(network: object) -> None:
@@ -90,7 +89,9 @@ def retrain(
     try:
         metrics = test_metrics(network, *test) if test else UNTESTED | {"parameters": int(network.count_params())}
     except (ValueError, TypeError) as error:
-        raise UserError(f"{model}: the final model cannot be tested on what its fit validated on: {error}") from error
+        # Keras explains at length.
+        text = f"the final model cannot be tested on what its fit validated on ({flat(error)})"
+        raise UserError(f"{model}: {text}") from error
     metrics |= {
         "test_data_seen_by_search": manifest is None,
         "trial": winner["trial"],
@@ -102,9 +103,9 @@ def retrain(
 
 
 def _prepared(
-    manifest: Path, train_on: str, named: Path | None, notes: TextIO
+    manifest: Path, train_on: str, mnist_folder: str | None, notes: TextIO
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
-    mapped, _ = datasets.read(manifest, "train", "validation", "test", named=named, terminal=notes)
+    mapped, _ = datasets.read(manifest, "train", "validation", "test", named=mnist_folder, terminal=notes)
     x, y = mapped["x_train"], mapped["y_train"]
     if train_on == "all":
         x = np.concatenate([x, mapped["x_validation"]])

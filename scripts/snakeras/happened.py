@@ -18,8 +18,8 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC).astimezone()
 
 
-def write(path: Path, started: datetime.datetime, device: str, threads: int) -> dict:
-    """Write what happened from ``started`` until now to ``path`` as JSON and return it.
+def write(path: Path, started: datetime.datetime, device: str, threads: int) -> None:
+    """Write what happened from ``started`` until now to ``path`` as JSON.
 
     ``peak_memory_mb`` is that of the largest process computing for this one, in MiB.
     """
@@ -36,4 +36,3 @@ def write(path: Path, started: datetime.datetime, device: str, threads: int) -> 
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MEMORY_UNIT / 2**20, 1),
     }
     files.write_json(path, document)
-    return document

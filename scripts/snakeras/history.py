@@ -11,7 +11,7 @@ from snakeras import files
 from snakeras.errors import UserError
 
 FORMAT = 1
-# A dict with this one key stands for a value that JSON has no form for.
+# A dict with this key stands for a value that JSON has no form for.
 _TAG = "$python"
 
 

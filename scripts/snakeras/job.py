@@ -43,13 +43,12 @@ def job(snakemake: object) -> Iterator[TextIO]:
     sys.stderr.flush()
 
 
-def mnist_folder(snakemake: object) -> Path | None:
+def mnist_folder(snakemake: object) -> str | None:
     """The folder that the user names to take MNIST from.
 
     Not a param: whatever the source, the bytes are the same, so a change of it must run nothing again.
     """
-    named = snakemake.config["data"]["mnist_folder"]
-    return Path(named) if named else None
+    return snakemake.config["data"]["mnist_folder"]
 
 
 def _end(terminal: TextIO, line: str | None, status: int) -> None:

@@ -175,9 +175,9 @@ def read_folder(folder: Path) -> IdxBytes:
     return found
 
 
-def sources(folder: Path | None) -> list[tuple[str, Callable[[TextIO], IdxBytes]]]:
+def sources(folder: str | None) -> list[tuple[str, Callable[[TextIO], IdxBytes]]]:
     """Where MNIST can come from, in the order of trying; a folder that the user names comes first."""
-    named = [(f"the folder {folder}", lambda terminal: read_folder(folder))] if folder else []
+    named = [(f"the folder {folder}", lambda terminal: read_folder(Path(folder)))] if folder else []
     return [
         *named,
         ("keras's download", _from_keras),
@@ -186,7 +186,7 @@ def sources(folder: Path | None) -> list[tuple[str, Callable[[TextIO], IdxBytes]
     ]
 
 
-def fetch(folder: Path, named: Path | None = None, terminal: TextIO = sys.stderr) -> str:
+def fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr) -> str:
     """Write the four original IDX files into ``folder`` from the first source that works.
 
     Parameters
@@ -251,7 +251,7 @@ def read(folder: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def read_or_fetch(folder: Path, named: Path | None = None, terminal: TextIO = sys.stderr) -> dict[str, np.ndarray]:
+def read_or_fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr) -> dict[str, np.ndarray]:
     """Like ``read``, after fetching the files again where one is missing or altered."""
     try:
         return read(folder)

@@ -14,7 +14,7 @@ def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path 
     Parameters
     ----------
     sources
-        The Hyperas script, and the user's own search algorithm if there is one.
+        The Hyperas script, then what else of the user's own decides a trial.
     search
         The keys of ``config["search"]`` that the trials depend on.
     data

@@ -94,8 +94,8 @@ def minimize(
         if called:
             raise called[0]
         loaded = Loaded(script, sys.modules[function.__module__])
-        loaded.take_subset(search["train_samples"], seeds.of_subset(search["seed"]))
         try:
+            loaded.take_subset(search["train_samples"], seeds.of_subset(search["seed"]))
             fmin(function, space, algo, loaded, trials)
         except TypeError as error:
             called.append(error)
@@ -119,17 +119,13 @@ def minimize(
             optim.minimize,
             model=getattr(module, script.model),
             data=module.data if prepared is not None else getattr(module, script.data),
-            functions=[getattr(module, _function_name(helper)) for helper in script.helpers],
+            functions=[getattr(module, helper) for helper in script.helpers],
             algo=algo,
             max_evals=1,
             trials=trials,
             rseed=search["seed"],
             keep_temp=True,
         )
-
-
-def _function_name(source: str) -> str:
-    return source.split("def ", 1)[1].split("(", 1)[0].strip()
 
 
 def _load(path: Path) -> ModuleType:

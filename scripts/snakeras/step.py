@@ -92,18 +92,18 @@ def evaluate(
         keep_model(fits.model)
     # When it happened stands with the rest of what merely happened, in another file.
     document = document | {"book_time": None, "refresh_time": None}
-    calls = history.encode([call.as_json() for call in fits.calls])
+    calls = [call.as_json() for call in fits.calls]
     return {
         "format": history.FORMAT,
         "trial": trial,
         "status": "failed" if failure else "completed",
         "failure": failure[0] if failure else None,
         "loss": None if failure else document["result"]["loss"],
-        "val_accuracy": history.encode(fit.last_accuracy([call.as_json() for call in fits.calls])),
+        "val_accuracy": history.encode(fit.last_accuracy(calls)),
         "epochs": sum(call.trained for call in fits.calls),
         "seed": seed,
         "hyperparameters": {key: history.plain(value) for key, value in point.items()},
-        "fits": calls,
+        "fits": history.encode(calls),
         "hyperopt": history.encode(document),
     }
 
@@ -168,8 +168,7 @@ def run(
     documents = history.read_first(Path(folder), looked_back_on, search["parallelism"], fixed)
     prepared, notes = None, io.StringIO()
     if manifest:
-        named = Path(mnist_folder) if mnist_folder else None
-        mapped, _ = datasets.read(manifest, "train", "validation", named=named, terminal=notes)
+        mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
         prepared = tuple(mapped.values())
 
     document = evaluate(script, prepared, search, trial, documents, partial(save_model, Path(model_folder)))

@@ -24,7 +24,7 @@ class HyperasScript:
     parameters: tuple[str, ...]  # of the model function: the arrays that it gets
     data: str | None  # name of the data function, if there is one
     data_source: str | None
-    helpers: tuple[str, ...]  # sources of the functions named in functions=[...]
+    helpers: dict[str, str]  # sources of the functions named in functions=[...], by name
 
 
 def read(path: Path, needs_data: bool = False) -> HyperasScript:
@@ -85,7 +85,7 @@ def read(path: Path, needs_data: bool = False) -> HyperasScript:
         parameters=tuple(argument.arg for argument in functions[model].args.args),
         data=data,
         data_source=sources[data] if data else None,
-        helpers=tuple(sources[name] for name in _listed(call, "functions", 5) if name in functions),
+        helpers={name: sources[name] for name in _listed(call, "functions", 5) if name in functions},
     )
 
 
@@ -195,4 +195,4 @@ def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
         A data function to use instead of the script's own.
     """
     imports = "".join(f"try:\n    {statement}\nexcept Exception:\n    pass\n" for statement in script.imports)
-    return "\n".join([imports, *script.helpers, data_source or script.data_source, script.model_source])
+    return "\n".join([imports, *script.helpers.values(), data_source or script.data_source, script.model_source])

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -67,12 +68,12 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
     if kill is not ctrl_c:
         assert "LockException" in twin.run("--", *targets, fails=True)
         unlocked = subprocess.run(
-            [os.sys.executable, "-m", "snakeras.lock", *twin.arguments],
+            [sys.executable, "-m", "snakeras.lock", *twin.arguments],
             cwd=twin.path,
             env=os.environ
             | {
                 "PYTHONPATH": str(twin.path / "scripts"),
-                "PATH": f"{Path(os.sys.executable).parent}:{os.environ['PATH']}",
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             },
             capture_output=True,
             text=True,
