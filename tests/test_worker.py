@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,8 +37,22 @@ def broken() -> dict:
     raise ZeroDivisionError("a\nbug")
 
 
-def crashes() -> dict:
-    os.kill(os.getpid(), signal.SIGSEGV)
+def reports_and_ends(how: int) -> dict:
+    worker.report({"known": 1})
+    worker.report({"known": 2})
+    os.kill(os.getpid(), how)
+
+
+def exits() -> dict:
+    os._exit(3)
+
+
+def leaves_a_process(note: str, then: str) -> dict:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(note).write_text(str(child.pid))
+    if then == "sleep":
+        time.sleep(600)
+    return {}
 
 
 def sleeps(note: str) -> dict:
@@ -66,7 +81,7 @@ def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeyp
     [
         (mistaken, "key: found 1, expected 2"),
         (broken, "ZeroDivisionError: a bug (a traceback is in the log)"),
-        (crashes, "the computing process was ended by SIGSEGV; its output is in"),
+        (exits, "the computing process ended with exit code 3"),
     ],
 )
 def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -> None:
@@ -74,6 +89,39 @@ def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -
         worker.call(function, {}, tmp_path / "log", threads=1)
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGABRT, "SIGABRT"), (signal.SIGKILL, "SIGKILL (out of memory")],
+)
+def test_a_crash_leaves_what_was_reported_last(tmp_path: Path, how: int, name: str) -> None:
+    with pytest.raises(worker.Died, match=f"was ended by {re.escape(name)}") as raised:
+        worker.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+    assert raised.value.reported == {"known": 2}
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_interruption_is_no_crash(tmp_path: Path, how: int) -> None:
+    with pytest.raises(worker.Interrupted, match="nothing is recorded"):
+        worker.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+
+
+@pytest.mark.parametrize("then", ["sleep", "return"])
+def test_what_a_script_started_ends_with_it(tmp_path: Path, then: str) -> None:
+    note = tmp_path / "note"
+    limits = [worker.Limit(500, worker.Died("too long")), worker.Limit(30, worker.TimedOut("timeout"))]
+    if then == "sleep":
+        with pytest.raises(worker.TimedOut, match="^timeout$"):
+            worker.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", 1, limits=limits)
+    else:
+        worker.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", threads=1)
+    assert gone(written(note))
+
+
+def test_more_environment_reaches_the_child(tmp_path: Path) -> None:
+    answer = worker.call(answers, {"number": 1}, tmp_path / "log", 1, environment={"OMP_NUM_THREADS": "7"})
+    assert answer["omp"] == "7"
 
 
 def gone(pid: int, patience: float = 20) -> bool:

@@ -32,6 +32,8 @@ def job(snakemake: object) -> Iterator[TextIO]:
         os.dup2(file.fileno(), 2)
     try:
         yield terminal
+    except worker.Died as error:
+        _end(terminal, f"{snakemake.rule}: {error}; its output is in {log}", 1)
     except UserError as error:
         _end(terminal, f"{snakemake.rule}: {error}", 1)
     except KeyboardInterrupt:

@@ -11,7 +11,9 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from snakeras.errors import UserError, one_line
@@ -31,8 +33,41 @@ sys.exit(worker.main(*map(int, sys.argv[2:])))
 class Died(UserError):
     """The computing process ended without an answer."""
 
+    def __init__(self, how: str, reported: dict | None = None) -> None:
+        super().__init__(how)
+        self.reported = reported  # what it reported last
 
-def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int) -> dict:
+
+class TimedOut(Died):
+    """The computing process was ended after the time that it was given."""
+
+
+class Interrupted(UserError):
+    """Someone ended the computing process: Ctrl-C, a scheduler, a shutdown. It says nothing about what was computed."""
+
+
+# By what a person or a scheduler ends processes.
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Who kills the computing process without warning may be about to kill its parent too.
+GRACE = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long a computing process may run, and what to say when it does not end by then."""
+
+    seconds: float
+    error: Died
+
+
+def call(
+    function: Callable[..., dict],
+    arguments: dict,
+    log: Path,
+    threads: int,
+    environment: dict[str, str] | None = None,
+    limits: Iterable[Limit] = (),
+) -> dict:
     """Call a function in a process of its own and give back what it returns.
 
     Parameters
@@ -46,22 +81,31 @@ def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int
     threads
         CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from the
         configuration and never from the machine.
+    environment
+        More environment variables.
 
     Raises
     ------
     UserError
         With the function's own line, if it raised one.
     Died
-        When the process ended in another way; the line says how.
+        When the process crashed, was killed, or ran into a limit (then the limit's error); the line says how.
+    Interrupted
+        When it was ended from outside.
     """
-    environment = os.environ | {
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "KERAS_BACKEND": "tensorflow",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "MPLBACKEND": "Agg",
-        **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
-    }
+    environment = (
+        os.environ
+        | {
+            "PYTHONHASHSEED": "0",
+            "PYTHONUNBUFFERED": "1",
+            "KERAS_BACKEND": "tensorflow",
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "MPLBACKEND": "Agg",
+            **{f"{library}_NUM_THREADS": str(threads) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
+        }
+        | (environment or {})
+    )
+    limit = min(limits, key=lambda limit: limit.seconds, default=None)
     with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as answer, log.open("ab") as output:
         request.write(
             json.dumps(
@@ -77,22 +121,45 @@ def call(function: Callable[..., dict], arguments: dict, log: Path, threads: int
         numbers = map(str, (answer.fileno(), os.getpid()))
         command = [sys.executable, "-P", "-c", BOOTSTRAP, str(Path(__file__).parents[1]), *numbers]
         child = subprocess.Popen(
-            command, stdin=request, stdout=output, stderr=output, pass_fds=[answer.fileno()], env=environment
+            command,
+            stdin=request,
+            stdout=output,
+            stderr=output,
+            pass_fds=[answer.fileno()],
+            env=environment,
+            # A group of its own: what a script starts ends with it, and Ctrl-C reaches the parent alone.
+            start_new_session=True,
         )
+        status = None
         try:
-            status = child.wait()
+            status = child.wait(limit and limit.seconds)
+        except subprocess.TimeoutExpired:
+            pass
         finally:
-            # Whatever ends the parent's wait (Ctrl-C, an error) ends the computing.
-            child.kill()
+            # Whatever ends the parent's wait (Ctrl-C, an error, a limit) ends the computing.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         answer.seek(0)
-        said = answer.read()
-    if not said:
-        raise Died(f"the computing process {_ending(status)}; its output is in {log}")
-    said = json.loads(said)
-    if "error" in said:
-        raise UserError(said["error"])
-    return said["value"]
+        said = _lines(answer.read())
+    final = said[-1] if said else {}
+    if "error" in final:
+        raise UserError(final["error"])
+    if "value" in final:
+        return final["value"]
+    reported = final.get("report")
+    if status is None:
+        raise type(limit.error)(str(limit.error), reported)
+    if -status in INTERRUPTIONS or status == 128 + signal.SIGINT:
+        raise Interrupted(f"the computing process {_ending(status)}; nothing is recorded, so that it runs again")
+    if -status == signal.SIGKILL:
+        time.sleep(GRACE)
+    raise Died(f"the computing process {_ending(status)}", reported)
+
+
+def _lines(said: bytes) -> list[dict]:
+    """What the process said, a JSON document a line; the last may be cut off."""
+    return [json.loads(line) for line in said.split(b"\n")[:-1]]
 
 
 def _ending(status: int) -> str:
@@ -164,8 +231,23 @@ def set_up_tensorflow(threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+_answer: int | None = None
+
+
+def report(value: dict) -> None:
+    """Tell the parent what is known so far, in case that this process dies; elsewhere than in one, do nothing."""
+    if _answer is not None:
+        _say({"report": value})
+
+
+def _say(document: dict) -> None:
+    os.write(_answer, json.dumps(document).encode() + b"\n")
+
+
 def main(answer: int, parent: int) -> int:
     """The computing process: request on standard input, answer to the open file ``answer``."""
+    global _answer
+    _answer = answer
     die_with_parent(parent)
     request = json.load(sys.stdin)
     try:
@@ -175,10 +257,9 @@ def main(answer: int, parent: int) -> int:
     except UserError as error:
         said, status = {"error": str(error)}, 1
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
     except Exception as error:
         traceback.print_exc()
         said, status = {"error": f"{one_line(error)} (a traceback is in the log)"}, 1
-    with open(answer, "w", encoding="utf-8") as file:
-        json.dump(said, file)
+    _say(said)
     return status
