@@ -6,6 +6,7 @@ rule retrain:
         code=plan.code("retrain.py"),
         model=plan.model,
         data=plan.manifest,
+        script_data=plan.script_data,
         best="results/{name}/best.json",
     output:
         model="results/{name}/final/model.keras",
@@ -20,8 +21,10 @@ rule retrain:
         "results/{name}/benchmarks/retrain.tsv"
     threads: plan.threads
     resources:
-        mem_mb=4000,
+        mem_mb=plan.mem_mb,
+        runtime=plan.runtime,
         gpu=plan.gpu,
+    retries: plan.retries
     conda:
         "../envs/training.yaml"
     script:

@@ -6,6 +6,7 @@ rule trial:
         code=plan.code("trial.py"),
         model=plan.model,
         data=plan.manifest,
+        script_data=plan.script_data,
         looks_back_on=plan.looks_back_on,
     output:
         result="results/{name}/trials/{trial}.json",
@@ -20,8 +21,11 @@ rule trial:
         "results/{name}/benchmarks/trials/{trial}.tsv"
     threads: plan.threads
     resources:
-        mem_mb=4000,
+        mem_mb=plan.mem_mb,
+        runtime=plan.runtime,
         gpu=plan.gpu,
+        attempt=plan.attempt,
+    retries: plan.retries
     conda:
         "../envs/training.yaml"
     script:

@@ -7,13 +7,11 @@ from snakeras.job import job
 
 with job(snakemake) as terminal:
     print("retraining with the best hyperparameters, then testing it", file=terminal)
-    answer = training.compute(
-        snakemake,
-        terminal,
-        final.retrain,
-        best=snakemake.input.best,
-        model=snakemake.input.model[0],
-        final=snakemake.params.final,
-        result=snakemake.output.model,
-    )
+    arguments = training.common_arguments(snakemake) | {
+        "best": snakemake.input.best,
+        "model": snakemake.input.model[0],
+        "final": snakemake.params.final,
+        "result": snakemake.output.model,
+    }
+    answer = training.compute(snakemake, terminal, final.retrain, arguments)
     files.write_json(Path(snakemake.output.metrics), answer["metrics"])

@@ -23,6 +23,8 @@ def default_config() -> dict:
 def search() -> dict:
     """The settings of a search that a trial depends on."""
     return {
+        "model_function": None,
+        "data_function": None,
         "algo": "tpe",
         "startup_trials": 5,
         "parallelism": 1,
@@ -30,4 +32,6 @@ def search() -> dict:
         "epochs": None,
         "train_samples": None,
         "threads": 2,
+        "precision": "float32",
+        "pruner": {"type": "none"},
     }

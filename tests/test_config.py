@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_documented_file_names_every_key(default_config: dict) -> None:
-    assert list(config._known_keys(yaml.safe_load(SCHEMA.read_text()))) == [
-        key for section, value in default_config.items() for key in [section, *subkeys(section, value)]
-    ]
+    assert list(config._known_keys(yaml.safe_load(SCHEMA.read_text()))) == list(every_key(default_config))
 
 
-def subkeys(section: str, value: object) -> list[str]:
-    return [f"{section}.{key}" for key in value] if isinstance(value, dict) else []
+def every_key(config: dict, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from every_key(value, f"{prefix}{key}.")
 
 
 def test_a_short_configuration_leaves_the_script_as_it_is() -> None:
@@ -48,8 +50,14 @@ def test_every_key_is_documented(default_config: dict) -> None:
     lines = (ROOT / "config.yaml").read_text().splitlines()
     schema = yaml.safe_load(SCHEMA.read_text())
     for key in config._known_keys(schema):
-        if "properties" not in schema["properties"].get(key, {}):
+        if "properties" not in value_of(schema, key):
             assert any(line.strip().startswith(f"{key.split('.')[-1]}:") and "#" in line for line in lines), key
+
+
+def value_of(schema: dict, key: str) -> dict:
+    for part in key.split("."):
+        schema = schema["properties"][part]
+    return schema
 
 
 def test_strings_from_the_command_line_equal_values_from_a_file() -> None:

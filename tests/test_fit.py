@@ -68,8 +68,8 @@ def test_after_is_called_with_the_trained_model(network: object) -> None:
 
 def test_a_failure_under_foreign_epochs_says_what_to_do() -> None:
     own, foreign = fit.Fits([fit.Fit(2, 2)]), fit.Fits([fit.Fit(2, 1)])
-    error = IndexError("list index out of range")
-    assert own.reason(error) == "IndexError: list index out of range"
+    error = "IndexError: list index out of range"
+    assert own.reason(error) == error
     assert "asks for 2 epochs and was told to train 1" in foreign.reason(error)
     assert "set search.epochs" in foreign.reason(error)
 

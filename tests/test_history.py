@@ -110,7 +110,9 @@ def edit(path: Path, seal: bool = False, **changes: object) -> None:
 
 def test_a_chain_of_trials_is_read_in_order(tmp_path: Path) -> None:
     chain(tmp_path, 5)
-    assert [document["loss"] for document in history.read_first(tmp_path, 5, 2, FIXED)] == [n / 3 for n in range(5)]
+    documents, digest = history.read_first(tmp_path, 5, 2, FIXED)
+    assert [document["loss"] for document in documents] == [n / 3 for n in range(5)]
+    assert digest == history.digest_after("", documents)
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,29 @@ def test_tracking_can_be_switched_off(default_config: dict) -> None:
     on = Plan(default_config, str(ROOT)).targets
     off = Plan(default_config | {"tracking": {"uri": None}}, str(ROOT)).targets
     assert [target for target in on if target not in off] == ["results/mnist/final/tracking.json"]
+
+
+def test_a_script_that_takes_mnist_from_keras_waits_for_it_to_be_fetched(
+    default_config: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    default_config["data"]["dataset"] = "model"
+    default_config["search"]["model"] = "tests/scripts/tutorial.py"
+    assert Plan(default_config, str(ROOT)).script_data == ["resources/mnist/SHA256SUMS"]
+    default_config["search"]["model"] = "tests/scripts/warns.py"
+    assert Plan(default_config, str(ROOT)).script_data == []
+
+
+def test_only_what_the_pruner_goes_by_is_part_of_a_trial(default_config: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    halving = {"type": "halving", "min_epochs": 1, "reduction": 4, "monitor": "auto", "mode": "auto"}
+    assert Plan(default_config, str(ROOT)).search["pruner"] == halving
+    default_config["search"]["pruner"]["type"] = "none"
+    assert Plan(default_config, str(ROOT)).search["pruner"] == {"type": "none"}
+
+
+def test_a_job_asks_for_more_at_each_attempt(plan: Plan) -> None:
+    asked = [
+        (plan.mem_mb(None, attempt), plan.runtime(None, attempt), plan.attempt(None, attempt)) for attempt in (1, 3)
+    ]
+    assert asked == [(4000, 240, 1), (12000, 720, 3)]

@@ -5,10 +5,12 @@ from snakeras.errors import UserError
 
 def test_curves_have_the_names_that_mlflow_shows() -> None:
     fits = [{"metrics": {"loss": [9.0]}}, {"metrics": {"accuracy": [0.5, 0.6], "val_accuracy": [0.4, 0.7]}}]
-    found = {"test_accuracy": 0.9, "test_loss": None, "fits": fits}
-    assert tracking._curves(found, {"val_accuracy": 0.8}) == {
+    found = {"test_accuracy": 0.9, "test_loss": None, "loss": -0.9, "fits": fits}
+    assert tracking._curves(found, {"val_accuracy": 0.8, "loss": -0.8}) == {
         "test_accuracy": [0.9],
+        "final_loss": [-0.9],
         "search_val_accuracy": [0.8],
+        "search_loss": [-0.8],
         "acc": [0.5, 0.6],
         "val_acc": [0.4, 0.7],
     }

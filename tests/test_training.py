@@ -113,6 +113,25 @@ def test_a_fit_that_fails_is_no_end_of_the_script(tmp_path: Path, retrain) -> No
     assert not (tmp_path / "model.keras").exists()
 
 
+def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None:
+    best = {"trial": 0, "seed": 5, "hyperparameters": {}, "point": {"x": 1.5, "n": 7.0, "rate": 0.25, "kind": 0}}
+    (tmp_path / "best.json").write_text(json.dumps(best))
+    arguments = {
+        "best": str(tmp_path / "best.json"),
+        "model": str(MODELS / "quadratic.py"),
+        "search": search,
+        "final": {"epochs": None, "train_on": "all"},
+        "manifest": None,
+        "mnist_folder": None,
+        "result": str(tmp_path / "model.keras"),
+    }
+    metrics = worker.call(final.retrain, arguments, tmp_path / "log", threads=1)["metrics"]
+    assert metrics["model"] is None
+    assert 1.25 <= metrics["loss"] < 1.26
+    assert metrics["test_data_seen_by_search"] is True
+    assert (tmp_path / "model.keras").read_bytes() == b""
+
+
 def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:
     with pytest.raises(UserError, match="the model function failed: AssertionError"):
         retrain(4000, train_on="train")

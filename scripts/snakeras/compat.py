@@ -11,8 +11,10 @@ from types import ModuleType
 def import_hyperas() -> ModuleType:
     """Import ``hyperas.optim``.
 
-    Its ensembles ask for ``keras.models.model_from_yaml``, which Keras dropped: here it says so when it is called.
+    Its ensembles ask for ``keras.models.model_from_yaml``, which Keras dropped: here it says so when it is called. And
+    its README has scripts wrap some choices in ``conditional``, which 0.4.1 lacks: it gives what it is given.
     """
+    import hyperas.distributions
     import keras.models
 
     def model_from_yaml(*_args: object, **_kwargs: object) -> None:
@@ -20,8 +22,18 @@ def import_hyperas() -> ModuleType:
 
     if not hasattr(keras.models, "model_from_yaml"):
         keras.models.model_from_yaml = model_from_yaml
-    import hyperas.optim
-
+    if not hasattr(hyperas.distributions, "conditional"):
+        hyperas.distributions.conditional = lambda choice: choice
+    # It needs them for notebooks alone, which are read elsewhere (template.py), and they cost a quarter of TensorFlow.
+    spared = {name: ModuleType(name) for name in ("nbformat", "nbconvert") if name not in sys.modules}
+    if "nbconvert" in spared:
+        spared["nbconvert"].PythonExporter = None
+    sys.modules.update(spared)
+    try:
+        import hyperas.optim
+    finally:
+        for name in spared:
+            del sys.modules[name]
     return hyperas.optim
 
 

@@ -103,6 +103,8 @@ def _typed(value: object, rule: dict) -> object:
                 value = float(value)
             except ValueError:
                 return value
+    if isinstance(value, str) and "integer" in types and value.isdecimal():
+        return int(value)
     if isinstance(value, float) and "integer" in types and value.is_integer():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and "number" in types:
@@ -123,6 +125,8 @@ _NAMES = {"integer": "a whole number", "number": "a number", "string": "a text",
 
 def _expected(rule: dict) -> str:
     """The schema's rule for one value, in words."""
+    if "expected" in rule:
+        return rule["expected"]
     if "enum" in rule:
         return "one of " + ", ".join(map(str, rule["enum"]))
     words = " or ".join(_NAMES.get(name, name) for name in _types(rule))
@@ -192,7 +196,8 @@ def _contradictions(config: dict) -> Iterator[str]:
     """Mistakes that a schema cannot see."""
     data, search = config["data"], config["search"]
     try:
-        script = template.read(Path(search["model"]), needs_data=data["dataset"] == "model")
+        functions = (search["model_function"], search["data_function"])
+        script = template.read(Path(search["model"]), data["dataset"] == "model", *functions)
         if data["dataset"] != "model" and len(script.parameters) != 4:
             yield (
                 f"search.model: {script.model}() in {search['model']} has {len(script.parameters)} parameters, "
@@ -201,6 +206,8 @@ def _contradictions(config: dict) -> Iterator[str]:
     except UserError as error:
         yield f"search.model: {error}"
 
+    if data["keras_home"] is not None and not Path(data["keras_home"]).is_dir():
+        yield f"data.keras_home: found {data['keras_home']!r}, expected a folder of downloaded files"
     if data["dataset"] in datasets.SIZES:
         images = datasets.SIZES[data["dataset"]][0]
         held_out = datasets.held_out(data["dataset"], data["validation_fraction"])

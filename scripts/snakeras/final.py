@@ -2,6 +2,7 @@
 
 import io
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
-from snakeras import arrays, datasets, devices, files, fit, history, seeds, space, template
+from snakeras import arrays, captured, datasets, devices, files, fit, history, seeds, space
 from snakeras.errors import UserError, flat
 
 CONFIDENCE = 0.95
@@ -43,16 +44,17 @@ def retrain(
     Returns
     -------
     dict
-        ``metrics`` on the test set, the ``device`` computed on, ``notes``: lines for people.
+        ``metrics`` on the test set, the ``device`` computed on, ``notes``: lines for people. A script that fits no
+        model has the metric ``model: None``, and an empty file for ``result``.
 
     Raises
     ------
     UserError
-        When the model function fails before or in its last fit, or fits nothing.
+        When the model function fails before or in its last fit.
     """
     import hyperopt
 
-    script = template.read(Path(model), needs_data=manifest is None)
+    script = space.read(model, search, needs_data=manifest is None)
     winner = files.read_json(Path(best))
     # train_samples makes the search cheaper; the final model gets all there is.
     search = search | {"train_samples": None}
@@ -60,38 +62,41 @@ def retrain(
     prepared, test = None, None
     if manifest:
         prepared, test = _prepared(Path(manifest), final["train_on"], mnist_folder, notes)
-    weights, fits = [], fit.Fits()
+    weights, fits, loss = [], fit.Fits(), None
 
     def keep(network: object) -> None:
         weights[:] = [np.copy(weight) for weight in network.get_weights()]
 
     def fmin(function: Callable, search_space: object, _algo: object, loaded: space.Loaded, _trials: object) -> None:
-        nonlocal fits, test
+        nonlocal fits, loss, test
         point = hyperopt.space_eval(search_space, winner["point"])
         seeds.seed_everything(winner["seed"])
         try:
             with fit.recorded(final["epochs"], after=keep) as fits:
-                function(point)
+                loss = float(space.checked(function(point))["loss"])
         except (Exception, SystemExit) as error:
+            reason = fits.reason(space.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
-                raise UserError(f"{model}: the model function failed: {fits.reason(error)}") from error
-            # A script may index its curves by its own number of epochs, log to a tracker that is away, ...
-            print(f"ignored, after the last fit: {fits.reason(error)}")
+                place = space.where(script, error)
+                raise UserError(
+                    f"{model}: the model function failed: {reason}{f' ({place})' if place else ''}"
+                ) from error
+            # A script may index its curves by its own number of epochs, ...
+            print(f"ignored, after the last fit: {reason}")
         test = test or _own_test(loaded, fits)
 
-    space.minimize(script, prepared, search, fmin, algo=None, trials=[])
+    # What the script logs to MLflow is kept for the search's trials only.
+    with tempfile.TemporaryDirectory(prefix="snakeras-") as folder, captured.captured(Path(folder)):
+        space.minimize(script, prepared, search, fmin, algo=None, trials=[], mnist_folder=mnist_folder)
     network = fits.model
     if network is None:
-        raise UserError(f"{model}: {script.model}() trained no model with fit, so there is none to keep")
-    network.set_weights(weights)
-    with files.whole(Path(result)) as temporary:
-        network.save(temporary)
-    try:
-        metrics = test_metrics(network, *test) if test else UNTESTED | {"parameters": int(network.count_params())}
-    except (ValueError, TypeError) as error:
-        # Keras explains at length.
-        text = f"the final model cannot be tested on what its fit validated on ({flat(error)})"
-        raise UserError(f"{model}: {text}") from error
+        # Nothing to keep, but the rule's output has to be there.
+        with files.whole(Path(result)):
+            pass
+        metrics = UNTESTED | {"parameters": None}
+    else:
+        metrics = _saved_and_tested(network, weights, test, Path(result), model)
+    metrics = {"model": None if network is None else Path(result).name, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
         "trial": winner["trial"],
@@ -100,6 +105,20 @@ def retrain(
         "fits": history.encode([call.as_json() for call in fits.calls]),
     }
     return {"metrics": metrics, "device": devices.in_use(), "notes": notes.getvalue()}
+
+
+def _saved_and_tested(network: object, weights: list, test: tuple | None, result: Path, model: str) -> dict:
+    network.set_weights(weights)
+    with files.whole(result) as temporary:
+        network.save(temporary)
+    if test is None:
+        return UNTESTED | {"parameters": int(network.count_params())}
+    try:
+        return test_metrics(network, *test)
+    except (ValueError, TypeError) as error:
+        # Keras explains at length.
+        text = f"the final model cannot be tested on what its fit validated on ({flat(error)})"
+        raise UserError(f"{model}: {text}") from error
 
 
 def _prepared(

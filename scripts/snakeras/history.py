@@ -11,6 +11,8 @@ from snakeras import files
 from snakeras.errors import UserError
 
 FORMAT = 1
+# hyperopt's JOB_STATE_DONE and STATUS_FAIL; it is not imported for two constants.
+DONE, FAIL = 2, "fail"
 # A dict with this key stands for a value that JSON has no form for.
 _TAG = "$python"
 
@@ -145,8 +147,13 @@ def read(path: Path, expected: dict | None = None) -> dict:
     return document
 
 
-def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> list[dict]:
+def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tuple[list[dict], str]:
     """Read trials 0 to ``count - 1`` from ``folder`` in order, each checked, also to have looked back on the others.
+
+    Returns
+    -------
+    documents, digest
+        The trials' documents and the digest of them all.
 
     Raises
     ------
@@ -160,7 +167,7 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> li
         document = read(folder / f"{name(trial)}.json", expected | {"trial": trial, "history": looked_back_on})
         documents.append(document)
         digests.append(digest_after(digests[-1], [document]))
-    return documents
+    return documents, digests[-1]
 
 
 def digest_after(before: str, documents: Iterable[dict]) -> str:
@@ -168,6 +175,18 @@ def digest_after(before: str, documents: Iterable[dict]) -> str:
     for document in documents:
         before = files.sha256_of([before, document["checksum"]])
     return before
+
+
+def failed_result(failure: str) -> dict:
+    """hyperopt's result of a trial that failed."""
+    return {"status": FAIL, "failure": failure}
+
+
+def proposed_nothing(trial: int) -> dict:
+    """hyperopt's document of a trial that died before anything was proposed."""
+    misc = {"tid": trial, "cmd": ["domain_attachment", "FMinIter_Domain"], "workdir": None, "idxs": {}, "vals": {}}
+    unknown = {"spec": None, "exp_key": None, "owner": None, "version": 0, "book_time": None, "refresh_time": None}
+    return {"state": DONE, "tid": trial, "result": {"status": FAIL}, "misc": misc} | unknown
 
 
 def to_trials(documents: Iterable[dict]) -> object:

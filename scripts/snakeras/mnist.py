@@ -30,6 +30,7 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 FILES = tuple(SHA256)
+FOLDER = "resources/mnist"  # where rule fetch puts them
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 PYTORCH_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"

@@ -5,12 +5,23 @@ import os
 from functools import cache
 from pathlib import Path
 
-from snakeras import algorithms, devices, history, mnist, seeds, template
+from snakeras import algorithms, devices, history, mnist, pruning, seeds, template
 
-MNIST = "resources/mnist/SHA256SUMS"
+MNIST = f"{mnist.FOLDER}/SHA256SUMS"
 
 # Only these decide what a trial gives: a change of any other key must not run a trial again.
-TRIAL_KEYS = ("algo", "startup_trials", "parallelism", "seed", "epochs", "train_samples", "threads")
+TRIAL_KEYS = (
+    "model_function",
+    "data_function",
+    "algo",
+    "startup_trials",
+    "parallelism",
+    "seed",
+    "epochs",
+    "train_samples",
+    "threads",
+    "precision",
+)
 
 
 class Plan:
@@ -30,12 +41,38 @@ class Plan:
         self.threads = config["search"]["threads"]
         self.final = config["final"]
         self.tracking = config["tracking"]
-        self.search = {key: config["search"][key] for key in TRIAL_KEYS}
+        self.search = {key: config["search"][key] for key in TRIAL_KEYS} | {"pruner": self._pruner()}
         self.mnist_sha256 = mnist.SHA256
         self.prepares = config["data"]["dataset"] != "model"
         keys = ("dataset", "validation_fraction") if self.prepares else ("dataset",)
         self.data = {key: config["data"][key] for key in keys}
-        self.gpu = 1 if devices.gpus() else 0
+        self.gpu = devices.declared(config["search"]["gpu"])
+        self.retries = config["search"]["retries"]
+
+    def _pruner(self) -> dict:
+        """The settings that this kind of pruner goes by; the others decide nothing."""
+        given = self._config["search"]
+        kind = given["pruner"]["type"]
+        if kind == "none":
+            return {"type": kind}
+        return {
+            "type": kind,
+            **{key: given["pruner"][key] for key in pruning.SETTINGS[kind]},
+            "monitor": given["monitor"],
+            "mode": given["mode"],
+        }
+
+    def mem_mb(self, _wildcards: object, attempt: int) -> int:
+        """Memory of a job that trains, in MB: more at each attempt."""
+        return attempt * self._config["resources"]["mem_mb"]
+
+    def runtime(self, _wildcards: object, attempt: int) -> int:
+        """Time of a job that trains, in minutes: more at each attempt."""
+        return attempt * self._config["resources"]["runtime"]
+
+    def attempt(self, _wildcards: object, attempt: int) -> int:
+        """How many times the job has been started, this time included: Snakemake tells only its resources."""
+        return attempt
 
     @property
     def model(self) -> list[str]:
@@ -70,6 +107,11 @@ class Plan:
     def manifest(self) -> list[str]:
         """The manifest of the prepared arrays; none where the script has its own data function."""
         return [f"{self.results}/data.json"] if self.prepares else []
+
+    @property
+    def script_data(self) -> list[str]:
+        """What vouches for MNIST's files, for a script that takes them by ``keras.datasets``."""
+        return [MNIST] if not self.prepares and template.uses_mnist(map(Path, self.model)) else []
 
     @property
     def trials(self) -> list[str]:

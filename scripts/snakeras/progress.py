@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakeras import history
 
-KEYS = ("trial", "status", "failure", "loss", "val_accuracy", "determined_by")
+KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy")
 
 
 def starts(trial: int, total: int) -> str:
@@ -14,19 +14,39 @@ def starts(trial: int, total: int) -> str:
     return f"trial {history.name(trial)} starts, one of {total}"
 
 
-def ends(trial: int, total: int, folder: Path) -> str:
-    """The line for a trial that has just written its files into ``folder``."""
-    found = {number: files for number in range(total) if (files := _read(folder, number))}
+def best_of(documents: list[dict]) -> dict | None:
+    """What a line needs of the best of these trials; None without a completed one."""
+    completed = [document for document in documents if document["status"] == "completed"]
+    if not completed:
+        return None
+    best = min(completed, key=lambda document: (document["loss"], document["trial"]))
+    return {key: best.get(key) for key in KEYS}
+
+
+def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None) -> str:
+    """The line for a trial that has just written its files into ``folder``.
+
+    It costs the same for the first trial as for the thousandth: of the others it reads only those that may have run at
+    the same time. All that it looked back on are finished.
+
+    Parameters
+    ----------
+    best
+        Of the trials that it looked back on, by ``best_of``.
+    """
+    before = len(history.visible(trial, parallelism))
+    near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
+    found = {number: files for number in near if (files := _read(folder, number))}
     own = found[trial][0]
     # Trials of an earlier configuration may lie there still, to be run again after this one.
     done = {number: files for number, files in found.items() if _alike(files[0], own)}
+    finished = before + sum(number >= before for number in done)
     parts = [f"trial {history.name(trial)}: {_outcome(own)}"]
-    completed = [document for document, _ in done.values() if document["status"] == "completed"]
-    if completed:
-        best = min(completed, key=lambda document: (document["loss"], document["trial"]))
+    best = best_of([document for document, _ in done.values()] + ([best] if best else []))
+    if best:
         parts.append(f"best so far {_outcome(best)} (trial {history.name(best['trial'])})")
-    parts.append(f"{len(done)} of {total} done")
-    if left := total - len(done):
+    parts.append(f"{finished} of {total} done")
+    if left := total - finished:
         parts.append(f"about {_duration(left * busy_seconds([run for _, run in done.values()]) / len(done))} left")
     return "; ".join(parts)
 
@@ -47,7 +67,8 @@ def _read(folder: Path, number: int) -> tuple[dict, dict] | None:
     try:
         paths = [folder / f"{history.name(number)}{end}" for end in (".json", ".run.json")]
         document, run = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
-        return {key: document[key] for key in KEYS}, {key: run[key] for key in ("started", "finished")}
+        own = {key: document[key] for key in (*KEYS, "determined_by")}
+        return own, {key: run[key] for key in ("started", "finished")}
     # Another trial's file may be missing, just being replaced, or left from another version.
     except (OSError, ValueError, KeyError):
         return None
@@ -62,6 +83,9 @@ def _alike(document: dict, other: dict) -> bool:
 def _outcome(document: dict) -> str:
     if document["status"] == "failed":
         return f"failed ({document['failure']})"
+    if document["status"] == "pruned":
+        pruned = document["pruned"]
+        return f"pruned after epoch {pruned['epoch']} ({pruned['monitor']} {pruned['value']:.4f})"
     if isinstance(document["val_accuracy"], float):
         return f"val_accuracy {document['val_accuracy']:.4f}"
     return f"loss {document['loss']:.6g}"

@@ -30,7 +30,7 @@ def conclude(
         When a trial's file is missing, altered or made with another configuration, or when all trials failed.
     """
     fixed = provenance.determined_by(sources, search, data, manifest)
-    documents = history.read_first(folder, max_evals, search["parallelism"], fixed)
+    documents, _ = history.read_first(folder, max_evals, search["parallelism"], fixed)
     winner = best_of(documents)
     points = history.decode(winner["hyperopt"]["misc"]["vals"])
     files.write_text(table, as_csv(documents))
@@ -60,18 +60,19 @@ def conclude(
 
 
 def best_of(documents: list[dict]) -> dict:
-    """The completed trial with the lowest loss, the earlier one of equals.
+    """The completed trial with the lowest loss, the earlier one of equals; without any, the best of the pruned ones.
 
     Raises
     ------
     UserError
         When all failed; it names the commonest reason.
     """
-    completed = [document for document in documents if document["status"] == "completed"]
-    if not completed:
-        (reason, count), *_ = Counter(document["failure"] for document in documents).most_common()
-        raise UserError(f"all {len(documents)} trials failed, {count} of them so: {reason}")
-    return min(completed, key=lambda document: (document["loss"], document["trial"]))
+    for status in ("completed", "pruned"):
+        ended = [document for document in documents if document["status"] == status]
+        if ended:
+            return min(ended, key=lambda document: (document["loss"], document["trial"]))
+    (reason, count), *_ = Counter(document["failure"] for document in documents).most_common()
+    raise UserError(f"all {len(documents)} trials failed, {count} of them so: {reason}")
 
 
 def as_csv(documents: list[dict]) -> str:

@@ -10,7 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeras import algorithms, datasets, devices, files, fit, history, provenance, seeds, space, template
+from snakeras import (
+    algorithms,
+    captured,
+    datasets,
+    devices,
+    files,
+    fit,
+    history,
+    progress,
+    provenance,
+    pruning,
+    seeds,
+    space,
+    template,
+    worker,
+)
 
 # What hyperopt draws from its generator for each proposal (FMinIter.run).
 PROPOSAL_SEEDS = 2**31 - 1
@@ -31,6 +46,8 @@ def evaluate(
     trial: int,
     documents: list[dict],
     keep_model: Callable[[object], None] = lambda model: None,
+    report: Callable[[dict], None] = lambda document: None,
+    mnist_folder: str | None = None,
 ) -> dict:
     """Propose the hyperparameters of one trial and evaluate them.
 
@@ -39,11 +56,15 @@ def evaluate(
     prepared
         Arrays for the model function's parameters; None runs the script's own data function.
     search
-        ``algo``, ``startup_trials``, ``parallelism``, ``seed``, ``epochs`` and ``train_samples``.
+        The settings of a search that a trial depends on (``plan.TRIAL_KEYS``).
     documents
         The trials that it looks back on, in order.
     keep_model
         Called with the model that the last ``fit`` trained, if there is one.
+    report
+        Called with the trial's document as far as it is known before its model function runs.
+    mnist_folder
+        A folder that the user names to take MNIST from, should the script use it and it be lost.
 
     Returns
     -------
@@ -54,24 +75,30 @@ def evaluate(
     # The trial gets its number from the start: an algorithm may use it, and it stands in the document.
     trials.new_trial_ids = lambda n: list(range(trial, trial + n))
     seed = seeds.of_trial(search["seed"], trial)
-    point, fits, failure = {}, fit.Fits(), []
+    decide = pruning.pruner(search["pruner"], documents)
+    fits, outcome = fit.Fits(), unfinished(trial, search)
 
-    def fmin(function: Callable, search_space: object, algo: Callable, _loaded: object, trials: object) -> None:
+    def fmin(function: Callable, search_space: object, algo: Callable, loaded: space.Loaded, trials: object) -> None:
         import hyperopt
 
         def objective(proposed: dict) -> dict:
             nonlocal fits
-            # In the order of the script; hyperopt sorts the names.
-            point.update({name: proposed[name] for name in search_space})
+            own = trials._dynamic_trials[-1]
+            point = loaded.readable(proposed, own["misc"]["vals"])
+            outcome["hyperparameters"] = {key: history.plain(value) for key, value in point.items()}
+            report(outcome | {"hyperopt": history.encode(own | {"book_time": None, "refresh_time": None})})
             seeds.seed_everything(seed)
             # Nothing that a script raises may end the search, and hyperopt stops at the first exception.
             try:
-                with fit.recorded(search["epochs"]) as fits:
-                    return _checked(function(proposed))
+                with fit.recorded(search["epochs"], pruner=decide) as fits:
+                    result = function(proposed)
+                # A script may have caught what ended its fit.
+                return _pruned(outcome, fits.pruned.stop) if fits.pruned else _completed(outcome, result)
+            except fit.Pruned as pruned:
+                return _pruned(outcome, pruned.stop)
             except (Exception, SystemExit) as error:
                 traceback.print_exc()
-                failure.append(fits.reason(error))
-                return {"status": hyperopt.STATUS_FAIL, "failure": failure[0]}
+                return _failed(outcome, fits.reason(space.explained(script, error)), space.where(script, error))
 
         # At its end it asks for the best trial, but there may be none yet.
         with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
@@ -86,48 +113,78 @@ def evaluate(
                 return_argmin=False,
             )
 
-    space.minimize(script, prepared, search, fmin, algorithms.configured(search), trials)
-    document = trials.trials[-1]
-    if fits.model is not None and not failure:
+    space.minimize(script, prepared, search, fmin, algorithms.configured(search), trials, mnist_folder)
+    if fits.model is not None and outcome["status"] != "failed":
         keep_model(fits.model)
     # When it happened stands with the rest of what merely happened, in another file.
-    document = document | {"book_time": None, "refresh_time": None}
+    document = trials.trials[-1] | {"book_time": None, "refresh_time": None}
     calls = [call.as_json() for call in fits.calls]
-    return {
-        "format": history.FORMAT,
-        "trial": trial,
-        "status": "failed" if failure else "completed",
-        "failure": failure[0] if failure else None,
-        "loss": None if failure else document["result"]["loss"],
+    return outcome | {
         "val_accuracy": history.encode(fit.last_accuracy(calls)),
         "epochs": sum(call.trained for call in fits.calls),
-        "seed": seed,
-        "hyperparameters": {key: history.plain(value) for key, value in point.items()},
         "fits": history.encode(calls),
         "hyperopt": history.encode(document),
     }
 
 
-def _checked(result: object) -> object:
-    """What a model function returned, once it is seen to be a loss that a search can use. Raises ValueError."""
+def unfinished(trial: int, search: dict) -> dict:
+    """The document of a trial of which nothing is known yet."""
+    return {
+        "format": history.FORMAT,
+        "trial": trial,
+        "status": "failed",
+        "failure": None,
+        "failed_at": None,
+        "pruned": None,
+        "loss": None,
+        "val_accuracy": None,
+        "epochs": 0,
+        "seed": seeds.of_trial(search["seed"], trial),
+        "hyperparameters": {},
+        "fits": [],
+        "hyperopt": history.proposed_nothing(trial),
+    }
+
+
+def _completed(outcome: dict, result: object) -> dict:
+    result = space.checked(result)
+    outcome |= {"status": "completed", "loss": float(result["loss"])}
+    return result
+
+
+def _pruned(outcome: dict, stop: pruning.Stop) -> dict:
     import hyperopt
 
-    if isinstance(result, dict):
-        if result.get("status") == hyperopt.STATUS_FAIL:
-            raise ValueError(f"the model function says status: fail ({result.get('failure', 'no reason given')})")
-        if "loss" not in result:
-            raise ValueError(f"the model function returned no loss, but {sorted(map(str, result))}")
-        loss = result["loss"]
-        result = {"status": hyperopt.STATUS_OK, **result}
-    else:
-        loss = result
-    try:
-        loss = float(loss)
-    except (TypeError, ValueError):
-        raise ValueError(f"the model function returned {loss!r} as loss, expected a number") from None
-    if not math.isfinite(loss):
-        raise ValueError(f"the loss is {loss}")
-    return result
+    if not math.isfinite(stop.loss):
+        return _failed(outcome, f"{stop.monitor} is {stop.value} after epoch {stop.epoch}", None)
+    pruned = {"epoch": stop.epoch, "monitor": stop.monitor, "value": stop.value}
+    outcome |= {"status": "pruned", "loss": stop.loss, "pruned": pruned}
+    return {"status": hyperopt.STATUS_OK, "loss": stop.loss, "pruned": pruned}
+
+
+def _failed(outcome: dict, failure: str, place: str | None) -> dict:
+    outcome |= {"status": "failed", "failure": failure, "failed_at": place}
+    return history.failed_result(failure)
+
+
+def begin(
+    trial: int, sources: list[str], search: dict, data: dict, manifest: str | None, folder: str
+) -> tuple[list[dict], dict]:
+    """What a trial starts from: the documents of the trials that it looks back on, and all that determines it.
+
+    Parameters
+    ----------
+    sources
+        Paths of the Hyperas script, and of what else of the user's own decides a trial.
+    manifest
+        Path of the manifest of the prepared arrays; None runs the script's own data function.
+    folder
+        Of the trials' JSON files.
+    """
+    fixed = provenance.determined_by(list(map(Path, sources)), search, data, Path(manifest) if manifest else None)
+    looked_back_on = len(history.visible(trial, search["parallelism"]))
+    documents, digest = history.read_first(Path(folder), looked_back_on, search["parallelism"], fixed)
+    return documents, fixed | {"trial": trial, "history": digest, "packages": provenance.versions()}
 
 
 def run(
@@ -144,37 +201,75 @@ def run(
 
     Parameters
     ----------
-    sources
-        Paths of the Hyperas script, and of what else of the user's own decides a trial.
-    manifest
-        Path of the manifest of the prepared arrays; None runs the script's own data function.
+    trial, sources, search, data, manifest, folder
+        As for ``begin``.
     mnist_folder
         A folder that the user names to take MNIST from, should it be lost.
-    folder
-        Of the trials' JSON files.
     model_folder
-        That ``model.keras`` goes to; left empty if there is no model.
+        That ``model.keras`` goes to, and what the script logs to MLflow; left empty if there is neither.
 
     Returns
     -------
     dict
-        ``document``: the trial's sealed document; ``device``: what it was computed on; ``notes``: lines for people.
+        ``document``: the trial's sealed document; ``device``: what it was computed on; ``notes``: lines for people;
+        ``best``: of the trials that it looked back on, as ``progress.ends`` takes it.
     """
-    manifest = Path(manifest) if manifest else None
-    paths = [Path(source) for source in sources]
-    fixed = provenance.determined_by(paths, search, data, manifest)
-    script = template.read(paths[0], needs_data=manifest is None)
-    looked_back_on = len(history.visible(trial, search["parallelism"]))
-    documents = history.read_first(Path(folder), looked_back_on, search["parallelism"], fixed)
+    documents, determined_by = begin(trial, sources, search, data, manifest, folder)
+    script = space.read(sources[0], search, needs_data=manifest is None)
     prepared, notes = None, io.StringIO()
     if manifest:
-        mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
+        mapped, _ = datasets.read(Path(manifest), "train", "validation", named=mnist_folder, terminal=notes)
         prepared = tuple(mapped.values())
 
-    document = evaluate(script, prepared, search, trial, documents, partial(save_model, Path(model_folder)))
-    before = history.digest_after("", documents)
-    document["determined_by"] = fixed | {"trial": trial, "history": before, "packages": provenance.versions()}
-    return {"document": history.sealed(document), "device": devices.in_use(), "notes": notes.getvalue()}
+    def report(document: dict) -> None:
+        worker.report(document | {"determined_by": determined_by})
+
+    keep = partial(save_model, Path(model_folder))
+    with captured.captured(Path(model_folder), tags={"snakeras.trial": str(trial)}):
+        document = evaluate(script, prepared, search, trial, documents, keep, report, mnist_folder)
+    document["determined_by"] = determined_by
+    return {
+        "document": history.sealed(document),
+        "device": devices.in_use(),
+        "notes": notes.getvalue(),
+        "best": progress.best_of(documents),
+    }
+
+
+def timeout(minutes: float) -> worker.Limit:
+    """The limit that ``search.trial_timeout`` sets."""
+    return worker.Limit(
+        60 * minutes, worker.TimedOut(f"timeout: took longer than search.trial_timeout, {minutes:g} min")
+    )
+
+
+def died(
+    death: worker.Died,
+    trial: int,
+    sources: list[str],
+    search: dict,
+    data: dict,
+    manifest: str | None,
+    folder: str,
+    **_: object,
+) -> dict:
+    """The sealed document of a trial whose computing process died, as a failed one.
+
+    Parameters
+    ----------
+    death
+        How, and what the process had reported.
+    trial, sources, search, data, manifest, folder
+        As for ``begin``.
+    """
+    document = death.reported
+    if document is None:
+        _, determined_by = begin(trial, sources, search, data, manifest, folder)
+        document = unfinished(trial, search) | {"determined_by": determined_by}
+    result = _failed(document, str(death), None)
+    # What hyperopt's own loop does with a trial that has ended.
+    document["hyperopt"] |= {"state": history.DONE, "result": history.encode(result)}
+    return history.sealed(document)
 
 
 def save_model(folder: Path, model: object) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from snakeras import files, history
 from snakeras.errors import UserError, flat
 
+MODEL_TAG = "snakeras.model_uri"
 DIGEST_TAG = "snakeras.digest"
 # How MLflow's UI and the tutorial call what Keras calls accuracy and val_accuracy.
 SHORT_NAMES = {"accuracy": "acc", "val_accuracy": "val_acc"}
@@ -40,7 +41,7 @@ def log_final(name: str, tracking: dict, model: str, metrics: str, best: str, ta
     Returns
     -------
     dict
-        Where it is: ``tracking_uri``, ``experiment_id``, ``run_id``, ``model_uri``.
+        Where it is: ``tracking_uri``, ``experiment_id``, ``run_id``, ``model_uri`` (None without a model).
 
     Raises
     ------
@@ -63,7 +64,7 @@ def _log_final(mlflow: object, name: str, tracking: dict, model: Path, metrics: 
     where = {"tracking_uri": tracking["uri"], "experiment_id": experiment.experiment_id}
     for run in runs:
         if run.info.status == "FINISHED":
-            return where | {"run_id": run.info.run_id, "model_uri": run.data.tags["snakeras.model_uri"]}
+            return where | {"run_id": run.info.run_id, "model_uri": run.data.tags.get(MODEL_TAG)}
 
     # A run that was cut off half-way is gone on with, from what it has already.
     start = {"run_id": runs[0].info.run_id} if runs else {"run_name": f"{name} final"}
@@ -74,13 +75,18 @@ def _log_final(mlflow: object, name: str, tracking: dict, model: Path, metrics: 
         for key, values in _curves(found, winner).items():
             logged = {point.step for point in client.get_metric_history(run.info.run_id, key)}
             for step in set(range(len(values))) - logged:
-                mlflow.log_metric(key, values[step], step=step)
+                # Some metrics are not of every epoch.
+                if values[step] is not None:
+                    mlflow.log_metric(key, values[step], step=step)
         for path in (best, metrics, table):
             mlflow.log_artifact(str(path))
-        versions = client.search_model_versions(f"name='{name}' and run_id='{run.info.run_id}'")
-        version = versions[0].version if versions else _log_model(mlflow, name, model)
-        uri = f"models:/{name}/{version}"
-        mlflow.set_tag("snakeras.model_uri", uri)
+        uri = None
+        # A script may train no model.
+        if found["model"]:
+            versions = client.search_model_versions(f"name='{name}' and run_id='{run.info.run_id}'")
+            version = versions[0].version if versions else _log_model(mlflow, name, model)
+            uri = f"models:/{name}/{version}"
+            mlflow.set_tag(MODEL_TAG, uri)
     return where | {"run_id": run.info.run_id, "model_uri": uri}
 
 
@@ -89,7 +95,9 @@ def _curves(found: dict, winner: dict) -> dict[str, list[float]]:
     once = {
         "test_accuracy": found["test_accuracy"],
         "test_loss": found["test_loss"],
+        "final_loss": found["loss"],
         "search_val_accuracy": winner["val_accuracy"],
+        "search_loss": winner["loss"],
     }
     curves = {key: [value] for key, value in once.items() if value is not None}
     for fit in found["fits"][-1:]:

@@ -1,14 +1,23 @@
-"""What the rules that train share: their computing process, and the record of what happened in it."""
+"""What the rules that train share: their device, their computing process, and the record of what happened in it."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from snakeras import happened, worker
+from snakeras import devices, happened, keras_datasets, worker
 from snakeras.job import mnist_folder
 
+# Before a scheduler ends a job for its time, the job ends by itself, and can still say so.
+MARGIN = (20.0, 120.0)  # seconds, at least and at most; in between a twentieth of the time
 
-def compute(snakemake: object, terminal: TextIO, function: Callable[..., dict], **arguments: object) -> dict:
+
+def compute(
+    snakemake: object,
+    terminal: TextIO,
+    function: Callable[..., dict],
+    arguments: dict,
+    limits: tuple[worker.Limit, ...] = (),
+) -> dict:
     """Call ``function`` in a computing process and write the job's ``happened`` file.
 
     Parameters
@@ -16,8 +25,9 @@ def compute(snakemake: object, terminal: TextIO, function: Callable[..., dict], 
     terminal
         Where the function's notes for people go.
     function
-        Takes ``search``, ``manifest`` and ``mnist_folder`` beside ``arguments``; returns at least ``device`` and
-        ``notes``.
+        Takes ``arguments``, as ``common_arguments`` and more; returns at least ``device`` and ``notes``.
+    limits
+        Of its time, beside that which the job's ``runtime`` sets.
 
     Returns
     -------
@@ -29,14 +39,42 @@ def compute(snakemake: object, terminal: TextIO, function: Callable[..., dict], 
     UserError
         As ``worker.call``.
     """
-    search = snakemake.params.search
-    arguments |= {
-        "search": search,
+    settings, threads = snakemake.config["search"], snakemake.params.search["threads"]
+    started = happened.now()
+    device = "unknown"
+    with (
+        devices.reserved(snakemake.resources.gpu, settings["trials_per_gpu"], terminal=terminal) as own_device,
+        keras_datasets.environment(snakemake.config["data"]["keras_home"]) as own_datasets,
+    ):
+        try:
+            answer = worker.call(
+                function,
+                arguments,
+                log=Path(snakemake.log[0]),
+                threads=threads,
+                environment=own_device | own_datasets,
+                limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
+            )
+            device = answer["device"]
+            terminal.write(answer["notes"])
+            return answer
+        finally:
+            happened.write(Path(snakemake.output.happened), started, device, threads)
+
+
+def common_arguments(snakemake: object) -> dict:
+    """The arguments that every function for ``compute`` takes."""
+    return {
+        "search": snakemake.params.search,
         "manifest": next(iter(snakemake.input.data), None),
         "mnist_folder": mnist_folder(snakemake),
     }
-    started = happened.now()
-    answer = worker.call(function, arguments, log=Path(snakemake.log[0]), threads=search["threads"])
-    terminal.write(answer["notes"])
-    happened.write(Path(snakemake.output.happened), started, answer["device"], search["threads"])
-    return answer
+
+
+def _runtime(minutes: int | None) -> list[worker.Limit]:
+    if not minutes:
+        return []
+    least, most = MARGIN
+    margin = min(max(0.05 * 60 * minutes, least), most)
+    line = f"the computing process took as long as resources.runtime allows ({minutes} minutes)"
+    return [worker.Limit(max(60 * minutes - margin, 1.0), worker.Died(line))]

@@ -1,0 +1,132 @@
+"""Searches whose trials are pruned, fail, crash or hang."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from snakeras import history
+from workflow_folder import Folder, new_folder
+
+pytestmark = pytest.mark.slow
+
+
+def rows(folder: Folder) -> list[dict]:
+    with (folder.results / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module", params=[1, 2, 4])
+def pruned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A search with so much parallelism, run on two cores."""
+    folder = new_folder(tmp_path_factory.mktemp("pruned") / "two", "pruned")
+    folder.arguments += ["--config", f"search={{parallelism: {request.param}}}"]
+    folder.run("--", "results/pruned/best.json", cores=2)
+    return folder
+
+
+def test_one_core_or_two_are_the_same_with_pruned_and_failed_trials(pruned: Folder, tmp_path) -> None:
+    one = new_folder(tmp_path / "one", "pruned")
+    one.arguments = pruned.arguments
+    one.run("--", "results/pruned/best.json", cores=1)
+    assert one.outcome() == pruned.outcome()
+    for path in sorted(pruned.results.glob("trials/[0-9][0-9][0-9][0-9].json")):
+        assert (one.results / "trials" / path.name).read_bytes() == path.read_bytes()
+    # There is something to be the same.
+    statuses = [row["status"] for row in rows(pruned)]
+    assert set(statuses) == {"completed", "pruned", "failed"}
+    assert "failed" in statuses[1:-1]
+
+
+def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
+    documents = [history.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(8)]
+    for row, document in zip(rows(pruned), documents, strict=True):
+        if document["status"] == "pruned":
+            assert document["pruned"]["epoch"] == document["epochs"] == int(row["epochs"]) < 4
+            assert document["loss"] == -document["pruned"]["value"] == float(row["loss"]) == -float(row["val_accuracy"])
+            assert document["hyperopt"]["result"]["status"] == "ok"
+            assert document["hyperopt"]["result"]["pruned"] == document["pruned"]
+            log = pruned.results / "logs" / "trials" / f"{document['trial']:04d}.log"
+            assert "goes on after fit" not in log.read_text()
+        elif document["status"] == "failed":
+            assert row["loss"] == ""
+            assert document["failure"].startswith("ValueError: Received an invalid value for `units`")
+            assert document["failed_at"].startswith("line 22: network.add(keras.layers.Dense({{choice")
+        else:
+            assert document["epochs"] == 4
+    best = json.loads((pruned.results / "best.json").read_text())
+    assert documents[best["trial"]]["status"] == "completed"
+    assert best["trials"] == {
+        status: sum(document["status"] == status for document in documents)
+        for status in ("completed", "failed", "pruned")
+    }
+
+
+def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path) -> None:
+    folder = new_folder(tmp_path / "faults", "faults")
+    said = folder.run()
+    failures = {
+        row["way"]: history.read(folder.results / "trials" / f"{int(row['trial']):04d}.json")["failure"]
+        for row in rows(folder)
+    }
+    assert (
+        failures | {"fine": None}
+        == failures
+        == {
+            "fine": None,
+            "raises": "ValueError: a kernel larger than its input",
+            "segfaults": "the computing process was ended by SIGSEGV",
+            "aborts": "the computing process was ended by SIGABRT",
+            "is killed": "the computing process was ended by SIGKILL (out of memory, perhaps)",
+            "exits": "the computing process ended with exit code 7",
+            "hangs": "timeout: took longer than search.trial_timeout, 0.5 minutes",
+        }
+    )
+    # Crashes are tried once more, with more memory; what hangs or raises would do so again.
+    starts = {row["way"]: said.count(f"trial {int(row['trial']):04d} starts") for row in rows(folder)[:8]}
+    assert starts == {"fine": 1, "raises": 1, "hangs": 1} | dict.fromkeys(
+        ["segfaults", "aborts", "is killed", "exits"], 2
+    )
+    assert "mem_mb=8000" in said
+    # Its model trains nothing.
+    metrics = json.loads((folder.results / "final" / "metrics.json").read_text())
+    assert metrics["model"] is None
+    assert metrics["loss"] == json.loads((folder.results / "best.json").read_text())["loss"]
+    assert folder.planned() == {}
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_a_trial_whose_job_is_ended_is_not_recorded(tmp_path, ending: int) -> None:
+    folder = new_folder(tmp_path / "faults", "faults")
+    hangs = "results/faults/trials/0007.json"
+    arguments = ["--config", "search={trial_timeout: null, retries: 0}"]
+    with (folder.path / "output.txt").open("w") as output:
+        # Without the trials before it: all are random.
+        run = subprocess.Popen(
+            folder.command(*arguments, "--allowed-rules", "trial", "--", hangs),
+            cwd=folder.path,
+            stdout=output,
+            stderr=output,
+            env=os.environ,
+        )
+        jobs = []
+        deadline = time.monotonic() + 180
+        while not jobs or not (folder.results / "trials" / "0006.json").exists():
+            assert time.monotonic() < deadline, (folder.path / "output.txt").read_text()
+            jobs = [
+                process
+                for process in psutil.Process(run.pid).children(recursive=True)
+                if ".snakemake/scripts" in " ".join(process.cmdline()) and "trial.py" in " ".join(process.cmdline())
+            ]
+            time.sleep(0.2)
+        time.sleep(10)
+        for job in jobs:
+            if job.is_running():
+                job.send_signal(ending)
+        assert run.wait(timeout=120) == 1
+    assert not (folder.path / hangs).exists()
+    assert not list(folder.results.glob("trials/0007*"))
