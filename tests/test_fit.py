@@ -74,6 +74,58 @@ def test_a_failure_under_foreign_epochs_says_what_to_do() -> None:
     assert "set search.epochs" in foreign.reason(error)
 
 
+def trained(batch_size: int, callbacks: list = ()) -> tuple[int, list]:
+    """Steps in one call of TensorFlow, and all that a training, an evaluation and a prediction give."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(1)
+    x, y = rng.random((205, 4)), rng.random((205, 1))
+    network = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dropout(0.3), keras.layers.Dense(1)])
+    network.compile("adam", "mse", metrics=["mae"])
+    with fit.recorded() as fits:
+        network.fit(x, y, batch_size=batch_size, epochs=24, validation_split=0.2, callbacks=[*callbacks], verbose=0)
+    outcome = [fits.calls[0].metrics, network.evaluate(x, y, verbose=0), network.predict(x, verbose=0).tolist()]
+    return network.steps_per_execution, [*outcome, [weight.tolist() for weight in network.get_weights()]]
+
+
+def test_steps_at_once_change_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, outcome = trained(batch_size=2)
+    assert steps == fit.STEPS_AT_ONCE
+    monkeypatch.setattr(fit, "MANY_STEPS", 10**9)
+    assert trained(batch_size=2) == (1, outcome)
+
+
+def test_steps_stay_apart_where_a_callback_acts_between_them_or_it_does_not_pay() -> None:
+    import keras
+
+    class BetweenSteps(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+            pass
+
+    assert trained(batch_size=2, callbacks=[BetweenSteps()])[0] == 1
+    assert trained(batch_size=32)[0] == 1
+    assert trained(batch_size=2, callbacks=[keras.callbacks.EarlyStopping(patience=99)])[0] == fit.STEPS_AT_ONCE
+
+
+def test_a_metric_of_some_epochs_keeps_its_places() -> None:
+    call = fit.Fit(4, 4)
+    for logs in ({"loss": 4.0}, {"loss": 3.0, "val_loss": 3.5}, {"loss": 2.0}, {"loss": 1.0, "val_loss": 1.5}):
+        call.add(logs)
+    assert call.as_json() == {
+        "epochs": 4,
+        "metrics": {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [None, 3.5, None, 1.5]},
+    }
+
+
+def test_the_pruner_is_asked_after_each_epoch_of_the_first_fit_but_its_last(network: object) -> None:
+    asked = []
+    with fit.recorded(pruner=lambda metrics: asked.append(len(metrics["loss"]))):
+        network.fit(X, Y, epochs=3, verbose=0)
+        network.fit(X, Y, epochs=3, verbose=0)
+    assert asked == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("metrics", "accuracy"),
     [

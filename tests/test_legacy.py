@@ -250,6 +250,21 @@ keras.optimizers.Adam(0.1).learning_rate
     assert names["TensorFlowDense"] is names["Dense"]
 
 
+def test_units_that_a_quniform_draws(script: Script) -> None:
+    names, said = script("""
+a, b = Dense(8.0), LSTM(np.int64(4))
+c = Conv2D(filters=np.float64(6), kernel_size=3)
+d = Dropout(1.0)
+try:
+    Dense(8.5)
+except ValueError as error:
+    refused = str(error)
+""")
+    assert (names["a"].units, names["b"].units, names["c"].filters, names["d"].rate) == (8, 4, 6, 1.0)
+    assert "8.5" in names["refused"]
+    assert "units=8.0 is units=8 today" in said
+
+
 def test_old_input_arguments(script: Script) -> None:
     names, texts = script("""
 E, W = np.random.rand(10, 4), [np.full((8, 4), 0.5), np.zeros(4)]

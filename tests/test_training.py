@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import reference
 from conftest import MODELS, ROOT
-from snakeras import datasets, final, history, seeds, step, template, worker
+from snakeras import datasets, final, history, seeds, step, template, training, worker
 from snakeras.errors import UserError
 
 pytestmark = pytest.mark.slow
@@ -135,3 +135,11 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
 def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:
     with pytest.raises(UserError, match="the model function failed: AssertionError"):
         retrain(4000, train_on="train")
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(1, 40), (30, 1710), (240, 14280)])
+def test_a_job_ends_before_the_scheduler_ends_it(minutes: int, seconds: float) -> None:
+    (limit,) = training._runtime(minutes)
+    assert limit.seconds == seconds
+    assert f"resources.runtime allows ({minutes} minutes)" in str(limit.error)
+    assert training._runtime(None) == []

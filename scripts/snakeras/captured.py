@@ -66,8 +66,7 @@ def captured(folder: Path, tags: Mapping[str, str] = NO_TAGS) -> Iterator[None]:
     """Inside the block MLflow logs into a store of its own in ``folder``, whatever tracker a script names.
 
     A script that does not import MLflow pays nothing: MLflow is not imported and nothing is written. After the block
-    the environment, MLflow and Keras (autologging) are as they were. Together with ``fit.recorded``, this block is the
-    inner one.
+    the environment, MLflow and Keras (autologging) are as they were.
 
     Parameters
     ----------

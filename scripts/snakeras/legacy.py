@@ -571,7 +571,22 @@ def _layer_arguments(takes: set[str], sequence: bool, kwargs: dict) -> dict:
     return kwargs
 
 
+def _whole(cls: type, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Arguments with units and filters as ints: Keras 2 took 8.0 and NumPy's numbers, such as quniform draws."""
+    for name in ("units", "filters"):
+        value = kwargs.get(name, args[0] if args and next(iter(inspect.signature(cls).parameters)) == name else None)
+        if isinstance(value, int) or not hasattr(value, "is_integer") or not value.is_integer():
+            continue
+        _warn(f"{name}={value!r} is {name}={int(value)} today")
+        if name in kwargs:
+            kwargs = kwargs | {name: int(value)}
+        else:
+            args = (int(value), *args[1:])
+    return args, kwargs
+
+
 def _init_layer(before, layer, *args, **kwargs):
+    args, kwargs = _whole(type(layer), args, kwargs)
     if HANDLED.isdisjoint(kwargs):
         return before(layer, *args, **kwargs)
     takes = _accepted(type(layer))

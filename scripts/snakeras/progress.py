@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import textwrap
 from pathlib import Path
 
 from snakeras import history
@@ -82,7 +83,8 @@ def _alike(document: dict, other: dict) -> bool:
 
 def _outcome(document: dict) -> str:
     if document["status"] == "failed":
-        return f"failed ({document['failure']})"
+        # Keras explains at length; all of it is in the trial's file.
+        return f"failed ({textwrap.shorten(document['failure'], 200, placeholder=' ...')})"
     if document["status"] == "pruned":
         pruned = document["pruned"]
         return f"pruned after epoch {pruned['epoch']} ({pruned['monitor']} {pruned['value']:.4f})"
