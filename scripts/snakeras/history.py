@@ -197,3 +197,11 @@ def to_trials(documents: Iterable[dict]) -> object:
     trials.insert_trial_docs([decode(document["hyperopt"]) for document in documents])
     trials.refresh()
     return trials
+
+
+def name_all(trials: object, labels: Iterable[str]) -> None:
+    """Let every trial name all hyperparameters, as hyperopt expects: one that proposed nothing knows none of them."""
+    for document in trials.trials:
+        for key in ("idxs", "vals"):
+            for label in labels:
+                document["misc"][key].setdefault(label, [])

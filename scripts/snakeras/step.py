@@ -100,6 +100,7 @@ def evaluate(
                 traceback.print_exc()
                 return _failed(outcome, fits.reason(space.explained(script, error)), space.where(script, error))
 
+        history.name_all(trials, search_space)
         # At its end it asks for the best trial, but there may be none yet.
         with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
             hyperopt.fmin(
