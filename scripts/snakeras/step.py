@@ -240,7 +240,7 @@ def run(
 def timeout(minutes: float) -> worker.Limit:
     """The limit that ``search.trial_timeout`` sets."""
     return worker.Limit(
-        60 * minutes, worker.TimedOut(f"timeout: took longer than search.trial_timeout, {minutes:g} min")
+        60 * minutes, worker.TimedOut(f"timeout: took longer than search.trial_timeout, {minutes:g} minutes")
     )
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import time
@@ -51,13 +50,15 @@ def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
             assert document["hyperopt"]["result"]["status"] == "ok"
             assert document["hyperopt"]["result"]["pruned"] == document["pruned"]
             log = pruned.results / "logs" / "trials" / f"{document['trial']:04d}.log"
-            assert "goes on after fit" not in log.read_text()
+            assert "\nthe model function goes on" not in log.read_text()
         elif document["status"] == "failed":
             assert row["loss"] == ""
             assert document["failure"].startswith("ValueError: Received an invalid value for `units`")
-            assert document["failed_at"].startswith("line 22: network.add(keras.layers.Dense({{choice")
+            assert document["failed_at"].startswith("line 21: network.add(keras.layers.Dense({{choice")
         else:
             assert document["epochs"] == 4
+            log = pruned.results / "logs" / "trials" / f"{document['trial']:04d}.log"
+            assert "\nthe model function goes on" in log.read_text()
     best = json.loads((pruned.results / "best.json").read_text())
     assert documents[best["trial"]]["status"] == "completed"
     assert best["trials"] == {
@@ -99,34 +100,41 @@ def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path)
     assert folder.planned() == {}
 
 
+HANGS = """
+import pathlib, time
+from hyperas.distributions import uniform
+
+def data():
+    nothing = 0
+    return nothing
+
+def model(nothing):
+    x = {{uniform(0, 1)}}
+    pathlib.Path("reached").touch()
+    time.sleep(600)
+"""
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
 def test_a_trial_whose_job_is_ended_is_not_recorded(tmp_path, ending: int) -> None:
     folder = new_folder(tmp_path / "faults", "faults")
-    hangs = "results/faults/trials/0007.json"
-    arguments = ["--config", "search={trial_timeout: null, retries: 0}"]
+    (folder.path / "hangs.py").write_text(HANGS)
+    arguments = ["--config", "search={model: hangs.py, trial_timeout: null, retries: 0}"]
     with (folder.path / "output.txt").open("w") as output:
-        # Without the trials before it: all are random.
         run = subprocess.Popen(
-            folder.command(*arguments, "--allowed-rules", "trial", "--", hangs),
+            folder.command(*arguments, "--", "results/faults/trials/0000.json"),
             cwd=folder.path,
             stdout=output,
             stderr=output,
-            env=os.environ,
         )
-        jobs = []
         deadline = time.monotonic() + 180
-        while not jobs or not (folder.results / "trials" / "0006.json").exists():
+        while not (folder.path / "reached").exists():
             assert time.monotonic() < deadline, (folder.path / "output.txt").read_text()
-            jobs = [
-                process
-                for process in psutil.Process(run.pid).children(recursive=True)
-                if ".snakemake/scripts" in " ".join(process.cmdline()) and "trial.py" in " ".join(process.cmdline())
-            ]
-            time.sleep(0.2)
-        time.sleep(10)
-        for job in jobs:
-            if job.is_running():
-                job.send_signal(ending)
+            time.sleep(0.1)
+        (job,) = psutil.Process(run.pid).children()
+        computing = job.children(recursive=True)
+        job.send_signal(ending)
         assert run.wait(timeout=120) == 1
-    assert not (folder.path / hangs).exists()
-    assert not list(folder.results.glob("trials/0007*"))
+    psutil.wait_procs(computing, timeout=20)
+    assert not any(process.is_running() for process in computing)
+    assert not list(folder.results.glob("trials/0000*"))
