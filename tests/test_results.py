@@ -20,6 +20,12 @@ def test_the_lowest_loss_wins_and_of_equals_the_first() -> None:
     assert results.best_of(documents)["trial"] == 2
 
 
+def test_a_pruned_trial_wins_only_where_none_has_completed() -> None:
+    pruned = [trial(0, -0.8) | {"status": "pruned"}, trial(1, -0.9) | {"status": "pruned"}]
+    assert results.best_of([*pruned, trial(2, -0.1), trial(3, None, "x")])["trial"] == 2
+    assert results.best_of([*pruned, trial(3, None, "x")])["trial"] == 1
+
+
 def test_when_all_failed_the_commonest_reason_is_named() -> None:
     with pytest.raises(UserError) as raised:
         results.best_of([trial(0, None, "rare"), trial(1, None, "common"), trial(2, None, "common")])
