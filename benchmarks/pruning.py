@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 CONFIG = """
 name: {kind}
 data: {{dataset: mnist-5k}}
-search: {{max_evals: 24, epochs: 9, seed: {seed}, threads: 1, parallelism: 2, pruner: {{type: {kind}}}}}
+search:
+  {{max_evals: 24, epochs: 9, seed: {seed}, startup_trials: 20, threads: 1, parallelism: 2, pruner: {{type: {kind}}}}}
 tracking: {{uri: null}}
 """
 
