@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from snakeras import template
 from snakeras.errors import UserError
 
 
-def script(folder: Path, text: str, **options: bool) -> template.HyperasScript:
+def script(folder: Path, text: str, **options: object) -> template.HyperasScript:
     path = folder / "script.py"
     path.write_text(text)
     return template.read(path, **options)
@@ -98,6 +99,11 @@ def test_imports_from_any_depth_each_its_own_statement(tmp_path: Path) -> None:
         ),
         ("\0", "no Python"),
         (
+            "def f(x):\n    k = {{choice([{'a': 1}, {'b': 2}])}}\n",
+            "line 2: Hyperas cannot take braces (a dict or set) inside a template, found {{choice([{'a': 1}, ",
+        ),
+        ("def f(x):\n    k = {{choice([1, {'b': 2}])}} + {{uniform(0, 1)}}\n", "line 2: Hyperas cannot take braces"),
+        (
             "def f(x):\n    return {'loss': {{uniform(0, 1)}}}\n",
             "Hyperas finds no name for {{uniform(0, 1)}} in f(), expected it as name = {{uniform(0, 1)}}",
         ),
@@ -109,6 +115,96 @@ def test_a_file_that_is_no_hyperas_model(tmp_path: Path, text: str, line: str) -
     assert line in str(raised.value)
     assert str(tmp_path / "script.py") in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_templates_in_texts_and_comments_stop_nothing(tmp_path: Path) -> None:
+    text = "def f(x):\n    '''{{uniform(0, 1)}} and {{this}}'''\n    # {{choice([1])}}, {{}}\n    n = {{choice([2])}}\n"
+    assert template.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([2])}}"]
+    # One that has a name is Hyperas's, also in a comment.
+    text = "def f(x):\n    # a = {{choice([1])}}\n    n = {{choice([2])}}\n"
+    assert template.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([1])}}", "{{choice([2])}}"]
+
+
+HELPERS = """
+@decorated
+def layer(size={{choice([1, 2])}}):
+    text = \'\'\'
+  as it is\'\'\'
+    return size, text
+
+def block(x):
+    return layer()
+
+def plain(x):
+    return x
+
+class Plain:
+    pass
+
+def load(n=3):
+    if n:
+        return 1, 2
+    return 3, 4
+
+def create(x, y, rate=0.5):
+    from os import (
+        sep,
+    )
+    model = block(plain(x)), Plain()
+    b = {{uniform(0, 1)}}
+
+def main():
+    return best_models(2, create, load())
+"""
+
+
+def test_helpers_with_templates_stand_inside_the_model_and_others_beside_it(tmp_path: Path) -> None:
+    found = script(tmp_path, HELPERS, needs_data=True)
+    assert (found.model, found.data, found.parameters) == ("create", "load", ("x", "y"))
+    assert list(found.helpers) == ["plain", "Plain", "load"]
+    assert found.model_source.startswith(
+        "def create(x, y, rate=0.5):\n    rate = 0.5\n    def layer(size={{choice([1, 2])}}):\n        text = '''\n"
+        "  as it is'''\n        return size, text\n    def block(x):\n        return layer()\n    from os import sep\n"
+    )
+    # It returns from two places: it is called.
+    assert "x, y = load()" in found.data_source
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("x = 1\n    y = 2\n    return x, y", "x = 1\n    y = 2"),
+        # By name, whatever the order, as Hyperas does it.
+        ("y = 1\n    x = 2\n    return y, x", "y = 1\n    x = 2"),
+        ("a = 1\n    return a + 1, a", "a = 1\n    x, y = (a + 1, a)"),
+        ("both = 1, 2\n    return both", "both = (1, 2)\n    x, y = both"),
+        ("'''return nothing'''\n    x = y = 1\n    return (x,\n            y)", "x = y = 1"),
+    ],
+)
+def test_data_come_by_the_names_of_the_models_parameters(tmp_path: Path, body: str, expected: str) -> None:
+    found = script(tmp_path, f"def data():\n    {body}\n{MODEL}", needs_data=True)
+    assert found.data_source == f"def snakeras_data():\n    {expected}\n    return 'by name'\n"
+
+
+def test_functions_that_the_configuration_names(tmp_path: Path) -> None:
+    text = MODEL + MODEL.replace("create", "other") + "def load():\n    return 1, 2\n"
+    found = script(tmp_path, text, model_function="other", data_function="load")
+    assert (found.model, found.data) == ("other", "load")
+    with pytest.raises(UserError, match="has no function third, which search.model_function names"):
+        script(tmp_path, text, model_function="third")
+
+
+def test_a_notebooks_code_cells_are_its_text(tmp_path: Path) -> None:
+    cells = [("markdown", "{{uniform(0, 1)}}"), ("code", "%matplotlib inline\n!pip install x\nimport os\nos?")]
+    cells += [("code", "%%bash\nrm -rf x"), ("code", "%%time\n" + MODEL)]
+    document = {"cells": [{"cell_type": kind, "source": text.splitlines(True)} for kind, text in cells]}
+    path = tmp_path / "book.ipynb"
+    path.write_text(json.dumps(document))
+    found = template.read(path)
+    assert (found.model, statements(found)) == ("create", ["import os"])
+    path.write_text("[]")
+    with pytest.raises(UserError, match="no notebook"):
+        template.read(path)
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def read(
     for key, name in (("model_function", model_function), ("data_function", data_function)):
         if name is not None and name not in functions:
             raise UserError(f"{path}: has no function {name}, which search.{key} names")
+    _check_braces(path, text, definitions.values())
     call = _search_call(tree, sources)
 
     model = model_function or _named(call, "model", functions) or _only_template(path, functions, sources)
@@ -129,7 +130,10 @@ def read(
         )
     used = _used([model, *([data] if data else []), *_listed(call, definitions)], definitions)
     nested = _with_templates(used - {model, data}, definitions, sources)
-    _check_templates(path, text, model, [definitions[name] for name in (model, *nested)], sources)
+    if not any(TEMPLATE.search(sources[name]) for name in (model, *nested)):
+        raise UserError(
+            f"{path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
+        )
 
     wrapped, data_source, provided = False, None, set()
     if data:
@@ -286,11 +290,12 @@ def _has_name(source: str, template: str) -> bool:
 
 
 def _without_nameless_start(source: str) -> str:
-    """A model's source without what stops Hyperas at once: a first template that has no name, in a comment."""
+    """A model's source without what stops Hyperas: a first template without a name, in a comment or docstring."""
+    node = ast.parse(source).body[0]
+    lines = source.split("\n")
     while (first := TEMPLATE.search(source)) and not _has_name(source, first[0]):
         line = source.count("\n", 0, first.start())
-        lines = source.split("\n")
-        if not lines[line].lstrip().startswith("#"):
+        if not _is_text(node, line):
             break
         lines[line] = lines[line].replace("{{", "{ {")
         source = "\n".join(lines)
@@ -397,11 +402,7 @@ def _with_templates(names: set[str], definitions: dict[str, Definition], sources
     ]
 
 
-def _check_templates(path: Path, text: str, model: str, nodes: list[Definition], sources: dict[str, str]) -> None:
-    if not any(TEMPLATE.search(sources[node.name]) for node in nodes):
-        raise UserError(
-            f"{path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
-        )
+def _check_braces(path: Path, text: str, nodes: Iterable[Definition]) -> None:
     for node in nodes:
         for inner in ast.walk(node):
             if isinstance(inner, ast.Set) and isinstance(inner.elts[0], ast.Set):
