@@ -109,7 +109,10 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"tracking": {"uri": "https://me:secret@host/"}}, "tracking.uri: has a password in it"),
         ({"tracking": {"uri": "postgresql://h/db?user=u&password=secret"}}, "tracking.uri: has a password in it"),
         ({"tracking": {"uri": "http://[abc"}}, "tracking.uri: found 'http://[abc' (Invalid IPv6 URL), expected"),
-        ({"data": {"validation_fraction": float("nan")}}, "data.validation_fraction: found nan, expected a number"),
+        (
+            {"data": {"validation_fraction": float("nan")}},
+            "data.validation_fraction: found nan, expected a finite number",
+        ),
         ({"name": "mnist\n"}, "name: found 'mnist\\n', expected a text of letters"),
     ],
 )

@@ -120,10 +120,10 @@ def test_a_metric_of_some_epochs_keeps_its_places() -> None:
 
 def test_the_pruner_is_asked_after_each_epoch_of_the_first_fit_but_its_last(network: object) -> None:
     asked = []
-    with fit.recorded(pruner=lambda metrics: asked.append(len(metrics["loss"]))):
+    with fit.recorded(pruner=lambda metrics, ended: asked.append((len(metrics["loss"]), ended))):
         network.fit(X, Y, epochs=3, verbose=0)
         network.fit(X, Y, epochs=3, verbose=0)
-    assert asked == [1, 2]
+    assert asked == [(1, False), (2, False), (3, True)]
 
 
 @pytest.mark.parametrize(

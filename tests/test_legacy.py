@@ -250,6 +250,19 @@ keras.optimizers.Adam(0.1).learning_rate
     assert names["TensorFlowDense"] is names["Dense"]
 
 
+def test_what_a_generator_gives_has_kerass_own_float_type(script: Script) -> None:
+    names, _ = script("""
+from keras import backend as K
+model = Sequential([Input((8,)), Dense(3)])
+model.compile("sgd", "mse", metrics=[lambda t, p: K.mean(K.square(p - t))])
+def doubles():
+    while True:
+        yield X[:5].astype("float64"), Y[:5]
+history = model.fit_generator(doubles(), steps_per_epoch=2, nb_epoch=1, verbose=0)
+""")
+    assert len(names["history"].history["loss"]) == 1
+
+
 def test_units_that_a_quniform_draws(script: Script) -> None:
     names, said = script("""
 a, b = Dense(8.0), LSTM(np.int64(4))

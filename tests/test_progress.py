@@ -61,7 +61,13 @@ def test_durations(seconds: float, text: str) -> None:
 
 def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:
     files.write_json(folder / "best.json", {"trial": 3, "hyperparameters": best_point, "val_accuracy": accuracy})
-    metrics = {"test_accuracy": accuracy, "test_accuracy_interval": [0.98, 0.995], "test_loss": 0.25}
+    metrics = {
+        "model": "model.keras",
+        "loss": -0.9,
+        "test_accuracy": accuracy,
+        "test_accuracy_interval": [0.98, 0.995],
+        "test_loss": 0.25,
+    }
     files.write_json(folder / "final" / "metrics.json", metrics | {"hyperparameters": final_point})
 
 
@@ -85,6 +91,8 @@ def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
     metrics = files.read_json(tmp_path / "final" / "metrics.json")
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None})
     assert "was not tested" in progress.summary(tmp_path, {"uri": None})
+    files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None, "model": None})
+    assert "trains no model to keep; its loss with these: -0.9" in progress.summary(tmp_path, {"uri": None})
 
 
 def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:

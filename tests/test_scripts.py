@@ -258,3 +258,86 @@ def test_train_samples_cut_every_input_of_a_model(beside: Path, search: dict) ->
 def test_the_curves_of_a_script_are_what_pruning_reads(beside: Path, search: dict) -> None:
     (document,) = trials("text_lstm.py", search, 1)
     assert pruning.validation_accuracy(document["fits"][0]["metrics"]) in ("val_accuracy", "val_acc")
+
+
+RETURNS = """
+from hyperas.distributions import uniform
+
+def data():
+    import os
+    os.makedirs("inner", exist_ok=True)
+    os.chdir("inner")
+    x = 1
+    return x
+
+def model(x):
+    import numpy as np
+    rate = {{uniform(0, 1)}}
+    return RESULT
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "failure"),
+    [
+        ("{'loss': rate, 'status': 'OK'}", "ValueError: the model function says status: 'OK'"),
+        ("{'loss': rate, 'status': 'running'}", "ValueError: the model function says status: 'running'"),
+        ("{'loss': rate, 'status': 'fail'}", "ValueError: the model function says status: fail"),
+        ("{'loss': rate, 'status': 'ok', 'attachments': [1]}", "returned attachments that are no dict"),
+        ("(lambda d: d.update(own=d) or d)({'loss': rate, 'status': 'ok'})", "RecursionError"),
+        ("1 / 0 if rate > 2 else (_ for _ in ()).throw(ValueError('\\udcff'))", "ValueError: \\udcff"),
+        ("(_ for _ in ()).throw(GeneratorExit('left'))", "GeneratorExit: left"),
+        ("'no number'", "returned 'no number' as loss, expected a number"),
+        ("np.array([0.5])", None),
+        ("{'loss': np.float32(0.5), 'status': 'ok', 'predicted': np.zeros(10**6), 'text': '\\udcff'}", None),
+    ],
+)
+def test_whatever_a_model_function_gives_back_is_recorded(
+    tmp_path: Path, search: dict, result: str, failure: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "script.py").write_text(RETURNS.replace("RESULT", result))
+    document = step.evaluate(template.read(tmp_path / "script.py"), None, search, 0, [])
+    text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+    assert len(text.encode()) < 5000
+    assert Path.cwd() == tmp_path
+    if failure is None:
+        assert (document["status"], document["loss"]) == ("completed", 0.5)
+    else:
+        assert document["status"] == "failed"
+        assert failure in document["failure"]
+
+
+TWO_MODELS = """
+from hyperas.distributions import choice
+
+def data():
+    import numpy as np
+    x = np.ones((40, 2))
+    y = np.zeros((40, 1))
+    return x, y
+
+def model(x, y):
+    import keras
+    from keras.callbacks import CSVLogger, TensorBoard
+    networks = []
+    for units in ({{choice([3])}}, 1):
+        network = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units), keras.layers.Dense(1)])
+        network.compile("sgd", "mse")
+        network.fit(x, y, verbose=0, callbacks=[CSVLogger("log.csv"), TensorBoard("logs")])
+        networks.append(network)
+    return {"loss": 0.5, "status": "ok"RETURNED}
+"""
+
+
+@pytest.mark.parametrize(("returned", "units"), [(", 'model': networks[0]", 3), ("", 1), (", 'model': 'none'", 1)])
+def test_the_model_kept_is_the_one_that_is_returned_else_the_last_that_was_fitted(
+    tmp_path: Path, search: dict, returned: str, units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "script.py").write_text(TWO_MODELS.replace("RETURNED", returned))
+    kept = []
+    document = step.evaluate(template.read(tmp_path / "script.py"), None, search, 0, [], kept.append)
+    assert document["failure"] is None
+    assert kept[0].layers[0].units == units
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]

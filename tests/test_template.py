@@ -82,6 +82,15 @@ def test_an_import_over_several_lines_becomes_one(tmp_path: Path) -> None:
     assert statements(found) == ["from os import path", "from os import sep"]
 
 
+def test_a_line_with_an_import_keeps_its_other_statements(tmp_path: Path) -> None:
+    text = "def create(x):\n    import os; import re; a = {{uniform(0, 1)}}\n    if a: import json\n    return a\n"
+    found = script(tmp_path, text)
+    assert found.model_source == (
+        "def create(x):\n    pass; pass; a = {{uniform(0, 1)}}\n    if a: pass\n    return a\n"
+    )
+    assert statements(found) == ["import os", "import re", "import json"]
+
+
 def test_imports_from_any_depth_each_its_own_statement(tmp_path: Path) -> None:
     text = "from __future__ import print_function\nimport numpy as np, os\nif True:\n    import re as regex\n" + MODEL
     assert statements(script(tmp_path, text)) == ["import numpy as np", "import os", "import re as regex"]
@@ -103,6 +112,11 @@ def test_imports_from_any_depth_each_its_own_statement(tmp_path: Path) -> None:
             "line 2: Hyperas cannot take braces (a dict or set) inside a template, found {{choice([{'a': 1}, ",
         ),
         ("def f(x):\n    k = {{choice([1, {'b': 2}])}} + {{uniform(0, 1)}}\n", "line 2: Hyperas cannot take braces"),
+        (
+            "def f(x):\n    k = {{uniform(0, 1)}}\n    s = '{{x}}'\n",
+            "line 3: Hyperas takes {{x}} in a text for a template",
+        ),
+        ("def f(x):\n    k = {{uniform(0, 1)}}\n    s = f'{{x}}'\n", "line 3: Hyperas takes {{x}} in a text"),
         (
             "def f(x):\n    return {'loss': {{uniform(0, 1)}}}\n",
             "Hyperas finds no name for {{uniform(0, 1)}} in f(), expected it as name = {{uniform(0, 1)}}",

@@ -56,6 +56,8 @@ def leaves_a_process(note: str, then: str) -> dict:
 
 
 def sleeps(note: str) -> dict:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(f"{note}s own").write_text(str(child.pid))
     Path(note).write_text(str(os.getpid()))
     time.sleep(600)
 
@@ -162,9 +164,11 @@ def parent_text(folder: Path, watches: bool) -> str:
 def test_the_computing_dies_with_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", parent_text(tmp_path, watches=False)])
     child = written(tmp_path / "child")
+    grandchild = written(tmp_path / "childs own")
     parent.kill()
     parent.wait()
     assert gone(child)
+    assert gone(grandchild)
 
 
 def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:

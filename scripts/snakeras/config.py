@@ -73,7 +73,7 @@ def _endless(value: object, where: str = "") -> Iterator[str]:
         for key, item in value.items():
             yield from _endless(item, f"{where}.{key}" if where else str(key))
     elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{where}: found {value}, expected a number that is one"
+        yield f"{where}: found {value}, expected a finite number"
 
 
 def _types(rule: dict) -> list[str]:

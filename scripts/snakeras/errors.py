@@ -12,4 +12,4 @@ def one_line(error: BaseException) -> str:
 
 def flat(text: object) -> str:
     """A text without line breaks."""
-    return " ".join(str(text).split())
+    return " ".join(str(text).encode(errors="backslashreplace").decode().split())

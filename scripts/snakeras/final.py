@@ -29,7 +29,8 @@ def retrain(
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
-    What it does after its last ``fit`` is ignored: the weights are those at that fit's end.
+    What it does after its last ``fit`` is ignored: the weights are those at that fit's end. But a model that it gives
+    back is taken as it is.
 
     Parameters
     ----------
@@ -62,18 +63,19 @@ def retrain(
     prepared, test = None, None
     if manifest:
         prepared, test = _prepared(Path(manifest), final["train_on"], mnist_folder, notes)
-    weights, fits, loss = [], fit.Fits(), None
+    weights, fits, loss, returned = [], fit.Fits(), None, None
 
     def keep(network: object) -> None:
         weights[:] = [np.copy(weight) for weight in network.get_weights()]
 
     def fmin(function: Callable, search_space: object, _algo: object, loaded: space.Loaded, _trials: object) -> None:
-        nonlocal fits, loss, test
+        nonlocal fits, loss, returned, test
         point = hyperopt.space_eval(search_space, winner["point"])
         seeds.seed_everything(winner["seed"])
         try:
             with fit.recorded(final["epochs"], after=keep) as fits:
-                loss = float(space.checked(function(point))["loss"])
+                result = space.checked(function(point))
+            loss, returned = result["loss"], space.returned_model(result)
         except (Exception, SystemExit) as error:
             reason = fits.reason(space.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
@@ -88,14 +90,17 @@ def retrain(
     # What the script logs to MLflow is kept for the search's trials only.
     with tempfile.TemporaryDirectory(prefix="snakeras-") as folder, captured.captured(Path(folder)):
         space.minimize(script, prepared, search, fmin, algo=None, trials=[], mnist_folder=mnist_folder)
-    network = fits.model
+    network = returned or fits.model
     if network is None:
         # Nothing to keep, but the rule's output has to be there.
         with files.whole(Path(result)):
             pass
         metrics = UNTESTED | {"parameters": None}
     else:
-        metrics = _saved_and_tested(network, weights, test, Path(result), model)
+        # One that the script gives back is what it means; else what it did after its last fit is left out.
+        if returned is None:
+            network.set_weights(weights)
+        metrics = _saved_and_tested(network, test, Path(result))
     metrics = {"model": None if network is None else Path(result).name, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
@@ -107,18 +112,18 @@ def retrain(
     return {"metrics": metrics, "device": devices.in_use(), "notes": notes.getvalue()}
 
 
-def _saved_and_tested(network: object, weights: list, test: tuple | None, result: Path, model: str) -> dict:
-    network.set_weights(weights)
+def _saved_and_tested(network: object, test: tuple | None, result: Path) -> dict:
     with files.whole(result) as temporary:
         network.save(temporary)
+    untested = UNTESTED | {"parameters": int(network.count_params())}
     if test is None:
-        return UNTESTED | {"parameters": int(network.count_params())}
+        return untested
     try:
         return test_metrics(network, *test)
-    except (ValueError, TypeError) as error:
-        # Keras explains at length.
-        text = f"the final model cannot be tested on what its fit validated on ({flat(error)})"
-        raise UserError(f"{model}: {text}") from error
+    # What a script validates on is of any kind, and may be no data for this model.
+    except Exception as error:
+        print(f"not tested: {flat(error)}")
+        return untested
 
 
 def _prepared(
@@ -140,10 +145,13 @@ def _own_test(loaded: space.Loaded, fits: fit.Fits) -> tuple[object, np.ndarray]
     if isinstance(fits.validation_data, list | tuple) and len(fits.validation_data) >= 2:
         x, y = fits.validation_data[:2]
         return x, np.asarray(y)
-    if len(loaded.script.parameters) < 4:
+    parameters = loaded.script.parameters
+    if len(parameters) < 4:
         return None
-    x, y = (np.asarray(getattr(loaded.module, name)) for name in loaded.script.parameters[-2:])
-    return x, y
+    # Scikit-learn's order has both inputs before both targets.
+    names = parameters[-2:] if not parameters[-2].lower().startswith("y") else (parameters[-3], parameters[-1])
+    x, y = (getattr(loaded.module, name) for name in names)
+    return x, np.asarray(y)
 
 
 def wilson_interval(successes: int, n: int) -> list[float]:

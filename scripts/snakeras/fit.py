@@ -69,7 +69,7 @@ class Fits:
         return text
 
 
-def _never(_metrics: dict) -> None:
+def _never(_metrics: dict, _ended: bool = False) -> None:
     return None
 
 
@@ -77,7 +77,7 @@ def _never(_metrics: dict) -> None:
 def recorded(
     epochs: int | None = None,
     after: Callable[[object], None] = lambda model: None,
-    pruner: Callable[[dict], pruning.Stop | None] = _never,
+    pruner: Callable[[dict, bool], pruning.Stop | None] = _never,
 ) -> Iterator[Fits]:
     """Record every ``keras.Model.fit`` inside the block.
 
@@ -88,7 +88,7 @@ def recorded(
     after
         Called with the model after each fit.
     pruner
-        Asked at the end of every epoch of the first fit but its last, as ``pruning.pruner`` gives it.
+        Asked at the end of every epoch of the first fit but its last, and at its end, as ``pruning.pruner`` gives it.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def recorded(
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             self.call.add(logs or {})
             if self.call is fits.calls[0] and self.call.trained < self.call.epochs:
-                stop = pruner(self.call.metrics)
+                stop = pruner(self.call.metrics, False)
                 if stop is not None:
                     fits.pruned = Pruned(stop)
                     raise fits.pruned
@@ -133,6 +133,8 @@ def recorded(
         with _with(bound.arguments.get("callbacks"), Curve(call)) as bound.arguments["callbacks"]:
             history = inherited(*bound.args, **bound.kwargs)
         call.finished = True
+        if call is fits.calls[0]:
+            pruner(call.metrics, True)
         after(self)
         return history
 

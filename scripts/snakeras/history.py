@@ -15,6 +15,7 @@ FORMAT = 1
 DONE, FAIL = 2, "fail"
 # A dict with this key stands for a value that JSON has no form for.
 _TAG = "$python"
+LARGEST = 1000  # elements of an array in a document
 
 
 def name(trial: int) -> str:
@@ -38,18 +39,22 @@ def waited_for(trial: int, parallelism: int) -> range:
 def encode(value: object) -> object:
     """A value of a hyperopt document as JSON; ``decode`` gives it back with its types.
 
-    Values that only live in memory (a Keras model in a result) are left as their description.
+    Values that only live in memory (a Keras model in a result) are left as their description, and so are large arrays:
+    every later trial would read them.
     """
     match value:
-        case None | bool() | str():
-            return str(value) if isinstance(value, str) else value
+        case None | bool():
+            return value
+        case str():
+            # No file can hold half a character.
+            return str(value).encode(errors="backslashreplace").decode()
         case np.generic():
             return {_TAG: "numpy", "dtype": value.dtype.str, "value": encode(value.item())}
         case int():
             return int(value)
         case float():
             return float(value) if math.isfinite(value) else {_TAG: "float", "value": repr(float(value))}
-        case np.ndarray() if value.dtype.kind in "biufUS":
+        case np.ndarray() if value.dtype.kind in "biufUS" and value.size <= LARGEST:
             return {_TAG: "array", "dtype": value.dtype.str, "value": encode(value.tolist())}
         case datetime.datetime():
             return {_TAG: "datetime", "value": value.isoformat()}

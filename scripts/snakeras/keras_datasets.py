@@ -45,8 +45,11 @@ def verified_mnist(named: str | None) -> Iterator[None]:
         A folder that the user names to take MNIST from, should the files be lost.
     """
 
+    # A script may change the working directory.
+    folder = Path(mnist.FOLDER).absolute()
+
     def load_data(path: str = "mnist.npz") -> tuple:
-        arrays = mnist.read_or_fetch(Path(mnist.FOLDER), named, sys.stdout)
+        arrays = mnist.read_or_fetch(folder, named, sys.stdout)
         # Copies: scripts may write into them.
         return tuple((arrays[f"x_{part}"].copy(), arrays[f"y_{part}"].copy()) for part in ("train", "test"))
 

@@ -6,6 +6,7 @@ What Keras keeps for ``tensorflow.keras`` (its backend functions, ImageDataGener
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import itertools
 import math
@@ -553,7 +554,12 @@ def _batches(data: object, samples: int | None = None) -> tuple[object, int | No
 
 
 def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) and value and hasattr(value[0], "shape") else value
+    if isinstance(value, list) and value and hasattr(value[0], "shape"):
+        return tuple(map(_tuple, value))
+    # Keras brings arrays to its own float type, but not those that a generator gives.
+    if str(getattr(value, "dtype", "")) == "float64" and hasattr(value, "astype"):
+        return value.astype(_today("config").floatx())
+    return value
 
 
 def _fit_generator(self, generator, steps_per_epoch=None, epochs=1, *args, **kwargs):
@@ -789,6 +795,15 @@ def _alias_callbacks(undo: ExitStack) -> None:
     _wrap(undo, keras.callbacks.ModelCheckpoint, "_get_file_path", file_path)
     for name, table in CALLBACKS.items():
         _wrap_arguments(undo, getattr(keras.callbacks, name), "__init__", table)
+    if importlib.util.find_spec("tensorboard") is None:
+
+        class TensorBoard(keras.callbacks.Callback):
+            def __init__(self, *_args: object, **_kwargs: object) -> None:
+                super().__init__()
+                _warn("keras.callbacks.TensorBoard is left out: the package tensorboard is not installed")
+
+        for callbacks in (keras.callbacks, _today("callbacks")):
+            _set(undo, callbacks, "TensorBoard", TensorBoard)
     pythonify = python_utils.pythonify_logs
     _set(undo, python_utils, "pythonify_logs", lambda logs: _Metrics(pythonify(logs)))
 

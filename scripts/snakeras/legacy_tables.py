@@ -70,7 +70,8 @@ LAYER = {
     "filter_length": "kernel_size", "output_dim": "units", "pool_length": "pool_size", "length": "size",
     "dims": "target_shape", "atrous_rate": "dilation_rate", "p": "rate", "sigma": "stddev", "alpha": "negative_slope",
     "dropout_W": "dropout", "dropout_U": "recurrent_dropout", "input_dtype": "dtype", "m": "max_value",
-    "mode": "", "consume_less": "", "forget_bias_init": "", "fused": "", "renorm": "", "virtual_batch_size": "",
+    "mode": "", "dropout": "", "consume_less": "", "forget_bias_init": "", "fused": "", "renorm": "",
+    "virtual_batch_size": "",
 }
 KERNEL = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 SEQUENCE_LAYERS = ("RNN", "Conv1D", "TimeDistributed", "Bidirectional")

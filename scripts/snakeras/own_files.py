@@ -1,7 +1,9 @@
 """What a script saves by Keras goes to a folder of its trial: side by side, trials would overwrite each other's."""
 
 import contextlib
+import functools
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ MODULES = ("keras.models", "keras.saving", "keras._tf_keras.keras.models", "kera
 
 @contextmanager
 def kept_in(folder: Path) -> Iterator[None]:
-    """Inside the block, models and weights saved under a relative path go to ``folder`` and are found there again.
+    """Inside the block, what Keras saves under a relative path goes to ``folder`` and is found there again.
 
     Reading looks there first, then where the path says. Absolute paths are left as they are.
     """
@@ -22,6 +24,20 @@ def kept_in(folder: Path) -> Iterator[None]:
         if given is None or given.is_absolute() or "://" in str(path):
             return path
         return folder / Path(*(part for part in given.parts if part != ".."))
+
+    def writing(function: Callable, position: int) -> Callable:
+        """For callbacks: their first argument is a path, whatever it is called."""
+        first = list(inspect.signature(function).parameters)[position]
+
+        def start(*arguments: object, **named: object) -> object:
+            if first in named:
+                arguments = (*arguments, named.pop(first))
+            target = own(arguments[position])
+            if isinstance(target, Path):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            return function(*arguments[:position], str(target), *arguments[position + 1 :], **named)
+
+        return functools.wraps(function)(start)
 
     def saving(function: Callable, position: int) -> Callable:
         def save(*arguments: object, **named: object) -> object:
@@ -50,6 +66,8 @@ def kept_in(folder: Path) -> Iterator[None]:
             setattr(holder, name, new)
             undo.callback(*((delattr, holder, name) if original is None else (setattr, holder, name, original)))
 
+        for callback in (keras.callbacks.CSVLogger, keras.callbacks.BackupAndRestore):
+            put(callback, "__init__", writing, 1)
         put(keras.Model, "save", saving, 1)
         put(keras.Model, "save_weights", saving, 1)
         put(keras.Model, "load_weights", loading, 1)

@@ -125,6 +125,8 @@ def summary(folder: Path, tracking: dict) -> str | None:
         )
     elif metrics["test_loss"] is not None:
         lines.append(f"Test loss of the final model: {metrics['test_loss']:.6g}")
+    elif metrics["model"] is None:
+        lines.append(f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g}")
     else:
         lines.append("The final model was not tested: its fit had no validation data to test it on")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")

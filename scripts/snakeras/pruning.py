@@ -5,6 +5,7 @@ accuracies are negated); NaN where an epoch has none.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,20 +16,11 @@ Curve = list[float]
 # The settings of search.pruner that each type of it goes by.
 SETTINGS = {"none": (), "median": ("n_startup_trials", "n_warmup_steps"), "halving": ("min_epochs", "reduction")}
 
-# Ends of the names of metrics that are better when higher.
-HIGHER_IS_BETTER = (
-    "acc",
-    "accuracy",
-    "auc",
-    "precision",
-    "recall",
-    "f1",
-    "f1_score",
-    "fbeta_score",
-    "iou",
-    "r2_score",
-    "cosine_similarity",
+# In the names of metrics that are better when higher, and of those that are not all the same (dice_loss).
+HIGHER_IS_BETTER = re.compile(
+    r"acc|auc|precision|recall|f1|fbeta|iou|io_u|jaccard|dice|specificity|sensitivity|r2|cosine_similarity|kappa|mcc"
 )
+LOWER_IS_BETTER = re.compile(r"loss|error")
 
 
 def is_rung(epoch: int, min_epochs: int, reduction: int) -> bool:
@@ -102,25 +94,20 @@ def monitored(metrics: dict[str, list], monitor: str, mode: str) -> tuple[str, s
     mode
         ``max``, ``min``, or ``auto``: by the metric's name.
 
-    Raises
-    ------
-    ValueError
-        When there is no metric of that name.
     """
     if monitor == "auto":
-        monitor = validation_accuracy(metrics) or ("val_loss" if "val_loss" in metrics else None)
-        if monitor is None:
-            return None
-    elif monitor not in metrics:
-        raise ValueError(f"search.monitor: found {monitor!r}, expected a metric of the model: {', '.join(metrics)}")
+        monitor = validation_accuracy(metrics) or "val_loss"
+    if monitor not in metrics:
+        return None
     if mode == "auto":
-        mode = "max" if monitor.endswith(HIGHER_IS_BETTER) else "min"
+        mode = "max" if HIGHER_IS_BETTER.search(monitor) and not LOWER_IS_BETTER.search(monitor) else "min"
     return monitor, mode
 
 
 def validation_accuracy(metrics: dict[str, list]) -> str | None:
     """The name of the validation accuracy among these metrics, whichever kind of accuracy it is."""
-    return next((name for name in metrics if name.startswith("val_") and name.endswith(("accuracy", "_acc"))), None)
+    others = [name for name in metrics if name.startswith("val_") and name.endswith(("accuracy", "_acc"))]
+    return next((name for name in ("val_accuracy", "val_acc", *others) if name in metrics), None)
 
 
 def as_losses(values: list[float | None], mode: str) -> Curve:
@@ -139,8 +126,8 @@ class Stop:
     loss: float  # the same in the form of a loss
 
 
-def pruner(settings: dict, documents: list[dict]) -> Callable[[dict[str, list]], Stop | None]:
-    """The decision for one trial at the end of each epoch.
+def pruner(settings: dict, documents: list[dict]) -> Callable[[dict[str, list], bool], Stop | None]:
+    """The decision for one trial at the end of each epoch of its first fit.
 
     Parameters
     ----------
@@ -152,13 +139,21 @@ def pruner(settings: dict, documents: list[dict]) -> Callable[[dict[str, list]],
     Returns
     -------
     callable
-        Takes the metrics of the trial's first fit up to now; gives None to go on.
+        Takes the fit's metrics up to now, and whether it has come to its end; gives None to go on. At the end it
+        raises ValueError if there was no metric of the name that ``monitor`` asks for.
     """
 
-    def decide(metrics: dict[str, list]) -> Stop | None:
+    def decide(metrics: dict[str, list], ended: bool = False) -> Stop | None:
         if settings["type"] == "none":
             return None
         found = monitored(metrics, settings["monitor"], settings["mode"])
+        if ended:
+            if found is None and settings["monitor"] != "auto":
+                names = ", ".join(metrics)
+                raise ValueError(
+                    f"search.monitor: found {settings['monitor']!r}, expected a metric of the model: {names}"
+                )
+            return None
         epoch = max(map(len, metrics.values()), default=0)
         # Some fits validate only every few epochs.
         if found is None or len(metrics[found[0]]) < epoch:

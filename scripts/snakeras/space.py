@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import linecache
 import math
+import os
 import sys
 import tempfile
 import traceback
@@ -86,15 +87,28 @@ def checked(result: object) -> dict:
         if "loss" not in result:
             raise ValueError(f"the model function returned no loss, but {sorted(map(str, result))}")
         result = {"status": hyperopt.STATUS_OK, **result}
+        if result["status"] != hyperopt.STATUS_OK:
+            raise ValueError(f"the model function says status: {result['status']!r}, expected hyperopt's STATUS_OK")
+        if not isinstance(result.get("attachments", {}), dict):
+            raise ValueError("the model function returned attachments that are no dict")
     else:
         result = {"status": hyperopt.STATUS_OK, "loss": result}
     try:
-        loss = float(result["loss"])
+        # Some metrics are arrays of one number.
+        loss = float(np.asarray(result["loss"]).item())
     except (TypeError, ValueError):
         raise ValueError(f"the model function returned {result['loss']!r} as loss, expected a number") from None
     if not math.isfinite(loss):
         raise ValueError(f"the loss is {loss}")
-    return result
+    return result | {"loss": loss}
+
+
+def returned_model(result: dict) -> object | None:
+    """The Keras model that a model function returned, which Hyperas takes for its own; None if it returned none."""
+    import keras
+
+    model = result.get("model")
+    return model if isinstance(model, keras.Model) else None
 
 
 def _is_plain(value: object) -> bool:
@@ -161,6 +175,7 @@ def minimize(
     """
     global _arrays
     _arrays = prepared or ()
+    here = Path.cwd()
     data_source = None
     if prepared is not None:
         taken = "from snakeras.space import handed_over"
@@ -220,6 +235,9 @@ def minimize(
             raise UserError(
                 f"{script.path}: {what} failed: {explained(script, error)}{f' ({place})' if place else ''}"
             ) from error
+        finally:
+            # A script may have gone elsewhere.
+            os.chdir(here)
 
 
 def _load(path: Path) -> ModuleType:

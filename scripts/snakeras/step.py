@@ -93,10 +93,19 @@ def evaluate(
                 with fit.recorded(search["epochs"], pruner=decide) as fits:
                     result = function(proposed)
                 # A script may have caught what ended its fit.
-                return _pruned(outcome, fits.pruned.stop) if fits.pruned else _completed(outcome, result)
+                if fits.pruned:
+                    return _pruned(outcome, fits.pruned.stop)
+                result = space.checked(result)
+                fits.model = space.returned_model(result) or fits.model
+                # What cannot be written down is the script's fault too.
+                history.encode(result)
+                outcome.update(status="completed", loss=result["loss"])
+                return result
             except fit.Pruned as pruned:
                 return _pruned(outcome, pruned.stop)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 traceback.print_exc()
                 return _failed(outcome, fits.reason(space.explained(script, error)), space.where(script, error))
 
@@ -145,12 +154,6 @@ def unfinished(trial: int, search: dict) -> dict:
         "fits": [],
         "hyperopt": history.proposed_nothing(trial),
     }
-
-
-def _completed(outcome: dict, result: object) -> dict:
-    result = space.checked(result)
-    outcome |= {"status": "completed", "loss": float(result["loss"])}
-    return result
 
 
 def _pruned(outcome: dict, stop: pruning.Stop) -> dict:

@@ -130,6 +130,7 @@ def read(
         )
     used = _used([model, *([data] if data else []), *_listed(call, definitions)], definitions)
     nested = _with_templates(used - {model, data}, definitions, sources)
+    _check_texts(path, text, [definitions[name] for name in (model, *nested)])
     if not any(TEMPLATE.search(sources[name]) for name in (model, *nested)):
         raise UserError(
             f"{path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
@@ -150,7 +151,10 @@ def read(
     model_source = _without_nameless_start(model_source)
     first = TEMPLATE.search(model_source)
     if first and not _has_name(model_source, first[0]):
-        raise UserError(f"{path}: Hyperas finds no name for {first[0]} in {model}(), expected it as name = {first[0]}")
+        line = text.count("\n", 0, text.find(first[0])) + 1
+        raise UserError(
+            f"{path}, line {line}: Hyperas finds no name for {first[0]} in {model}(), expected it as name = {first[0]}"
+        )
     own = {model, *nested} if wrapped or data in _used([model], definitions) else {model, data, *nested}
     helpers = [name for name in definitions if name in used and name not in own]
     return HyperasScript(
@@ -226,17 +230,22 @@ def _source(text: str, node: Definition) -> str:
     alone = {
         id(body[-1]) for body in _bodies(node) if all(isinstance(item, ast.Import | ast.ImportFrom) for item in body)
     }
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Import | ast.ImportFrom):
-            indent = lines[inner.lineno - 1][: inner.col_offset]
-            if id(inner) in alone and isinstance(node, Function):
-                # A block must not be left empty.
-                lines[inner.lineno - 1 : inner.end_lineno] = [f"{indent}pass"] + [""] * (
-                    inner.end_lineno - inner.lineno
-                )
-            elif inner.end_lineno > inner.lineno:
-                one_line = [indent + ast.unparse(inner)]
-                lines[inner.lineno - 1 : inner.end_lineno] = one_line + [""] * (inner.end_lineno - inner.lineno)
+    imports = [inner for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)]
+    # From the end, since each moves what stands behind it in its line.
+    for inner in sorted(imports, key=lambda inner: (inner.lineno, inner.col_offset), reverse=True):
+        line = lines[inner.lineno - 1]
+        indent, rest = line[: inner.col_offset], line[inner.end_col_offset :]
+        if inner.end_lineno == inner.lineno and (indent.strip() or rest.strip().startswith(";")):
+            # Hyperas drops the whole line, which has other statements too; the import stands with all others.
+            if isinstance(node, Function):
+                lines[inner.lineno - 1] = f"{indent}pass{rest}"
+            continue
+        if id(inner) in alone and isinstance(node, Function):
+            # A block must not be left empty.
+            lines[inner.lineno - 1 : inner.end_lineno] = [f"{indent}pass"] + [""] * (inner.end_lineno - inner.lineno)
+        elif inner.end_lineno > inner.lineno:
+            one_line = [indent + ast.unparse(inner)]
+            lines[inner.lineno - 1 : inner.end_lineno] = one_line + [""] * (inner.end_lineno - inner.lineno)
     own = lines[node.lineno - 1 : node.end_lineno]
     for offset, line in enumerate(own):
         # Hyperas reads templates in comments and texts too; what is none would be no Python.
@@ -411,6 +420,21 @@ def _check_braces(path: Path, text: str, nodes: Iterable[Definition]) -> None:
                     raise UserError(
                         f"{path}, line {inner.lineno}: Hyperas cannot take braces (a dict or set) inside a template, "
                         f"found {' '.join(found.split())}; expected a choice of names, and the dict looked up by name"
+                    )
+
+
+def _check_texts(path: Path, text: str, nodes: Iterable[Definition]) -> None:
+    """Refuse texts that Hyperas would take for templates, such as ``"{{x}}".format``."""
+    for node in nodes:
+        unused = {id(item.value) for item in ast.walk(node) if _is_unused_text(item)}
+        for inner in ast.walk(node):
+            if id(inner) in unused or not isinstance(inner, ast.Constant | ast.JoinedStr):
+                continue
+            for found in TEMPLATE.findall(ast.get_source_segment(text, inner) or ""):
+                if not re.match(r"\{\{\s*\w+\s*\(", found):
+                    raise UserError(
+                        f"{path}, line {inner.lineno}: Hyperas takes {found} in a text for a template, expected the "
+                        "text to be put together in another function"
                     )
 
 

@@ -132,6 +132,7 @@ def call(
             start_new_session=True,
         )
         status = None
+        guard = _guard(child.pid)
         try:
             status = child.wait(limit and limit.seconds)
         except subprocess.TimeoutExpired:
@@ -141,6 +142,8 @@ def call(
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+            guard.kill()
+            guard.communicate()
         answer.seek(0)
         said = _lines(answer.read())
     final = said[-1] if said else {}
@@ -156,6 +159,17 @@ def call(
     if -status == signal.SIGKILL:
         time.sleep(GRACE)
     raise Died(f"the computing process {_ending(status)}", reported)
+
+
+def _guard(group: int) -> subprocess.Popen:
+    """A process that ends a group when this one is gone, even by ``kill -9``: the kernel takes along only the child.
+
+    What a script starts is in its group. The guard waits for the end of a pipe whose other end only this process has.
+    """
+    command = ["/bin/sh", "-c", f"read -r _; kill -9 -{group}"]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def _lines(said: bytes) -> list[dict]:
