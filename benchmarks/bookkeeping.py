@@ -82,8 +82,8 @@ def one_trial_and_a_hundred(folder: Path) -> dict:
     runs = [files.read_json(folder / f"results/nothing/trials/{number:04d}.run.json") for number in range(100)]
     for first in (10, 90):
         ten = runs[first : first + 10]
-        seconds, memory = (median(run[key] for run in ten) for key in ("seconds", "peak_memory_mb"))
-        print(f"trials {first} to {first + 9}: {seconds:.2f} s each, {memory:.0f} MiB at most", flush=True)
+        seconds, memory = (median(run[key] for run in ten) for key in ("cpu_seconds", "peak_memory_mb"))
+        print(f"trials {first} to {first + 9}: {seconds:.2f} s of CPU time each, {memory:.0f} MiB at most", flush=True)
     return files.read_json(folder / "results/nothing/trials/0050.json")
 
 

@@ -21,9 +21,10 @@ def now() -> datetime.datetime:
 def write(path: Path, started: datetime.datetime, device: str, threads: int) -> None:
     """Write what happened from ``started`` until now to ``path`` as JSON.
 
-    ``peak_memory_mb`` is that of the largest process computing for this one, in MiB.
+    ``peak_memory_mb`` is that of the largest process computing for this one, in MiB; ``cpu_seconds`` is that of all.
     """
     finished = now()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     document = {
         "started": started.isoformat(timespec="milliseconds"),
         "finished": finished.isoformat(timespec="milliseconds"),
@@ -33,6 +34,7 @@ def write(path: Path, started: datetime.datetime, device: str, threads: int) -> 
         "python": platform.python_version(),
         "device": device,
         "threads": threads,
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _MEMORY_UNIT / 2**20, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
+        "peak_memory_mb": round(used.ru_maxrss * _MEMORY_UNIT / 2**20, 1),
     }
     files.write_json(path, document)

@@ -45,7 +45,7 @@ def test_results_hold_nothing_that_merely_happened(finished) -> None:
         assert os.uname().nodename not in text.replace("five", "").split('"')
         assert "20" + "26-" not in text
     happened = json.loads((finished.results / "trials" / "0000.run.json").read_text())
-    assert {"started", "finished", "host", "device", "peak_memory_mb"} <= set(happened)
+    assert {"started", "finished", "host", "device", "cpu_seconds", "peak_memory_mb"} <= set(happened)
     assert 100 < happened["peak_memory_mb"] < 20_000
 
 
