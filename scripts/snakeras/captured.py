@@ -26,6 +26,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 
 from snakeras.errors import one_line
+from snakeras.patches import put
 
 NO_TAGS = MappingProxyType({})
 SET = {
@@ -159,11 +160,6 @@ def _replace(package: str, original: object, replacement: object, undo: ExitStac
     undo.callback(swap, replacement, original)
 
 
-def _set(owner: object, name: str, value: object, undo: ExitStack) -> None:
-    undo.callback(setattr, owner, name, getattr(owner, name))
-    setattr(owner, name, value)
-
-
 def _notes() -> Callable[[str, str], None]:
     """A function that prints a line about each call of a script the first time."""
     said = set()
@@ -205,7 +201,7 @@ def _patch_mlflow(uri: str, undo: ExitStack) -> None:
     # Not the environment alone, which a script may change.
     undo.callback(trackers.set_tracking_uri, trackers._tracking_uri)
     trackers.set_tracking_uri(uri)
-    _set(registries, "_registry_uri", uri, undo)
+    put(undo, registries, "_registry_uri", uri)
     for module, name in ((trackers, "set_tracking_uri"), (registries, "set_registry_uri")):
         ignore = functools.partial(elsewhere, f"mlflow.{name}")
         _replace("mlflow", getattr(module, name), lambda uri, ignore=ignore: ignore(uri), undo)
@@ -219,13 +215,13 @@ def _patch_mlflow(uri: str, undo: ExitStack) -> None:
         elsewhere("MlflowClient", registry_uri)
         make(self)
 
-    _set(client, "__init__", make_here, undo)
+    put(undo, client, "__init__", make_here)
 
     # Whatever else takes a URI ends here.
     tracker = functools.cache(lambda: _tracker(uri, note))
     registry = functools.cache(lambda: Registry(uri))
-    _set(TrackingStoreRegistry, "get_store", lambda *_, **__: tracker(), undo)
-    _set(ModelRegistryStoreRegistry, "get_store", lambda *_, **__: registry(), undo)
+    put(undo, TrackingStoreRegistry, "get_store", lambda *_, **__: tracker())
+    put(undo, ModelRegistryStoreRegistry, "get_store", lambda *_, **__: registry())
 
     infer = environment._infer_requirements
 
@@ -253,10 +249,10 @@ def _patch_mlflow(uri: str, undo: ExitStack) -> None:
     def log_at_once(self: object, *args: object, **kwargs: object) -> object:
         return _at_once(self._async_logging_queue._artifact_logging_func, *args, **kwargs)
 
-    _set(ArtifactRepository, "_log_artifact_async", log_at_once, undo)
+    put(undo, ArtifactRepository, "_log_artifact_async", log_at_once)
     _keep_autologging(undo)
     # A run that is open from before belongs to another store.
-    _set(fluent, "_active_experiment_id", None, undo)
+    put(undo, fluent, "_active_experiment_id", None)
     stack = fluent._active_run_stack.get()
     undo.callback(stack.extend, stack[:])
     stack.clear()
@@ -348,7 +344,7 @@ def _patch_tensorboard(undo: ExitStack) -> None:
             super().__init__()
 
     if importlib.util.find_spec("tensorboard") is None:
-        _set(autologging, "_TensorBoard", Nothing, undo)
+        put(undo, autologging, "_TensorBoard", Nothing)
 
 
 def _patch_mflux_ai(undo: ExitStack) -> None:

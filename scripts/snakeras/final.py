@@ -79,10 +79,8 @@ def retrain(
         except (Exception, SystemExit) as error:
             reason = fits.reason(space.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
-                place = space.where(script, error)
-                raise UserError(
-                    f"{model}: the model function failed: {reason}{f' ({place})' if place else ''}"
-                ) from error
+                at = space.at(script, error)
+                raise UserError(f"{model}: the model function failed: {reason}{at}") from error
             # A script may index its curves by its own number of epochs, ...
             print(f"ignored, after the last fit: {reason}")
         test = test or _own_test(loaded, fits)

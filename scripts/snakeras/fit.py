@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from snakeras import legacy, pruning
+from snakeras.patches import put
 
 # Where a step of training is so short that starting it counts, TensorFlow is told to run so many of them at once.
 STEPS_AT_ONCE = 8
@@ -139,15 +140,9 @@ def recorded(
         return history
 
     # Model inherits fit: the hook stands in Model itself and goes when the block ends.
-    own = vars(keras.Model).get("fit")
-    keras.Model.fit = fit
-    try:
+    with ExitStack() as undo:
+        put(undo, keras.Model, "fit", fit)
         yield fits
-    finally:
-        if own is None:
-            del keras.Model.fit
-        else:
-            keras.Model.fit = own
 
 
 def _gains_from_steps_at_once(model: object, arguments: dict, epochs: int) -> bool:

@@ -182,6 +182,17 @@ def digest_after(before: str, documents: Iterable[dict]) -> str:
     return before
 
 
+def encode_trial(document: dict) -> dict:
+    """hyperopt's document of a trial as JSON, but for when it happened: that stands with what merely happened."""
+    return encode(document | {"book_time": None, "refresh_time": None})
+
+
+def best(documents: Iterable[dict], status: str) -> dict | None:
+    """The trial of that status with the lowest loss, the earlier one of equals; None without any."""
+    ended = [document for document in documents if document["status"] == status]
+    return min(ended, key=lambda document: (document["loss"], document["trial"]), default=None)
+
+
 def failed_result(failure: str) -> dict:
     """hyperopt's result of a trial that failed."""
     return {"status": FAIL, "failure": failure}

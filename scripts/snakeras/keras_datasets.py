@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from snakeras import mnist
+from snakeras.patches import put
 
 # The same module of Keras in each of its name spaces.
 MODULES = ("keras.datasets.mnist", "keras._tf_keras.keras.datasets.mnist", "keras.src.datasets.mnist")
@@ -55,7 +56,5 @@ def verified_mnist(named: str | None) -> Iterator[None]:
 
     with contextlib.ExitStack() as undo:
         for name in MODULES:
-            module = importlib.import_module(name)
-            undo.callback(setattr, module, "load_data", module.load_data)
-            module.load_data = load_data
+            put(undo, importlib.import_module(name), "load_data", load_data)
         yield

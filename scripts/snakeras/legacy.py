@@ -44,6 +44,7 @@ from snakeras.legacy_tables import (
     SEQUENCE_LAYERS,
     SPELLINGS,
 )
+from snakeras.patches import put
 
 TWIN = "keras._tf_keras.keras"
 ROOTS = ("tensorflow.python.keras", "tensorflow.keras", TWIN, "keras")  # the longer ones first
@@ -145,14 +146,6 @@ def _renamed(kwargs: dict, table: dict[str, str | None]) -> dict:
     return {table.get(name, name): value for name, value in kwargs.items() if table.get(name, name)}
 
 
-def _set(undo: ExitStack, owner: object, name: str, value: object) -> None:
-    """Set an attribute until the block ends."""
-    absent = object()
-    before = vars(owner).get(name, absent)
-    setattr(owner, name, value)
-    undo.callback(lambda: delattr(owner, name) if before is absent else setattr(owner, name, before))
-
-
 def _wrap(undo: ExitStack, cls: type, name: str, wrapper: Callable[..., object]) -> None:
     """Replace a method where it is defined by one that gets the former as its first argument."""
     owner = next(base for base in cls.__mro__ if name in vars(base))
@@ -164,7 +157,7 @@ def _wrap(undo: ExitStack, cls: type, name: str, wrapper: Callable[..., object])
 
     # Keras compares signatures without looking behind wrappers.
     method.__signature__ = inspect.signature(before)
-    _set(undo, owner, name, method)
+    put(undo, owner, name, method)
 
 
 def _wrap_arguments(undo: ExitStack, cls: type, name: str, table: dict[str, str | None]) -> None:
@@ -178,7 +171,7 @@ def _replace(
     new = functools.wraps(function)(functools.partial(wrapper, function))
     for module in (*_api(), *more):
         if vars(module).get(function.__name__) is function:
-            _set(undo, module, function.__name__, new)
+            put(undo, module, function.__name__, new)
 
 
 # Modules and names
@@ -313,7 +306,7 @@ def _alias_modules(undo: ExitStack) -> None:
     undo.callback(sys.meta_path.remove, finder)
     for lazy in (tensorflow, sys.modules.get("tensorflow._api.v2.compat.v1")):
         if lazy is not None:
-            _set(undo, lazy, "keras", sys.modules[TWIN])
+            put(undo, lazy, "keras", sys.modules[TWIN])
     # TensorFlow has loaded many of these for itself.
     for name in [name for name in sys.modules if name.startswith("tensorflow.python.keras")]:
         real, source, (parent, _, child) = sys.modules[name], _source(*_split(name)), name.rpartition(".")
@@ -321,7 +314,7 @@ def _alias_modules(undo: ExitStack) -> None:
             sys.modules[name] = _OldModule(name, source, real)
             undo.callback(sys.modules.__setitem__, name, real)
             if parent == "tensorflow.python":
-                _set(undo, sys.modules[parent], child, sys.modules[name])
+                put(undo, sys.modules[parent], child, sys.modules[name])
     # Classes that only raise an error give way to the names of today's.
     legacy = keras.optimizers.legacy
     for name in NAMES["optimizers.legacy"].keys() & vars(legacy).keys():
@@ -337,7 +330,7 @@ def _alias_modules(undo: ExitStack) -> None:
                 return _old(module, _split(module.__name__)[1], name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
 
-        _set(undo, module, "__getattr__", missing)
+        put(undo, module, "__getattr__", missing)
 
 
 def _alias_numpy_and_tensorflow(undo: ExitStack) -> None:
@@ -363,8 +356,8 @@ def _alias_numpy_and_tensorflow(undo: ExitStack) -> None:
         raise AttributeError(f"module 'tensorflow' has no attribute {name!r}", name=name, obj=tensorflow)
 
     before = numpy.__getattr__
-    _set(undo, numpy, "__getattr__", of_numpy)
-    _set(undo, tensorflow, "__getattr__", of_tensorflow)
+    put(undo, numpy, "__getattr__", of_numpy)
+    put(undo, tensorflow, "__getattr__", of_tensorflow)
 
 
 # Functions that stand for names; the text of each goes on with the name
@@ -520,7 +513,7 @@ def _alias_layers(undo: ExitStack) -> None:
     for n in (2, 3):
         conv = getattr(keras.layers, f"Conv{n}D")
         for layers in (keras.layers, _today("layers")):
-            _set(undo, layers, f"Convolution{n}D", functools.partial(_convolution, conv, n))
+            put(undo, layers, f"Convolution{n}D", functools.partial(_convolution, conv, n))
 
     def add(before, self, layer, *args, **kwargs):
         shape = getattr(layer, "_old_batch_shape", None)
@@ -549,13 +542,16 @@ def _batches(data: object, samples: int | None = None) -> tuple[object, int | No
         size = None if x is None else len(x)
         batches = itertools.chain([] if first is None else [first], data)
         # Keras takes inputs in tuples only, and nothing but a real generator for one.
-        data = (tuple(map(_tuple, batch)) if isinstance(batch, tuple) else _tuple(batch) for batch in batches)
+        data = (
+            tuple(map(_as_keras_takes, batch)) if isinstance(batch, tuple) else _as_keras_takes(batch)
+            for batch in batches
+        )
     return data, math.ceil(samples / size) if samples and size else None
 
 
-def _tuple(value: object) -> object:
+def _as_keras_takes(value: object) -> object:
     if isinstance(value, list) and value and hasattr(value[0], "shape"):
-        return tuple(map(_tuple, value))
+        return tuple(map(_as_keras_takes, value))
     # Keras brings arrays to its own float type, but not those that a generator gives.
     if str(getattr(value, "dtype", "")) == "float64" and hasattr(value, "astype"):
         return value.astype(_today("config").floatx())
@@ -638,18 +634,18 @@ def _alias_models(undo: ExitStack) -> None:
         return before(cls, *args, **{MODEL.get(name, name): value for name, value in kwargs.items()})
 
     before = vars(keras.Model)["__new__"].__func__
-    _set(undo, keras.Model, "__new__", staticmethod(new))
+    put(undo, keras.Model, "__new__", staticmethod(new))
     for cls in (Functional, keras.Model):
         _wrap_arguments(undo, cls, "__init__", MODEL)
     _wrap(undo, keras.Model, "compile", compile_)
     for name in ("fit", "evaluate", "predict"):
         _wrap(undo, keras.Model, name, run)
-    _set(undo, keras.Model, "fit_generator", _fit_generator)
-    _set(undo, keras.Model, "evaluate_generator", _over_generator("evaluate"))
-    _set(undo, keras.Model, "predict_generator", _over_generator("predict"))
-    _set(undo, keras.Model, "predict_classes", _predict_classes)
-    _set(undo, keras.Model, "predict_proba", _predict_proba)
-    _set(undo, keras.Model, "reset_states", _reset_states)
+    put(undo, keras.Model, "fit_generator", _fit_generator)
+    put(undo, keras.Model, "evaluate_generator", _over_generator("evaluate"))
+    put(undo, keras.Model, "predict_generator", _over_generator("predict"))
+    put(undo, keras.Model, "predict_classes", _predict_classes)
+    put(undo, keras.Model, "predict_proba", _predict_proba)
+    put(undo, keras.Model, "reset_states", _reset_states)
 
 
 # Files: a script finds what it saved under the very path that it named
@@ -803,9 +799,9 @@ def _alias_callbacks(undo: ExitStack) -> None:
                 _warn("keras.callbacks.TensorBoard is left out: the package tensorboard is not installed")
 
         for callbacks in (keras.callbacks, _today("callbacks")):
-            _set(undo, callbacks, "TensorBoard", TensorBoard)
+            put(undo, callbacks, "TensorBoard", TensorBoard)
     pythonify = python_utils.pythonify_logs
-    _set(undo, python_utils, "pythonify_logs", lambda logs: _Metrics(pythonify(logs)))
+    put(undo, python_utils, "pythonify_logs", lambda logs: _Metrics(pythonify(logs)))
 
 
 # Optimizers
@@ -866,7 +862,7 @@ def _alias_optimizers(undo: ExitStack) -> None:
     learning_rate = vars(BaseOptimizer)["learning_rate"]
     for name in OPTIMIZERS:
         _wrap(undo, getattr(keras.optimizers, name), "__init__", init)
-    _set(undo, BaseOptimizer, "learning_rate", property(learning_rate.fget, set_rate))
-    _set(undo, BaseOptimizer, "lr", property(get_lr, set_lr))
+    put(undo, BaseOptimizer, "learning_rate", property(learning_rate.fget, set_rate))
+    put(undo, BaseOptimizer, "lr", property(get_lr, set_lr))
     for wrapper in (get_value, set_value):
         _replace(undo, vars(_today("backend"))[wrapper.__name__], wrapper)

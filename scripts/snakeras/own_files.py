@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from snakeras.patches import put
+
 MODULES = ("keras.models", "keras.saving", "keras._tf_keras.keras.models", "keras._tf_keras.keras.saving")
 
 
@@ -60,21 +62,18 @@ def kept_in(folder: Path) -> Iterator[None]:
 
     with contextlib.ExitStack() as undo:
 
-        def put(holder: object, name: str, wrap: Callable, position: int) -> None:
-            original = vars(holder).get(name)
-            new = wrap(getattr(holder, name), position)
-            setattr(holder, name, new)
-            undo.callback(*((delattr, holder, name) if original is None else (setattr, holder, name, original)))
+        def wrapped(holder: object, name: str, wrap: Callable, position: int) -> None:
+            put(undo, holder, name, wrap(getattr(holder, name), position))
 
         for callback in (keras.callbacks.CSVLogger, keras.callbacks.BackupAndRestore):
-            put(callback, "__init__", writing, 1)
-        put(keras.Model, "save", saving, 1)
-        put(keras.Model, "save_weights", saving, 1)
-        put(keras.Model, "load_weights", loading, 1)
+            wrapped(callback, "__init__", writing, 1)
+        wrapped(keras.Model, "save", saving, 1)
+        wrapped(keras.Model, "save_weights", saving, 1)
+        wrapped(keras.Model, "load_weights", loading, 1)
         for module in map(importlib.import_module, MODULES):
             if hasattr(module, "save_model"):
-                put(module, "save_model", saving, 1)
-            put(module, "load_model", loading, 0)
+                wrapped(module, "save_model", saving, 1)
+            wrapped(module, "load_model", loading, 0)
         yield
 
 

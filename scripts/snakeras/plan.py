@@ -2,7 +2,7 @@
 
 import ast
 import os
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from snakeras import algorithms, devices, history, mnist, pruning, seeds, template
@@ -74,7 +74,7 @@ class Plan:
         """How many times the job has been started, this time included: Snakemake tells only its resources."""
         return attempt
 
-    @property
+    @cached_property
     def model(self) -> list[str]:
         """The Hyperas script, then what else of the user's own decides a trial: modules beside it, the algorithm."""
         script = self._config["search"]["model"]
@@ -108,7 +108,7 @@ class Plan:
         """The manifest of the prepared arrays; none where the script has its own data function."""
         return [f"{self.results}/data.json"] if self.prepares else []
 
-    @property
+    @cached_property
     def script_data(self) -> list[str]:
         """What vouches for MNIST's files, for a script that takes them by ``keras.datasets``."""
         return [MNIST] if not self.prepares and template.uses_mnist(map(Path, self.model)) else []

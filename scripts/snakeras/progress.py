@@ -17,11 +17,8 @@ def starts(trial: int, total: int) -> str:
 
 def best_of(documents: list[dict]) -> dict | None:
     """What a line needs of the best of these trials; None without a completed one."""
-    completed = [document for document in documents if document["status"] == "completed"]
-    if not completed:
-        return None
-    best = min(completed, key=lambda document: (document["loss"], document["trial"]))
-    return {key: best.get(key) for key in KEYS}
+    best = history.best(documents, "completed")
+    return best and {key: best.get(key) for key in KEYS}
 
 
 def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None) -> str:

@@ -67,10 +67,8 @@ def best_of(documents: list[dict]) -> dict:
     UserError
         When all failed; it names the commonest reason.
     """
-    for status in ("completed", "pruned"):
-        ended = [document for document in documents if document["status"] == status]
-        if ended:
-            return min(ended, key=lambda document: (document["loss"], document["trial"]))
+    if best := history.best(documents, "completed") or history.best(documents, "pruned"):
+        return best
     (reason, count), *_ = Counter(document["failure"] for document in documents).most_common()
     raise UserError(f"all {len(documents)} trials failed, {count} of them so: {reason}")
 

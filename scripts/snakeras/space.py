@@ -19,6 +19,7 @@ import numpy as np
 
 from snakeras import arrays, compat, keras_datasets, legacy, own_files, seeds, template
 from snakeras.errors import UserError, flat, one_line
+from snakeras.patches import put
 
 # The modules that hold a script's functions: ours for Hyperas to read, Hyperas's to run.
 MODULE, HYPERAS_MODULE = "hyperas_script", "temp_model"
@@ -118,12 +119,16 @@ def _is_plain(value: object) -> bool:
 
 
 def _is_several(value: object) -> bool:
-    """Whether a value is a list of arrays, one for each input of a model."""
-    return isinstance(value, list) and bool(value) and all(getattr(item, "ndim", 0) for item in value)
+    """Whether a value is a list of arrays of the same length, one for each input of a model."""
+    return (
+        isinstance(value, list)
+        and all(getattr(item, "ndim", 0) for item in value)
+        and len({len(item) for item in value}) == 1
+    )
 
 
 def _rows(value: object) -> int | None:
-    if _is_several(value) and len({len(item) for item in value}) == 1:
+    if _is_several(value):
         return len(value[0])
     shape = getattr(value, "shape", None)
     if shape is not None:
@@ -132,7 +137,7 @@ def _rows(value: object) -> int | None:
 
 
 def _take(value: object, rows: np.ndarray) -> object:
-    if _is_several(value) and len({len(item) for item in value}) == 1:
+    if _is_several(value):
         return [_take(item, rows) for item in value]
     if isinstance(value, list):
         return [value[row] for row in rows]
@@ -231,10 +236,7 @@ def minimize(
             traceback.print_exc()
             frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
             what = "the search space" if "get_space" in frames else "the data function"
-            place = where(script, error)
-            raise UserError(
-                f"{script.path}: {what} failed: {explained(script, error)}{f' ({place})' if place else ''}"
-            ) from error
+            raise UserError(f"{script.path}: {what} failed: {explained(script, error)}{at(script, error)}") from error
         finally:
             # A script may have gone elsewhere.
             os.chdir(here)
@@ -269,8 +271,7 @@ def _precision(policy: str) -> Iterator[None]:
     with contextlib.ExitStack() as undo:
         undo.callback(keras.config.set_dtype_policy, before)
         for holder in holders:
-            undo.callback(setattr, holder, "clear_session", holder.clear_session)
-            holder.clear_session = clear_session
+            put(undo, holder, "clear_session", clear_session)
         keras.config.set_dtype_policy(policy)
         yield
 
@@ -307,3 +308,9 @@ def where(script: template.HyperasScript, error: BaseException) -> str | None:
             number = script.line_of(line)
             return f"line {number}: {flat(script.text.split(chr(10))[number - 1])}" if number else flat(line) or None
     return None
+
+
+def at(script: template.HyperasScript, error: BaseException) -> str:
+    """``where`` as it is put behind a message; empty if it is not known."""
+    place = where(script, error)
+    return f" ({place})" if place else ""

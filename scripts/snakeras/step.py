@@ -86,7 +86,7 @@ def evaluate(
             own = trials._dynamic_trials[-1]
             point = loaded.readable(proposed, own["misc"]["vals"])
             outcome["hyperparameters"] = {key: history.plain(value) for key, value in point.items()}
-            report(outcome | {"hyperopt": history.encode(own | {"book_time": None, "refresh_time": None})})
+            report(outcome | {"hyperopt": history.encode_trial(own)})
             seeds.seed_everything(seed)
             # Nothing that a script raises may end the search, and hyperopt stops at the first exception.
             try:
@@ -126,14 +126,12 @@ def evaluate(
     space.minimize(script, prepared, search, fmin, algorithms.configured(search), trials, mnist_folder)
     if fits.model is not None and outcome["status"] != "failed":
         keep_model(fits.model)
-    # When it happened stands with the rest of what merely happened, in another file.
-    document = trials.trials[-1] | {"book_time": None, "refresh_time": None}
     calls = [call.as_json() for call in fits.calls]
     return outcome | {
         "val_accuracy": history.encode(fit.last_accuracy(calls)),
         "epochs": sum(call.trained for call in fits.calls),
         "fits": history.encode(calls),
-        "hyperopt": history.encode(document),
+        "hyperopt": history.encode_trial(trials.trials[-1]),
     }
 
 

@@ -21,6 +21,7 @@ DATA = "snakeras_data"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef
+ImportStatement = ast.Import | ast.ImportFrom
 
 # Hyperas's own functions that search: the places of their arguments model, data and functions.
 SEARCHES = {"minimize": (0, 1, 5), "best_ensemble": (1, 2, 9), "best_models": (1, 2, 6)}
@@ -209,49 +210,47 @@ def _notebook_code(text: str) -> str:
     return "\n\n".join(cells) + "\n"
 
 
-def _definitions(tree: ast.Module) -> Iterator[Definition]:
+def _definitions(tree: ast.AST) -> Iterator[Definition]:
     """The functions and classes of the top level, those under its if, try and with too, in the order of the file."""
-    waiting = list(reversed(tree.body))
-    while waiting:
-        node = waiting.pop()
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, Definition):
             yield node
-        elif isinstance(node, ast.If | ast.Try | ast.With | ast.For | ast.While):
-            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)]
-            waiting += reversed(inner)
-        elif isinstance(node, ast.ExceptHandler):
-            waiting += reversed(node.body)
+        else:
+            yield from _definitions(node)
 
 
 def _source(text: str, node: Definition) -> str:
     """A definition's own lines, as Hyperas can take them: it drops the first line of every import."""
     # Not splitlines: it also splits at form feeds, which Python's own line numbers do not count.
     lines = text.split("\n")
-    alone = {
-        id(body[-1]) for body in _bodies(node) if all(isinstance(item, ast.Import | ast.ImportFrom) for item in body)
-    }
-    imports = [inner for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)]
+    alone = {id(body[-1]) for body in _bodies(node) if all(isinstance(item, ImportStatement) for item in body)}
+    imports = [inner for inner in ast.walk(node) if isinstance(inner, ImportStatement)]
     # From the end, since each moves what stands behind it in its line.
     for inner in sorted(imports, key=lambda inner: (inner.lineno, inner.col_offset), reverse=True):
         line = lines[inner.lineno - 1]
         indent, rest = line[: inner.col_offset], line[inner.end_col_offset :]
-        if inner.end_lineno == inner.lineno and (indent.strip() or rest.strip().startswith(";")):
-            # Hyperas drops the whole line, which has other statements too; the import stands with all others.
-            if isinstance(node, Function):
-                lines[inner.lineno - 1] = f"{indent}pass{rest}"
+        several_lines = inner.end_lineno > inner.lineno
+        shares_line = not several_lines and (indent.strip() or rest.strip().startswith(";"))
+        # With the line it would take other statements along, or leave a block empty; the import stands with all others.
+        if isinstance(node, Function) and (shares_line or id(inner) in alone):
+            statement = f"pass{rest}" if shares_line else "pass"
+        elif several_lines:
+            statement = ast.unparse(inner)
+        else:
             continue
-        if id(inner) in alone and isinstance(node, Function):
-            # A block must not be left empty.
-            lines[inner.lineno - 1 : inner.end_lineno] = [f"{indent}pass"] + [""] * (inner.end_lineno - inner.lineno)
-        elif inner.end_lineno > inner.lineno:
-            one_line = [indent + ast.unparse(inner)]
-            lines[inner.lineno - 1 : inner.end_lineno] = one_line + [""] * (inner.end_lineno - inner.lineno)
+        blank = [""] * (inner.end_lineno - inner.lineno)
+        lines[inner.lineno - 1 : inner.end_lineno] = [indent + statement, *blank]
     own = lines[node.lineno - 1 : node.end_lineno]
     for offset, line in enumerate(own):
         # Hyperas reads templates in comments and texts too; what is none would be no Python.
-        if any(not re.match(r"\{\{\s*\w+\s*\(", found) for found in TEMPLATE.findall(line)) and _is_text(node, offset):
+        if _no_calls(line) and _is_text(node, offset):
             own[offset] = line.replace("{{", "{ {")
     return textwrap.dedent("\n".join(own)) + "\n"
+
+
+def _no_calls(text: str) -> list[str]:
+    """What Hyperas takes for templates and is no call of a distribution."""
+    return [found for found in TEMPLATE.findall(text) if not re.match(r"\{\{\s*\w+\s*\(", found)]
 
 
 def _decorators(text: str, node: Definition) -> str:
@@ -322,7 +321,7 @@ def _indented(source: str, indent: str) -> str:
 
 
 def _imports(tree: ast.Module) -> list[Import]:
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    found = [node for node in ast.walk(tree) if isinstance(node, ImportStatement)]
     found.sort(key=lambda node: (node.lineno, node.col_offset))
     statements = {}
     for node in found:
@@ -430,12 +429,11 @@ def _check_texts(path: Path, text: str, nodes: Iterable[Definition]) -> None:
         for inner in ast.walk(node):
             if id(inner) in unused or not isinstance(inner, ast.Constant | ast.JoinedStr):
                 continue
-            for found in TEMPLATE.findall(ast.get_source_segment(text, inner) or ""):
-                if not re.match(r"\{\{\s*\w+\s*\(", found):
-                    raise UserError(
-                        f"{path}, line {inner.lineno}: Hyperas takes {found} in a text for a template, expected the "
-                        "text to be put together in another function"
-                    )
+            for found in _no_calls(ast.get_source_segment(text, inner) or ""):
+                raise UserError(
+                    f"{path}, line {inner.lineno}: Hyperas takes {found} in a text for a template, expected the text "
+                    "to be put together in another function"
+                )
 
 
 def _only_template(path: Path, functions: dict[str, Function], sources: dict[str, str]) -> str:
