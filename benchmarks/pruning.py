@@ -15,7 +15,13 @@ CONFIG = """
 name: {kind}
 data: {{dataset: mnist-5k}}
 search:
-  {{max_evals: 24, epochs: 9, seed: {seed}, startup_trials: 20, threads: 1, parallelism: 2, pruner: {{type: {kind}}}}}
+  max_evals: 24
+  epochs: 9
+  seed: {seed}
+  startup_trials: 20
+  threads: 1
+  parallelism: 1
+  pruner: {{type: {kind}, reduction: 9}}
 tracking: {{uri: null}}
 """
 
@@ -25,7 +31,7 @@ def search(folder: Path, kind: str, seed: int) -> tuple[int, float, float]:
     config = folder / f"{kind}.yaml"
     config.write_text(CONFIG.format(kind=kind, seed=seed))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    command += ["--cores", "2", "--quiet", "all", "--configfile", config, "--"]
+    command += ["--cores", "1", "--quiet", "all", "--configfile", config, "--"]
     subprocess.run([*command, f"results/{kind}/data.json"], check=True, capture_output=True)
     started = time.monotonic()
     subprocess.run([*command, f"results/{kind}/best.json"], check=True, capture_output=True)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from snakeras.imports import postponed
+
 
 def import_hyperas() -> ModuleType:
     """Import ``hyperas.optim``.
@@ -14,6 +16,7 @@ def import_hyperas() -> ModuleType:
     Its ensembles ask for ``keras.models.model_from_yaml``, which Keras dropped: here it says so when it is called. And
     its README has scripts wrap some choices in ``conditional``, which 0.4.1 lacks: it gives what it is given.
     """
+    import_hyperopt()
     import hyperas.distributions
     import keras.models
 
@@ -25,16 +28,18 @@ def import_hyperas() -> ModuleType:
     if not hasattr(hyperas.distributions, "conditional"):
         hyperas.distributions.conditional = lambda choice: choice
     # It needs them for notebooks alone, which are read elsewhere (template.py), and they cost a quarter of TensorFlow.
-    spared = {name: ModuleType(name) for name in ("nbformat", "nbconvert") if name not in sys.modules}
-    if "nbconvert" in spared:
-        spared["nbconvert"].PythonExporter = None
-    sys.modules.update(spared)
-    try:
+    with postponed("nbformat", "nbconvert"):
+        if not hasattr(sys.modules["nbconvert"], "PythonExporter"):
+            sys.modules["nbconvert"].PythonExporter = None
         import hyperas.optim
-    finally:
-        for name in spared:
-            del sys.modules[name]
     return hyperas.optim
+
+
+def import_hyperopt() -> ModuleType:
+    """Import ``hyperopt``, without the statistics of SciPy that only some of its algorithms use, and then find."""
+    with postponed("scipy.stats"):
+        import hyperopt
+    return hyperopt
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
-from snakeras import arrays, captured, datasets, devices, files, fit, history, seeds, space
+from snakeras import arrays, captured, compat, datasets, devices, files, fit, history, seeds, space
 from snakeras.errors import UserError, flat
 
 CONFIDENCE = 0.95
@@ -53,8 +53,7 @@ def retrain(
     UserError
         When the model function fails before or in its last fit.
     """
-    import hyperopt
-
+    hyperopt = compat.import_hyperopt()
     script = space.read(model, search, needs_data=manifest is None)
     winner = files.read_json(Path(best))
     # train_samples makes the search cheaper; the final model gets all there is.

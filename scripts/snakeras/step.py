@@ -13,6 +13,7 @@ import numpy as np
 from snakeras import (
     algorithms,
     captured,
+    compat,
     datasets,
     devices,
     files,
@@ -71,6 +72,7 @@ def evaluate(
     dict
         The trial's document, without what determines it.
     """
+    compat.import_hyperopt()
     trials = history.to_trials(documents)
     # The trial gets its number from the start: an algorithm may use it, and it stands in the document.
     trials.new_trial_ids = lambda n: list(range(trial, trial + n))

@@ -554,6 +554,12 @@ def local_modules(path: Path) -> list[Path]:
     return sorted(found)
 
 
+def imported_packages(path: Path) -> tuple[str, set[str]]:
+    """The code of a script, notebook or module, and the packages that it imports. Raises as ``read``."""
+    text, tree = _parsed(path)
+    return text, {item.root for item in _imports(tree)}
+
+
 def uses_mnist(paths: Iterable[Path]) -> bool:
     """Whether a script or a module beside it uses ``keras.datasets.mnist``."""
     for path in paths:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from snakeras import devices, happened, keras_datasets, worker
+from snakeras import devices, happened, keras_datasets, spared, worker
 from snakeras.job import mnist_folder
 
 # Before a scheduler ends a job for its time, the job ends by itself, and can still say so.
@@ -53,6 +53,7 @@ def compute(
                 log=Path(snakemake.log[0]),
                 threads=threads,
                 environment=own_device | own_datasets,
+                spared=spared.needless(snakemake.input.model),
                 limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
             )
             device = answer["device"]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakeras.errors import UserError, one_line
+from snakeras.imports import absent
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.2  # seconds
@@ -68,6 +69,7 @@ def call(
     threads: int,
     environment: dict[str, str] | None = None,
     limits: Iterable[Limit] = (),
+    spared: Iterable[str] = (),
 ) -> dict:
     """Call a function in a process of its own and give back what it returns.
 
@@ -84,6 +86,8 @@ def call(
         configuration and never from the machine.
     environment
         More environment variables.
+    spared
+        Packages that Keras may do without.
 
     Raises
     ------
@@ -115,6 +119,7 @@ def call(
                     "function": function.__name__,
                     "arguments": arguments,
                     "threads": threads,
+                    "spared": list(spared),
                 }
             ).encode()
         )
@@ -237,9 +242,10 @@ def _watch(alive: Callable[[], bool]) -> None:
     threading.Thread(target=look, daemon=True).start()
 
 
-def set_up_tensorflow(threads: int) -> None:
+def set_up_tensorflow(threads: int, spared: Iterable[str] = ()) -> None:
     """Make TensorFlow compute the same on every machine of a kind: its number of threads, and its operations."""
-    import tensorflow as tf
+    with absent(spared):
+        import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -276,7 +282,7 @@ def main(answer: int, parent: int) -> int:
     die_with_parent(parent)
     request = json.load(sys.stdin)
     try:
-        set_up_tensorflow(request["threads"])
+        set_up_tensorflow(request["threads"], request["spared"])
         target = getattr(importlib.import_module(request["module"]), request["function"])
         said, status = {"value": target(**request["arguments"])}, 0
     except UserError as error:
