@@ -11,6 +11,7 @@ rule retrain:
     output:
         model="results/{name}/final/model.keras",
         metrics=report("results/{name}/final/metrics.json", caption="../report/metrics.rst", category="Final model"),
+        example="results/{name}/final/example.json",
         happened="results/{name}/final/run.json",
     params:
         search=plan.search,

@@ -1,27 +1,118 @@
-# Publishing to MLflow. It only reads what the other rules made: a tracker can never hurt the search.
+# Publishing to MLflow, by light jobs beside the search. They only read what the other rules made: a tracker that is away,
+# slow or broken makes them fail, and nothing else. What failed is done by the next call.
+
+# Not a thread of --cores: publishing never waits for a trial's, and never takes them from one. But Snakemake has only so
+# many hands for jobs without threads, which a slow tracker must not keep all.
+if "publishing" not in workflow.global_resources:
+    workflow.register_resource("publishing", 3)
 
 
-rule log:
+rule publish_search:
     input:
-        code=plan.code("log.py"),
-        # Compared by metrics.json, which changes with it: Snakemake compares large files by time.
-        model=ancient("results/{name}/final/model.keras"),
-        metrics="results/{name}/final/metrics.json",
-        best="results/{name}/best.json",
-        table="results/{name}/trials.csv",
+        code=plan.code("publish_search.py"),
+        model=plan.model,
+        data=plan.manifest,
     output:
-        run="results/{name}/final/tracking.json",
+        search="results/{name}/tracking/search.json",
+    params:
+        name=plan.name,
+        search=plan.search,
+        data=plan.data,
+        tracking=plan.tracking,
+    log:
+        "results/{name}/logs/tracking/search.log",
+    benchmark:
+        "results/{name}/benchmarks/tracking/search.tsv"
+    threads: 0
+    localrule: True
+    resources:
+        mem_mb=1000,
+        publishing=1,
+    conda:
+        "../envs/tracking.yaml"
+    script:
+        "../scripts/publish_search.py"
+
+
+rule publish_trial:
+    input:
+        code=plan.code("publish_trial.py"),
+        search="results/{name}/tracking/search.json",
+        data=plan.manifest,
+        trial="results/{name}/trials/{trial}.json",
+        happened="results/{name}/trials/{trial}.run.json",
+        # Compared by the trial's JSON file, which changes with it: Snakemake compares folders by time.
+        model=ancient("results/{name}/trials/{trial}"),
+    output:
+        run="results/{name}/tracking/{trial}.json",
     params:
         name=plan.name,
         tracking=plan.tracking,
     log:
-        "results/{name}/logs/log.log",
+        "results/{name}/logs/tracking/{trial}.log",
     benchmark:
-        "results/{name}/benchmarks/log.tsv"
-    threads: 1
+        "results/{name}/benchmarks/tracking/{trial}.tsv"
+    threads: 0
+    localrule: True
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
+        publishing=1,
     conda:
         "../envs/tracking.yaml"
     script:
-        "../scripts/log.py"
+        "../scripts/publish_trial.py"
+
+
+rule publish_final:
+    input:
+        code=plan.code("publish_final.py"),
+        search="results/{name}/tracking/search.json",
+        data=plan.manifest,
+        best="results/{name}/best.json",
+        table="results/{name}/trials.csv",
+        metrics="results/{name}/final/metrics.json",
+        example="results/{name}/final/example.json",
+        happened="results/{name}/final/run.json",
+        model=ancient("results/{name}/final/model.keras"),
+    output:
+        run="results/{name}/tracking/final.json",
+    params:
+        name=plan.name,
+        tracking=plan.tracking,
+        trials=plan.trials_folder,
+    log:
+        "results/{name}/logs/tracking/final.log",
+    benchmark:
+        "results/{name}/benchmarks/tracking/final.tsv"
+    threads: 0
+    localrule: True
+    resources:
+        mem_mb=1000,
+        publishing=1,
+    conda:
+        "../envs/tracking.yaml"
+    script:
+        "../scripts/publish_final.py"
+
+
+rule publish_data:
+    input:
+        code=plan.code("publish_data.py"),
+        data=plan.manifest,
+    output:
+        dataset="results/{name}/tracking/data.json",
+    params:
+        tracking=plan.tracking,
+    log:
+        "results/{name}/logs/tracking/data.log",
+    benchmark:
+        "results/{name}/benchmarks/tracking/data.tsv"
+    threads: 0
+    localrule: True
+    resources:
+        mem_mb=2000,
+        publishing=1,
+    conda:
+        "../envs/tracking.yaml"
+    script:
+        "../scripts/publish_data.py"

@@ -14,4 +14,5 @@ with job(snakemake) as terminal:
         "result": snakemake.output.model,
     }
     answer = training.compute(snakemake, terminal, final.retrain, arguments)
+    files.write_json(Path(snakemake.output.example), answer["example"])
     files.write_json(Path(snakemake.output.metrics), answer["metrics"])

@@ -11,7 +11,7 @@ from snakeras import happened
 def test_what_happened_is_written_with_the_memory_of_the_process_that_computed(tmp_path: Path) -> None:
     started = happened.now() - datetime.timedelta(seconds=90)
     subprocess.run([sys.executable, "-c", "memory = bytearray(300 * 2**20)"], check=True)
-    happened.write(tmp_path / "run.json", started, "CPU", threads=3)
+    happened.write(tmp_path / "run.json", started, 3, {"device": "CPU", "git": None})
     found = json.loads((tmp_path / "run.json").read_text())
     assert 90 <= found["seconds"] < 150
     assert found["peak_memory_mb"] > 300

@@ -16,7 +16,7 @@ def test_a_rules_code_is_its_script_and_the_modules_it_imports(plan: Plan) -> No
     names = {path.removeprefix("scripts/").removeprefix("snakeras/") for path in plan.code("trial.py")}
     assert {"trial.py", "step.py", "fit.py", "space.py", "history.py", "worker.py", "files.py"} <= names
     # The checks of the configuration, the plan and other rules' work are not the trials' business.
-    assert names.isdisjoint({"config.py", "plan.py", "results.py", "final.py", "tracking.py", "lock.py"})
+    assert names.isdisjoint({"config.py", "plan.py", "results.py", "final.py", "publishing.py", "lock.py"})
     assert "step.py" not in {Path(path).name for path in plan.code("retrain.py")}
     assert all((ROOT / path).is_file() for path in plan.code("trial.py"))
 
@@ -48,8 +48,9 @@ def test_without_prepared_arrays_there_is_no_manifest(default_config: dict) -> N
 
 def test_tracking_can_be_switched_off(default_config: dict) -> None:
     on = Plan(default_config, str(ROOT)).targets
-    off = Plan(default_config | {"tracking": {"uri": None}}, str(ROOT)).targets
-    assert [target for target in on if target not in off] == ["results/mnist/final/tracking.json"]
+    off = Plan(default_config | {"tracking": {"uri": None, "mflux": False}}, str(ROOT)).targets
+    names = [*(f"{trial:04d}" for trial in range(12)), "final"]
+    assert [target for target in on if target not in off] == [f"results/mnist/tracking/{name}.json" for name in names]
 
 
 def test_a_script_that_takes_mnist_from_keras_waits_for_it_to_be_fetched(

@@ -73,7 +73,7 @@ def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float 
 
 def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0, "kind": "a"}, {"f1": 8.0, "kind": "a"})
-    said = progress.summary(tmp_path, {"uri": "http://tracker:5000"})
+    said = progress.summary(tmp_path, {"uri": "http://tracker:5000", "mflux": False})
     for part in ("(trial 0003): f1=8, kind=a", "search: 0.9900", "0.9900 (95 % interval 0.9800", "http://tracker:5000"):
         assert part in said
     assert str(tmp_path / "best.json") in said
@@ -81,7 +81,7 @@ def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
 
 def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) -> None:
     finished(tmp_path, {}, {}, accuracy=None)
-    said = progress.summary(tmp_path, {"uri": None})
+    said = progress.summary(tmp_path, {"uri": None, "mflux": False})
     assert "Test loss of the final model: 0.25" in said
     assert "MLflow" not in said
 
@@ -90,15 +90,17 @@ def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
     finished(tmp_path, {}, {}, accuracy=None)
     metrics = files.read_json(tmp_path / "final" / "metrics.json")
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None})
-    assert "was not tested" in progress.summary(tmp_path, {"uri": None})
+    assert "was not tested" in progress.summary(tmp_path, {"uri": None, "mflux": False})
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None, "model": None})
-    assert "trains no model to keep; its loss with these: -0.9" in progress.summary(tmp_path, {"uri": None})
+    assert "trains no model to keep; its loss with these: -0.9" in progress.summary(
+        tmp_path, {"uri": None, "mflux": False}
+    )
 
 
 def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0}, {"f1": 16.0})
-    assert progress.summary(tmp_path, {"uri": None}) is None
+    assert progress.summary(tmp_path, {"uri": None, "mflux": False}) is None
 
 
 def test_there_is_no_summary_before_the_end(tmp_path: Path) -> None:
-    assert progress.summary(tmp_path, {"uri": None}) is None
+    assert progress.summary(tmp_path, {"uri": None, "mflux": False}) is None

@@ -21,6 +21,11 @@ from snakeras.errors import UserError
 
 # Names of query parameters that database URIs carry passwords in.
 SECRETS = {"password", "passwd", "pwd", "token", "secret"}
+SECRET_KEY = (
+    "a secret has no place in the configuration, which ends up in Snakemake's records; expected it in the environment "
+    "variable MFLUX_AI_TOKEN or in a file that tracking.mflux_token_file names (for other trackers: in "
+    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN)"
+)
 
 
 def settle_or_exit(config: dict, schema: str, basedir: str) -> None:
@@ -120,7 +125,13 @@ def _with_defaults(value: dict, rule: dict) -> dict:
     return filled
 
 
-_NAMES = {"integer": "a whole number", "number": "a number", "string": "a text", "object": "keys with values"}
+_NAMES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "object": "keys with values",
+    "boolean": "true or false",
+}
 
 
 def _expected(rule: dict) -> str:
@@ -157,7 +168,7 @@ def _lines(error: ValidationError, rules: dict) -> Iterator[str]:
         for key in error.instance:
             if key not in error.schema["properties"]:
                 full = f"{where}.{key}" if where else str(key)
-                yield f"{full}: unknown key, {_nearest(full, rules)}"
+                yield f"{full}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(full, rules)}'}"
     else:
         yield f"{where or 'config'}: found {_found(error.instance)}, expected {_expected(error.schema)}"
 
@@ -219,19 +230,30 @@ def _contradictions(config: dict) -> Iterator[str]:
 
     if complaint := algorithms.complaint(search["algo"]):
         yield f"search.algo: {complaint}"
-    if config["tracking"]["uri"]:
-        yield from _uri_mistakes(config["tracking"]["uri"])
+    for key in ("uri", "mflux_host"):
+        if config["tracking"][key]:
+            yield from _address_mistakes(f"tracking.{key}", config["tracking"][key])
 
 
-def _uri_mistakes(uri: str) -> Iterator[str]:
+def _is_secret(key: object) -> bool:
+    return any(word in str(key).lower() for word in ("token", "password", "secret", "api_key", "access_key"))
+
+
+def _address_mistakes(key: str, address: str) -> Iterator[str]:
+    """Lines about an address; none shows it, since it may hold a password."""
     try:
-        parts = urlsplit(uri)
-        secrets = parts.password or SECRETS & {key.lower() for key in parse_qs(parts.query)}
-    except ValueError as error:
-        yield f"tracking.uri: found {uri!r} ({error}), expected an MLflow tracking URI"
+        parts = urlsplit(address)
+        _ = parts.port
+        secrets = parts.password or SECRETS & {name.lower() for name in parse_qs(parts.query)}
+    except ValueError:
+        yield f"{key}: no address that can be read, expected one like http://localhost:5000"
         return
     if secrets:
         yield (
-            "tracking.uri: has a password in it, which would end up in Snakemake's records; expected it in "
+            f"{key}: has a password in it, which would end up in Snakemake's records; expected it in "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
+    elif key == "tracking.mflux_host" and (
+        parts.scheme not in ("http", "https") or not parts.hostname or parts.username
+    ):
+        yield f"{key}: expected an address like https://www.mflux.ai"

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import stat
 import sys
 import tempfile
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import quote
 
+from snakeras import files
 from snakeras.errors import UserError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -153,7 +153,7 @@ def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitSt
         return [int(path.name.split(",")[1]) for path in paths if is_held(path)]
 
     try:
-        _make_private(folder)
+        files.make_private(folder)
         # Only one process at a time looks and takes. It waits for nothing meanwhile, so there can be no deadlock.
         with lock(folder / "all.lock").acquire(timeout=POLL, poll_interval=POLL / 20), ExitStack() as got:
             on = {name: limits(name) for name in names}
@@ -173,11 +173,3 @@ def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitSt
         return []
     except OSError as error:
         raise UserError(f"{folder}: no GPU can be locked there ({error}), name another place by TMPDIR") from None
-
-
-def _make_private(folder: Path) -> None:
-    """Make the folder, or see that it is nobody else's: anyone may write into the temporary folder."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise PermissionError("not a folder that only you may write to")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -85,3 +86,17 @@ def sha256_of(document: object) -> str:
     """SHA-256 of a JSON-able value: equal values give equal digests whatever the order of their keys."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder in the temporary one, or see that it is nobody else's: anyone may write there.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made, or others may write to it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError("not a folder that only you may write to")

@@ -45,8 +45,9 @@ def retrain(
     Returns
     -------
     dict
-        ``metrics`` on the test set, the ``device`` computed on, ``notes``: lines for people. A script that fits no
-        model has the metric ``model: None``, and an empty file for ``result``.
+        ``metrics`` on the test set; ``example``: what the model takes and gives, by ``described``; ``happened``: for
+        ``happened.write``; ``notes``: lines for people. A script that fits no model has the metric ``model: None``, and
+        an empty file for ``result``.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def retrain(
     prepared, test = None, None
     if manifest:
         prepared, test = _prepared(Path(manifest), final["train_on"], mnist_folder, notes)
-    weights, fits, loss, returned = [], fit.Fits(), None, None
+    weights, fits, loss, returned, example = [], fit.Fits(), None, None, None
 
     def keep(network: object) -> None:
         weights[:] = [np.copy(weight) for weight in network.get_weights()]
@@ -98,6 +99,7 @@ def retrain(
         if returned is None:
             network.set_weights(weights)
         metrics = _saved_and_tested(network, test, Path(result))
+        example = described(network, test)
     metrics = {"model": None if network is None else Path(result).name, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
@@ -106,7 +108,12 @@ def retrain(
         "train_on": final["train_on"] if manifest else "train",
         "fits": history.encode([call.as_json() for call in fits.calls]),
     }
-    return {"metrics": metrics, "device": devices.in_use(), "notes": notes.getvalue()}
+    return {
+        "metrics": metrics,
+        "example": example,
+        "happened": {"device": devices.in_use(), "epochs_ended": fits.ended},
+        "notes": notes.getvalue(),
+    }
 
 
 def _saved_and_tested(network: object, test: tuple | None, result: Path) -> dict:
@@ -121,6 +128,50 @@ def _saved_and_tested(network: object, test: tuple | None, result: Path) -> dict
     except Exception as error:
         print(f"not tested: {flat(error)}")
         return untested
+
+
+def described(model: object, test: tuple | None) -> dict | None:
+    """What a Keras model takes and gives, with an example, for those who serve it without loading it first.
+
+    Returns
+    -------
+    dict
+        ``inputs`` and ``outputs``: ``name``, ``dtype`` and ``shape`` (None for any number) of each; ``example``: one
+        row of test data for each input, and ``prediction``: what the model makes of it, both as nested lists; None
+        where there is no test data. None for a model that does not tell.
+    """
+    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
+        return None
+
+    def listed(tensors: list) -> list[dict]:
+        return [
+            {"name": tensor.name, "dtype": tensor.dtype, "shape": [None, *map(_size, tensor.shape[1:])]}
+            for tensor in tensors
+        ]
+
+    found = {"inputs": listed(model.inputs), "outputs": listed(model.outputs), "example": None, "prediction": None}
+    if test is None:
+        return found
+    try:
+        given_inputs = test[0] if isinstance(test[0], list | tuple) else [test[0]]
+        rows = [
+            np.asarray(array)[:1].astype(tensor["dtype"])
+            for array, tensor in zip(given_inputs, found["inputs"], strict=True)
+        ]
+        predicted = model.predict(rows if len(rows) > 1 else rows[0], verbose=0)
+        outputs = predicted if isinstance(predicted, list) else [predicted]
+        return found | {
+            "example": [history.encode(row.tolist()) for row in rows],
+            "prediction": [history.encode(np.asarray(output).tolist()) for output in outputs],
+        }
+    # What a script validates on is of any kind, and may be no data for this model.
+    except Exception as error:
+        print(f"no example: {flat(error)}")
+        return found
+
+
+def _size(value: object) -> int | None:
+    return None if value is None else int(value)
 
 
 def _prepared(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from snakeras import legacy, pruning
+from snakeras import happened, legacy, pruning
 from snakeras.patches import put
 
 # Where a step of training is so short that starting it counts, TensorFlow is told to run so many of them at once.
@@ -31,6 +31,7 @@ class Fit:
     epochs: int  # the epochs that it was told to train
     metrics: dict[str, list[float | None]] = field(default_factory=dict)  # a value per finished epoch
     trained: int = 0  # how many epochs were finished
+    ended: list[str] = field(default_factory=list)  # when, in ISO 8601
     finished: bool = False  # fit came back, and did not raise
 
     def add(self, logs: dict[str, float]) -> None:
@@ -40,6 +41,7 @@ class Fit:
             values += [None] * (self.trained - len(values))
             values.append(float(value))
         self.trained += 1
+        self.ended.append(happened.now().isoformat(timespec="milliseconds"))
 
     def as_json(self) -> dict:
         """As it stands in a trial's JSON file."""
@@ -59,6 +61,11 @@ class Fits:
     def overridden(self) -> Fit | None:
         """The first call whose epochs were not the script's own."""
         return next((call for call in self.calls if call.epochs != call.script_epochs), None)
+
+    @property
+    def ended(self) -> list[list[str]]:
+        """When each epoch of each fit ended."""
+        return [call.ended for call in self.calls]
 
     def reason(self, text: str) -> str:
         """One line on why the model function failed, ``text`` being the error's own."""

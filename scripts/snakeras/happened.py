@@ -18,10 +18,18 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC).astimezone()
 
 
-def write(path: Path, started: datetime.datetime, device: str, threads: int) -> None:
+def write(path: Path, started: datetime.datetime, threads: int, more: dict) -> None:
     """Write what happened from ``started`` until now to ``path`` as JSON.
 
     ``peak_memory_mb`` is that of the largest process computing for this one, in MiB; ``cpu_seconds`` is that of all.
+
+    Parameters
+    ----------
+    threads
+        CPU threads of the computing process.
+    more
+        What it told, if it came so far: ``device``; ``epochs_ended``, when each epoch of each fit ended; ``data``,
+        shape and dtype of each array. And ``git``, by ``provenance.commit``.
     """
     finished = now()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -32,9 +40,9 @@ def write(path: Path, started: datetime.datetime, device: str, threads: int) -> 
         "host": platform.node(),
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
-        "device": device,
+        "device": "unknown",
         "threads": threads,
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
         "peak_memory_mb": round(used.ru_maxrss * _MEMORY_UNIT / 2**20, 1),
     }
-    files.write_json(path, document)
+    files.write_json(path, document | more)

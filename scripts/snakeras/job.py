@@ -53,6 +53,11 @@ def mnist_folder(snakemake: object) -> str | None:
     return snakemake.config["data"]["mnist_folder"]
 
 
+def mflux_token_file(snakemake: object) -> str | None:
+    """The file that the user keeps the MFlux.ai token in; not a param, since where it lies decides nothing."""
+    return snakemake.config["tracking"]["mflux_token_file"]
+
+
 def _end(terminal: TextIO, line: str | None, status: int) -> None:
     if line:
         print(line, file=sys.stderr)

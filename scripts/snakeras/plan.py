@@ -40,7 +40,8 @@ class Plan:
         self.parallelism = config["search"]["parallelism"]
         self.threads = config["search"]["threads"]
         self.final = config["final"]
-        self.tracking = config["tracking"]
+        self.tracking = {key: value for key, value in config["tracking"].items() if key != "mflux_token_file"}
+        self.tracks = bool(self.tracking["uri"] or self.tracking["mflux"])
         self.search = {key: config["search"][key] for key in TRIAL_KEYS} | {"pruner": self._pruner()}
         self.mnist_sha256 = mnist.SHA256
         self.prepares = config["data"]["dataset"] != "model"
@@ -123,15 +124,28 @@ class Plan:
         return [self._trial(trial) for trial in history.waited_for(int(wildcards.trial), self.parallelism)]
 
     def _trial(self, trial: int) -> str:
-        return f"{self.results}/trials/{history.name(trial)}.json"
+        return f"{self.trials_folder}/{history.name(trial)}.json"
+
+    @property
+    def trials_folder(self) -> str:
+        """The folder of all trials."""
+        return f"{self.results}/trials"
+
+    @property
+    def published(self) -> list[str]:
+        """What vouches for all that is to be in the tracker; none without one."""
+        if not self.tracks:
+            return []
+        names = [*map(history.name, range(self.max_evals)), "final"]
+        if self.tracking["mflux"] and self.prepares:
+            names.append("data")
+        return [f"{self.results}/tracking/{name}.json" for name in names]
 
     @property
     def targets(self) -> list[str]:
         """What the whole workflow makes."""
         names = ["best.json", "trials.csv", "final/model.keras", "final/metrics.json"]
-        if self.tracking["uri"]:
-            names.append("final/tracking.json")
-        return [f"{self.results}/{name}" for name in names]
+        return [f"{self.results}/{name}" for name in names] + self.published
 
 
 @cache

@@ -127,7 +127,9 @@ def summary(folder: Path, tracking: dict) -> str | None:
     else:
         lines.append("The final model was not tested: its fit had no validation data to test it on")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
-    if tracking["uri"]:
+    if tracking["mflux"]:
+        lines.append(f"Tracked in MFlux.ai; to look: {tracking['mflux_host'] or 'https://www.mflux.ai'}")
+    elif tracking["uri"]:
         lines.append(f"Tracked in MLflow; to look: {ui_command(tracking['uri'])}")
     return "\n".join(lines)
 

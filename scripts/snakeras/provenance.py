@@ -1,10 +1,12 @@
 """Where a result comes from: all that determines it, and the packages that it was made with."""
 
 import importlib.metadata
+import subprocess
 from pathlib import Path
 
 from snakeras import files
 
+GIT_TIMEOUT = 10  # seconds
 PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
 
 
@@ -28,6 +30,25 @@ def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path 
         "search": search,
         "data": data | {"digest": digest},
     }
+
+
+def commit(path: Path) -> dict | None:
+    """The Git commit that a file belongs to, and whether anything in its repository was changed since; None without."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(path.resolve().parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT).stdout.strip()
+
+    try:
+        # In a repository, but ignored by it or not yet part of it: its commit says nothing about the file.
+        if not git("ls-files", "--", path.name):
+            return None
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "changed": bool(git("status", "--porcelain", "--untracked-files=no")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def versions() -> dict[str, str]:

@@ -33,6 +33,15 @@ class Loaded:
     module: ModuleType  # the one that Hyperas wrote: the data are its globals, by the names of the model's parameters
     labels: list[str]  # Hyperas's names of the script's templates, in their order
 
+    def described(self) -> dict[str, dict]:
+        """Shape and dtype of each of the model function's parameters that is an array."""
+        values = {name: getattr(self.module, name, None) for name in self.script.parameters}
+        return {
+            name: {"shape": list(value.shape), "dtype": str(value.dtype)}
+            for name, value in values.items()
+            if isinstance(value, np.ndarray)
+        }
+
     def take_subset(self, wanted: int | None, seed: int) -> None:
         """Cut every array as long as the first to ``wanted`` rows, stratified where labels are known.
 

@@ -49,6 +49,7 @@ def evaluate(
     keep_model: Callable[[object], None] = lambda model: None,
     report: Callable[[dict], None] = lambda document: None,
     mnist_folder: str | None = None,
+    note: Callable[[dict], None] = lambda happened: None,
 ) -> dict:
     """Propose the hyperparameters of one trial and evaluate them.
 
@@ -66,6 +67,8 @@ def evaluate(
         Called with the trial's document as far as it is known before its model function runs.
     mnist_folder
         A folder that the user names to take MNIST from, should the script use it and it be lost.
+    note
+        Called with what merely happened: ``epochs_ended`` and ``data``, as ``happened.write`` takes them.
 
     Returns
     -------
@@ -78,10 +81,12 @@ def evaluate(
     trials.new_trial_ids = lambda n: list(range(trial, trial + n))
     seed = seeds.of_trial(search["seed"], trial)
     decide = pruning.pruner(search["pruner"], documents)
-    fits, outcome = fit.Fits(), unfinished(trial, search)
+    fits, outcome, data = fit.Fits(), unfinished(trial, search), {}
 
     def fmin(function: Callable, search_space: object, algo: Callable, loaded: space.Loaded, trials: object) -> None:
         import hyperopt
+
+        data.update(loaded.described())
 
         def objective(proposed: dict) -> dict:
             nonlocal fits
@@ -128,6 +133,7 @@ def evaluate(
     space.minimize(script, prepared, search, fmin, algorithms.configured(search), trials, mnist_folder)
     if fits.model is not None and outcome["status"] != "failed":
         keep_model(fits.model)
+    note({"epochs_ended": fits.ended, "data": data})
     calls = [call.as_json() for call in fits.calls]
     return outcome | {
         "val_accuracy": history.encode(fit.last_accuracy(calls)),
@@ -215,7 +221,7 @@ def run(
     Returns
     -------
     dict
-        ``document``: the trial's sealed document; ``device``: what it was computed on; ``notes``: lines for people;
+        ``document``: the trial's sealed document; ``happened``: for ``happened.write``; ``notes``: lines for people;
         ``best``: of the trials that it looked back on, as ``progress.ends`` takes it.
     """
     documents, determined_by = begin(trial, sources, search, data, manifest, folder)
@@ -228,13 +234,23 @@ def run(
     def report(document: dict) -> None:
         worker.report(document | {"determined_by": determined_by})
 
-    keep = partial(save_model, Path(model_folder))
+    keep, happened = partial(save_model, Path(model_folder)), {}
     with captured.captured(Path(model_folder), tags={"snakeras.trial": str(trial)}):
-        document = evaluate(script, prepared, search, trial, documents, keep, report, mnist_folder)
+        document = evaluate(
+            script,
+            prepared,
+            search,
+            trial,
+            documents,
+            keep,
+            report,
+            mnist_folder,
+            happened.update,
+        )
     document["determined_by"] = determined_by
     return {
         "document": history.sealed(document),
-        "device": devices.in_use(),
+        "happened": happened | {"device": devices.in_use()},
         "notes": notes.getvalue(),
         "best": progress.best_of(documents),
     }

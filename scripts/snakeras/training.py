@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from snakeras import devices, happened, keras_datasets, spared, worker
+from snakeras import devices, happened, keras_datasets, provenance, spared, worker
 from snakeras.job import mnist_folder
 
 # Before a scheduler ends a job for its time, the job ends by itself, and can still say so.
@@ -25,7 +25,7 @@ def compute(
     terminal
         Where the function's notes for people go.
     function
-        Takes ``arguments``, as ``common_arguments`` and more; returns at least ``device`` and ``notes``.
+        Takes ``arguments``, as ``common_arguments`` and more; returns at least ``happened`` and ``notes``.
     limits
         Of its time, beside that which the job's ``runtime`` sets.
 
@@ -41,7 +41,7 @@ def compute(
     """
     settings, threads = snakemake.config["search"], snakemake.params.search["threads"]
     started = happened.now()
-    device = "unknown"
+    found = {}
     with (
         devices.reserved(snakemake.resources.gpu, settings["trials_per_gpu"], terminal=terminal) as own_device,
         keras_datasets.environment(snakemake.config["data"]["keras_home"]) as own_datasets,
@@ -56,11 +56,12 @@ def compute(
                 spared=spared.needless(snakemake.input.model),
                 limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
             )
-            device = answer["device"]
+            found = answer["happened"]
             terminal.write(answer["notes"])
             return answer
         finally:
-            happened.write(Path(snakemake.output.happened), started, device, threads)
+            commit = provenance.commit(Path(snakemake.input.model[0]))
+            happened.write(Path(snakemake.output.happened), started, threads, {"git": commit} | found)
 
 
 def common_arguments(snakemake: object) -> dict:

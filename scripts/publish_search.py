@@ -1,0 +1,20 @@
+"""Make the MLflow run of the search."""
+
+from pathlib import Path
+
+from snakeras import files, publishing
+from snakeras.job import job, mflux_token_file
+from snakeras.redaction import redacting
+
+with job(snakemake), redacting():
+    opened = publishing.open_search(
+        settings=snakemake.params.tracking,
+        token_file=mflux_token_file(snakemake),
+        name=snakemake.params.name,
+        sources=[Path(source) for source in snakemake.input.model],
+        search=snakemake.params.search,
+        data=snakemake.params.data,
+        manifest=next(map(Path, snakemake.input.data), None),
+        config=snakemake.config,
+    )
+    files.write_json(Path(snakemake.output.search), opened)

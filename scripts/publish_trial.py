@@ -1,0 +1,20 @@
+"""Publish one trial to MLflow."""
+
+from pathlib import Path
+
+from snakeras import files, publishing
+from snakeras.job import job, mflux_token_file
+from snakeras.redaction import redacting
+
+with job(snakemake), redacting():
+    run = publishing.publish_trial(
+        settings=snakemake.params.tracking,
+        token_file=mflux_token_file(snakemake),
+        opened=files.read_json(Path(snakemake.input.search)),
+        name=snakemake.params.name,
+        document=Path(snakemake.input.trial),
+        happened=Path(snakemake.input.happened),
+        folder=Path(snakemake.input.model),
+        manifest=next(map(Path, snakemake.input.data), None),
+    )
+    files.write_json(Path(snakemake.output.run), run)

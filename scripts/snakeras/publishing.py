@@ -1,0 +1,404 @@
+"""Publishing a search to MLflow: a run for the search, below it one for each trial, and the final model.
+
+Everything is found again by tags with digests, so that publishing twice, from any number of processes, changes nothing,
+and that what was cut off is gone on with. Files are all that is read: no trial knows of a tracker.
+"""
+
+import datetime
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from snakeras import files, history, keras_models, provenance, script_runs, trackers, trial_runs, uploads
+from snakeras.errors import flat
+
+# Tags by which runs and versions of models are found again.
+SEARCH, TRIAL, CONTENT, FINALS = "snakeras.search_digest", "snakeras.digest", "snakeras.checksum", "snakeras.finals"
+PARENT = "mlflow.parentRunId"
+MODEL = "model"  # what a run's trained model is called in it
+CHAMPION = "champion"
+# MLflow's limits for one call.
+METRICS, VALUES = 1000, 100
+LONGEST_DIGEST = 36
+
+
+def open_search(
+    settings: dict,
+    token_file: str | None,
+    name: str,
+    sources: list[Path],
+    search: dict,
+    data: dict,
+    manifest: Path | None,
+    config: dict,
+) -> dict:
+    """Make the run of a search, or find it.
+
+    Parameters
+    ----------
+    settings, token_file
+        As for ``trackers.connect``.
+    name
+        Of the search.
+    sources, search, data, manifest
+        As for ``provenance.determined_by``: a search that finds something else is another search.
+    config
+        The whole configuration, kept with the run.
+
+    Returns
+    -------
+    dict
+        ``tracking_uri``, ``experiment_id`` and ``run_id``, as the other functions take it for ``opened``.
+
+    Raises
+    ------
+    UserError
+        When the tracker cannot be reached or refuses.
+    """
+
+    digest = files.sha256_of([name, provenance.determined_by(sources, search, data, manifest)])
+    client = trackers.connect(settings, token_file)
+    with trackers.explained(settings), trackers.locked(client.tracking_uri, digest):
+        experiment_id = _experiment(client, settings["experiment"])
+        own = {SEARCH: digest}
+        # The data are there before the first trial starts, of which nothing may be there yet.
+        start = round(1000 * manifest.stat().st_mtime) if manifest else None
+        run_id = _found(client, experiment_id, own) or _created(client, experiment_id, name, own, start)
+        tags = {
+            "snakeras.search": name,
+            "snakeras.model": str(sources[0]),
+            "snakeras.status": "search",
+            "mlflow.source.name": str(sources[0]),
+            "mlflow.note.content": f"Hyperas search {name}: the model {sources[0]}. Its trials are the runs below.",
+            **{
+                f"snakeras.{key}": str(search[key])
+                for key in ("algo", "seed", "parallelism", "epochs", "train_samples")
+            },
+        }
+        _log(client, run_id, tags=tags)
+        _log_text(client, run_id, config, "config.json")
+        return {"tracking_uri": client.tracking_uri, "experiment_id": experiment_id, "run_id": run_id}
+
+
+def publish_trial(
+    settings: dict,
+    token_file: str | None,
+    opened: dict,
+    name: str,
+    document: Path,
+    happened: Path,
+    folder: Path,
+    manifest: Path | None,
+) -> dict:
+    """Publish a trial as one run.
+
+    Parameters
+    ----------
+    settings, token_file, opened, name
+        As for ``open_search``, and what it returned.
+    document, happened, folder
+        The trial's two JSON files and its folder with ``model.keras`` and what the script logged.
+    manifest
+        Of the prepared arrays; None where the script has its own data function.
+
+    Returns
+    -------
+    dict
+        ``run_id``, and ``model_id`` (None without a model).
+
+    Raises
+    ------
+    UserError
+        When the tracker cannot be reached or refuses.
+    """
+    said, ran = history.read(document), files.read_json(happened)
+    client = trackers.connect(settings, token_file)
+    with trackers.explained(settings), trackers.locked(client.tracking_uri, said["digest"]):
+        run_id = _trial_run(client, opened, name, said, ran)
+        run = trial_runs.of_trial(name, said, ran)
+        _log(client, run_id, run.metrics, run.parameters, run.tags)
+        with _if_known():
+            client.log_inputs(run_id, [_dataset(said, ran, manifest)])
+        client.log_artifact(run_id, str(document))
+        keys, values = {key for key, *_ in run.metrics}, run.tags | run.parameters
+        script_runs.publish(client, opened["experiment_id"], run_id, folder, keys, values, [document.name])
+        model_id = None
+        if settings["models"] == "all":
+            model_id = _log_trial_model(client, opened, run_id, said, ran, folder)
+        client.set_terminated(run_id, run.status, run.end)
+        return {"run_id": run_id, "model_id": model_id}
+
+
+def publish_final(
+    settings: dict,
+    token_file: str | None,
+    opened: dict,
+    name: str,
+    best: Path,
+    table: Path,
+    metrics: Path,
+    model: Path,
+    example: Path,
+    happened: Path,
+    trials: Path,
+    manifest: Path | None,
+    config: dict,
+) -> dict:
+    """Publish what a search found into its run, and register the final model.
+
+    Parameters
+    ----------
+    settings, token_file, opened, name, config
+        As for ``open_search``, and what it returned.
+    best, table, metrics, model, example, happened
+        Paths of ``best.json``, ``trials.csv`` and the files of the final model.
+    trials
+        Folder of the trials, of which the best may have its model published.
+    manifest
+        As for ``publish_trial``.
+
+    Returns
+    -------
+    dict
+        ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial.
+
+    Raises
+    ------
+    UserError
+        When the tracker cannot be reached or refuses.
+    """
+    winner, found, ran = files.read_json(best), files.read_json(metrics), files.read_json(happened)
+    digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, best)])
+    number = history.name(winner["trial"])
+    client = trackers.connect(settings, token_file)
+    with trackers.explained(settings), trackers.locked(client.tracking_uri, opened["run_id"]):
+        run_id, experiment_id = opened["run_id"], opened["experiment_id"]
+        finals = client.get_run(run_id).data.tags.get(FINALS, "").split()
+        if digest not in finals:
+            finals.append(digest)
+        # A search may come to a new final model: metrics of the old one cannot be taken back.
+        which = finals.index(digest)
+        end = trial_runs.milliseconds(ran["finished"])
+        once = {
+            "test_accuracy": found["test_accuracy"],
+            "test_loss": found["test_loss"],
+            "final_objective": found["loss"],
+            "best_val_acc": winner["val_accuracy"],
+            "best_objective": winner["loss"],
+        }
+        points = [(key, float(value), end, which) for key, value in once.items() if value is not None]
+        prefix = f"final {which + 1}/" if which else "final/"
+        points += trial_runs.curves(found["fits"], ran.get("epochs_ended", []), end, prefix)
+        tags = trial_runs.described(trial_runs.hyperparameters(winner["hyperparameters"])) | {
+            "snakeras.best_trial": str(winner["trial"]),
+            "snakeras.status": "completed",
+            FINALS: " ".join(finals),
+            **trial_runs.commit(ran),
+        }
+        _log(client, run_id, points, tags=tags)
+        for path in (best, table, metrics):
+            client.log_artifact(run_id, str(path))
+        _log_text(client, run_id, config, "config.json")
+        model_id = uri = None
+        # A script may train no model.
+        if found["model"]:
+            packages = winner["provenance"]["packages"]
+            told = files.read_json(example) if example.read_text().strip() != "null" else None
+            called = f"{MODEL}-{which + 1}" if which else MODEL
+            model_id = _log_model(client, experiment_id, run_id, called, model, packages, end, told)
+            uri = _registered(client, settings["registered_model"] or name, model_id, run_id, called, digest)
+        client.set_terminated(run_id, "FINISHED", end)
+
+    best_run = publish_best(settings, token_file, opened, name, trials, number, manifest)
+    return {"run_id": run_id, "model_id": model_id, "model_uri": uri, "best_run_id": best_run}
+
+
+def publish_best(
+    settings: dict, token_file: str | None, opened: dict, name: str, trials: Path, number: str, manifest: Path | None
+) -> str:
+    """See that the best trial has its run, and its model there if ``settings`` want it; returns the run's id."""
+    document, happened, folder = trials / f"{number}.json", trials / f"{number}.run.json", trials / number
+    wanted = settings | {"models": "none" if settings["models"] == "none" else "all"}
+    return publish_trial(wanted, token_file, opened, name, document, happened, folder, manifest)["run_id"]
+
+
+def _experiment(client: object, name: str) -> str:
+    """The id of an experiment, made if need be."""
+    from mlflow.exceptions import MlflowException
+
+    if found := client.get_experiment_by_name(name):
+        return found.experiment_id
+    try:
+        return client.create_experiment(name, _artifacts_beside(client.tracking_uri, name))
+    except MlflowException:
+        # Someone else was faster.
+        if found := client.get_experiment_by_name(name):
+            return found.experiment_id
+        raise
+
+
+def _artifacts_beside(uri: str, experiment: str) -> str | None:
+    """Where an SQLite database has its artifacts: beside it, wherever the client is. None leaves it to the tracker."""
+    database = uri.removeprefix("sqlite:///")
+    if database == uri:
+        return None
+    folder = Path(database.partition("?")[0]).absolute().parent / "mlruns" / quote(experiment, safe=" ")
+    return folder.as_uri()
+
+
+def _found(client: object, experiment_id: str, tags: dict[str, str]) -> str | None:
+    """The id of the run with these tags. Should two machines have made one each at the same moment, one goes."""
+    wanted = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+    runs = sorted(client.search_runs([experiment_id], wanted), key=lambda run: run.info.run_id)
+    for run in runs[1:]:
+        client.delete_run(run.info.run_id)
+    return runs[0].info.run_id if runs else None
+
+
+def _created(client: object, experiment_id: str, name: str, tags: dict[str, str], start: int | None = None) -> str:
+    source = {"mlflow.user": _user(), "mlflow.source.type": "PROJECT"}
+    return client.create_run(experiment_id, start, tags=source | tags, run_name=name).info.run_id
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    # No name for this number, as in some containers.
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _trial_run(client: object, opened: dict, name: str, document: dict, happened: dict) -> str:
+    """The id of a trial's run, found or made. One of another result of the same trial goes."""
+    own = {TRIAL: document["digest"], PARENT: opened["run_id"]}
+    run_id = _found(client, opened["experiment_id"], own)
+    if run_id and client.get_run(run_id).data.tags.get(CONTENT) != document["checksum"]:
+        client.delete_run(run_id)
+        run_id = None
+    if run_id:
+        return run_id
+    run = trial_runs.of_trial(name, document, happened)
+    tags = own | {CONTENT: document["checksum"]}
+    return _created(client, opened["experiment_id"], run.name, tags, run.start)
+
+
+def _log_trial_model(
+    client: object, opened: dict, run_id: str, document: dict, happened: dict, folder: Path
+) -> str | None:
+    model = folder / keras_models.MODEL_FILE
+    if not model.is_file():
+        return None
+    packages = document["determined_by"]["packages"]
+    created = trial_runs.milliseconds(happened["finished"])
+    return _log_model(client, opened["experiment_id"], run_id, MODEL, model, packages, created)
+
+
+def _log_model(
+    client: object,
+    experiment_id: str,
+    run_id: str,
+    name: str,
+    model: Path,
+    packages: dict[str, str],
+    created: int,
+    example: dict | None = None,
+) -> str:
+    utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
+    with ExitStack() as made:
+
+        def local(model_id: str) -> Path:
+            return made.enter_context(keras_models.folder(model, packages, utc, run_id, model_id, example))
+
+        return uploads.logged_model(client, experiment_id, run_id, name, local, {}, {})
+
+
+@contextmanager
+def _if_known() -> Iterator[None]:
+    """Leave out the block where the tracker is too old for it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if not uploads.unknown_endpoint(error):
+            raise
+        print(f"left out, the tracker is too old for it: {flat(error)}")
+
+
+def _registered(client: object, name: str, model_id: str, run_id: str, artifact: str, digest: str) -> str:
+    """Register a final model once, as the champion; returns its address."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    versions = [found for found in client.search_model_versions(f"name='{name}'") if found.tags.get(FINALS) == digest]
+    if versions:
+        version = versions[0].version
+    else:
+        source = f"models:/{model_id}" if model_id else f"{client.get_run(run_id).info.artifact_uri}/{artifact}"
+        version = client.create_model_version(
+            name, source, run_id, tags={FINALS: digest}, model_id=model_id or None
+        ).version
+    with _if_known():
+        client.set_registered_model_alias(name, CHAMPION, str(version))
+    return f"models:/{name}/{version}"
+
+
+def _dataset(document: dict, happened: dict, manifest: Path | None) -> object:
+    """The data of a trial as MLflow's input of a run: name, digest, shapes and dtypes, of arrays that nobody reads."""
+    import mlflow.data
+    import numpy as np
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.entities import DatasetInput, InputTag
+
+    if manifest:
+        said = files.read_json(manifest)
+        name, digest, source = said["dataset"], said["digest"], said["folder"]
+        shapes = {key: (entry["shape"], entry["dtype"]) for key, entry in said["arrays"].items() if "test" not in key}
+    else:
+        model = document["determined_by"]["model"]
+        name, digest, source = "data function", model[0], "the model file"
+        shapes = {key: (entry["shape"], entry["dtype"]) for key, entry in (happened.get("data") or {}).items()}
+    # An array of any shape without a byte of its own.
+    arrays = {key: np.broadcast_to(np.zeros((), dtype), shape) for key, (shape, dtype) in shapes.items()}
+    source = CodeDatasetSource({"mlflow.source.name": source})
+    dataset = mlflow.data.from_numpy(arrays, source=source, name=name, digest=digest[:LONGEST_DIGEST])
+    return DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", "search")])
+
+
+def _log(
+    client: object,
+    run_id: str,
+    metrics: Iterable[tuple[str, float, int, int]] = (),
+    parameters: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    points = [Metric(*point) for point in metrics]
+    for some in _parts(points, METRICS):
+        client.log_batch(run_id, metrics=some)
+    for some in _parts([Param(*item) for item in (parameters or {}).items()], VALUES):
+        client.log_batch(run_id, params=some)
+    for some in _parts([RunTag(*item) for item in (tags or {}).items()], VALUES):
+        client.log_batch(run_id, tags=some)
+
+
+def _parts(items: list, size: int) -> Iterator[list]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _log_text(client: object, run_id: str, document: dict, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="snakeras-") as folder:
+        path = Path(folder) / name
+        files.write_json(path, document)
+        client.log_artifact(run_id, str(path))

@@ -1,0 +1,588 @@
+"""Real servers for tests: PostgreSQL, S3 (moto), MLflow over HTTP, a proxy that makes faults, a browser.
+
+All listen at 127.0.0.1 only, answer before they are given out, write what they print to a log in the folder, and end
+with their whole process group, even when the tests are ended by ``kill -9``.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import importlib.util
+import json
+import os
+import pwd
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+HOST = "127.0.0.1"
+BUCKET = "mlflow"
+REGION = "us-east-1"
+UP = 120  # seconds within which a server answers
+BLOCK = 1 << 16  # bytes passed on at once
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# Of the method, the path without its query, and how many requests came before; see `proxy`.
+Rule = Callable[[str, str, int], "int | float | str | None"]
+
+ERROR_CODES = {
+    400: "INVALID_PARAMETER_VALUE",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    409: "RESOURCE_ALREADY_EXISTS",
+    429: "REQUEST_LIMIT_EXCEEDED",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+
+
+@dataclass(frozen=True)
+class S3:
+    """An S3 with the bucket ``mlflow``. It takes every key and secret; what it stores ends with it."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    def environment(self) -> dict[str, str]:
+        """What a client of MLflow, and a server, has to have in its environment."""
+        return {
+            "MLFLOW_S3_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+
+@dataclass
+class Server:
+    """An MLflow server."""
+
+    uri: str
+    port: int
+    process: subprocess.Popen
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "mlflow.log"
+
+    def kill(self) -> None:
+        """``kill -9`` the whole group. Then another can be started in the same folder and at the same port."""
+        _kill(self.process)
+        _wait(lambda: _is_free(self.port), None, self.log, "the port of the killed server")
+
+
+@dataclass
+class Proxy:
+    """A proxy in front of a server: what was asked (method, path without query), and the rule that makes faults."""
+
+    uri: str
+    rule: Rule | None = None
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A fresh cluster with the empty database ``mlflow``; an SQLAlchemy URI. Any user ``postgres`` is let in.
+
+    Its data lies elsewhere than in the folder: PostgreSQL refuses to run as root, and the folders of pytest are closed
+    to other users.
+    """
+    import psycopg2
+
+    programs = _postgresql_programs()
+    if programs is None:
+        raise RuntimeError("PostgreSQL is missing")
+    user = _postgresql_user()
+    port = free_port()
+    log = _log(folder, "postgresql")
+    temporary = Path(tempfile.mkdtemp(prefix="snakeras-postgresql-"))
+    data = temporary / "data"
+    settings = {
+        "listen_addresses": HOST,
+        "port": port,
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "full_page_writes": "off",
+        "synchronous_commit": "off",
+        "autovacuum": "off",
+        "shared_buffers": "32MB",
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    identity = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+
+    def ready() -> bool:
+        connection = psycopg2.connect(host=HOST, port=port, user="postgres", dbname="postgres", connect_timeout=5)
+        connection.autocommit = True
+        try:
+            connection.cursor().execute(f"create database {BUCKET}")
+        finally:
+            connection.close()
+        return True
+
+    try:
+        if user:
+            shutil.chown(temporary, user)
+        with log.open("ab") as output:
+            initdb = [programs / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust", "--no-sync"]
+            made = subprocess.run(
+                [*initdb, "--encoding=UTF8", "--locale=C"],
+                cwd=temporary,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                **identity,
+            )
+        if made.returncode:
+            raise RuntimeError(f"initdb ended with exit code {made.returncode}:\n{_tail(log)}")
+        command = [programs / "postgres", "-D", data, *options]
+        # Each of its processes has a group of its own: the first ends the others, at SIGQUIT without delay.
+        with _started(command, log, ready, end=signal.SIGQUIT, cwd=temporary, **identity):
+            yield f"postgresql://postgres@{HOST}:{port}/{BUCKET}"
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def s3(folder: Path, access_key: str = "testing", secret_key: str = "testing") -> Iterator[S3]:
+    """An S3 in memory with the bucket ``mlflow``."""
+    import boto3
+    from botocore.config import Config
+
+    port = free_port()
+    served = S3(f"http://{HOST}:{port}", access_key, secret_key)
+    client = boto3.session.Session(access_key, secret_key, region_name=REGION).client(
+        "s3", endpoint_url=served.endpoint, config=Config(proxies={}, retries={"total_max_attempts": 1})
+    )
+
+    def ready() -> bool:
+        client.create_bucket(Bucket=BUCKET)
+        return True
+
+    command = [sys.executable, "-m", "moto.server", "--host", HOST, "--port", str(port)]
+    with _started(command, _log(folder, "s3"), ready, env=_environment(), cwd=folder):
+        yield served
+
+
+@contextmanager
+def mlflow_server(
+    folder: Path,
+    port: int | None = None,
+    backend: str | None = None,
+    artifacts: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Server]:
+    """An MLflow server over HTTP.
+
+    Parameters
+    ----------
+    folder
+        For its log and, unless told otherwise, its data; a later server finds them there.
+    port
+        If not any that is free.
+    backend
+        SQLAlchemy URI of the database, if not SQLite in the folder.
+    artifacts
+        ``s3://BUCKET/FOLDER`` to which clients write themselves; else a folder that the server writes to for them
+        (``mlflow-artifacts:``), if not one in the folder.
+    environment
+        More of it, such as that of an S3. What the tests' own environment says about MLflow and AWS does not count.
+    """
+    port = port or free_port()
+    log = _log(folder, "mlflow")
+    backend = backend or f"sqlite:///{folder.absolute()}/mlflow.db"
+    if artifacts and "://" in artifacts:
+        places = ["--default-artifact-root", artifacts, "--no-serve-artifacts"]
+    else:
+        places = ["--artifacts-destination", artifacts or str(folder.absolute() / "artifacts")]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", HOST, "--port", str(port)]
+    variables = {
+        **_environment(),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # No processes beside the server: they are slow to start, and nothing here asks for jobs.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **(environment or {}),
+    }
+
+    def ready() -> bool:
+        connection = http.client.HTTPConnection(HOST, port, timeout=30)
+        try:
+            connection.request("GET", "/api/2.0/mlflow/experiments/search?max_results=1")
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
+
+    command += ["--backend-store-uri", backend, *places]
+    with _started(command, log, ready, env=variables, cwd=folder) as process:
+        yield Server(f"http://{HOST}:{port}", port, process, folder)
+
+
+@contextmanager
+def proxy(target_uri: str, rule: Rule | None = None) -> Iterator[Proxy]:
+    """A proxy in front of a server at ``http://HOST:PORT``.
+
+    Its rule, which may be set at any time, says of each request what to do: a status code to answer it with an error
+    as MLflow words it; ``"cut"`` to read it and drop the connection; ``"lost"`` to pass it on, and drop the connection
+    instead of answering; a float to wait so many seconds and pass it on; None to pass it on.
+    """
+    server = _ProxyServer((HOST, 0), _ProxyHandler)
+    target = urlsplit(target_uri)
+    server.target = (target.hostname, target.port)
+    server.proxy = Proxy(f"http://{HOST}:{server.server_port}", rule)
+    server.lock = threading.Lock()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A Chromium of the system without a window, driven by playwright."""
+    from playwright.sync_api import sync_playwright
+
+    program = _browser_program()
+    if program is None:
+        raise RuntimeError("Chromium is missing")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        chromium = playwright.chromium.launch(executable_path=program, headless=True, args=arguments)
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+def require(*missing: Callable[[], str | None]) -> None:
+    """Skip the test if one of ``missing_postgresql``, ``missing_s3``, ``missing_browser`` gives a reason to."""
+    for reason in (check() for check in missing):
+        if reason:
+            pytest.skip(reason)
+
+
+@functools.cache
+def missing_postgresql() -> str | None:
+    """Why PostgreSQL cannot be used here; None if it can."""
+    if importlib.util.find_spec("psycopg2") is None:
+        return "psycopg2 is missing: pip install psycopg2-binary"
+    if _postgresql_programs() is None:
+        _install("postgresql")
+    if _postgresql_programs() is None:
+        return "PostgreSQL is missing: apt-get install postgresql, or put its initdb and postgres on the PATH"
+    if os.geteuid() == 0 and _postgresql_user() is None:
+        return "PostgreSQL does not run as root: make a user postgres (useradd postgres)"
+    return None
+
+
+@functools.cache
+def missing_s3() -> str | None:
+    """Why there can be no S3 here; None if there can."""
+    absent = [name for name in ("boto3", "moto", "flask", "flask_cors") if importlib.util.find_spec(name) is None]
+    return f"{', '.join(absent)} missing: pip install boto3 'moto[s3,server]'" if absent else None
+
+
+@functools.cache
+def missing_browser() -> str | None:
+    """Why no browser can be used here; None if one can."""
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright is missing: pip install playwright"
+    if _browser_program() is None:
+        _install("chromium")
+    if _browser_program() is None:
+        return "Chromium is missing: apt-get install chromium, or put chromium or google-chrome on the PATH"
+    return None
+
+
+def free_port() -> int:
+    """A port that nothing uses, of those that the kernel gives to no outgoing connection."""
+    # Not of the generator that tests may seed.
+    generator = random.SystemRandom()
+    while not _is_free(port := generator.randrange(15000, 32000)):
+        pass
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _started(
+    command: list, log: Path, ready: Callable[[], bool], end: int = signal.SIGKILL, **options: object
+) -> Iterator[subprocess.Popen]:
+    """A process in a group of its own, from when it answers to the end of the context."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **options,
+        )
+    guard = _guard(process.pid)
+    try:
+        _wait(ready, process, log, log.stem)
+        yield process
+    finally:
+        guard.kill()
+        guard.communicate()
+        if end != signal.SIGKILL and process.poll() is None:
+            process.send_signal(end)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+        _kill(process)
+
+
+def _guard(group: int) -> subprocess.Popen:
+    """A process that ends a group when this one is gone without having done so."""
+    return subprocess.Popen(
+        ["/bin/sh", "-c", f"read -r _; kill -9 -{group}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _kill(process: subprocess.Popen) -> None:
+    # One that was waited for is gone, and its number may be another's.
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
+def _wait(ready: Callable[[], bool], process: subprocess.Popen | None, log: Path, name: str) -> None:
+    deadline = time.monotonic() + UP
+    while True:
+        error: object = None
+        # What a client raises before its server is up is of many kinds.
+        try:
+            if ready():
+                return
+        except Exception as raised:
+            error = raised
+        if process is not None and process.poll() is not None:
+            raise RuntimeError(f"{name} ended with exit code {process.returncode}:\n{_tail(log)}")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{name} did not answer within {UP} s ({error}):\n{_tail(log)}")
+        time.sleep(0.05)
+
+
+def _log(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.log"
+
+
+def _tail(log: Path, count: int = 40) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(lines[-count:])
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the tests without what it says about MLflow and AWS."""
+    kept = {name: value for name, value in os.environ.items() if not re.match("_?MLFLOW_|AWS_", name)}
+    return {**kept, "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+
+
+def _postgresql_programs() -> Path | None:
+    """The folder of initdb and postgres: of the PATH, or the newest of those that Debian's packages have."""
+    found = shutil.which("postgres")
+    folders = [Path(found).resolve().parent] if found else []
+    installed = Path("/usr/lib/postgresql").glob("*/bin")
+    folders += sorted(installed, key=lambda folder: [int(n) for n in re.findall(r"\d+", str(folder))], reverse=True)
+    return next((folder for folder in folders if all((folder / n).exists() for n in ("initdb", "postgres"))), None)
+
+
+def _postgresql_user() -> str | None:
+    """As whom PostgreSQL runs where these tests run as root."""
+    if os.geteuid() == 0:
+        for name in ("postgres", "nobody"):
+            with suppress(KeyError):
+                return pwd.getpwnam(name).pw_name
+    return None
+
+
+def _browser_program() -> str | None:
+    for found in filter(None, map(shutil.which, BROWSERS)):
+        # Ubuntu's package of the name is a script that only says what else to install.
+        with suppress(OSError, subprocess.TimeoutExpired):
+            tried = subprocess.run([found, "--no-sandbox", "--version"], capture_output=True, timeout=30)
+            if tried.returncode == 0:
+                return found
+    return None
+
+
+@functools.cache
+def _install(package: str) -> None:
+    """Try to install a package of the system, where someone has said that this may be done."""
+    asked = os.environ.get("CI") or os.environ.get("SNAKERAS_INSTALL")
+    if not asked or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "-y"]
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--no-install-recommends", package]):
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                [*apt, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=300, env=environment
+            )
+
+
+class _ProxyServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    target: tuple[str, int]
+    proxy: Proxy
+    lock: threading.Lock
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # Either side may go at any time; that is what tests do.
+        if not isinstance(sys.exception(), (OSError, http.client.HTTPException)):
+            super().handle_error(request, client_address)
+
+
+class _ProxyHandler(BaseHTTPRequestHandler):
+    """One request a connection, so that none outlives the proxy."""
+
+    protocol_version = "HTTP/1.1"
+    server: _ProxyServer
+    # Of one connection only; a proxy adds its own.
+    HOP = frozenset(("connection", "keep-alive", "proxy-connection", "te", "upgrade", "expect", "host"))
+
+    def pass_on(self) -> None:
+        self.close_connection = True
+        path = urlsplit(self.path).path
+        with self.server.lock:
+            proxy = self.server.proxy
+            count = len(proxy.requests)
+            proxy.requests.append((self.command, path))
+            action = proxy.rule(self.command, path, count) if proxy.rule else None
+        if isinstance(action, int):
+            self.read_body()
+            self.answer_error(action, f"the proxy answers {self.command} {path} with {action}")
+        elif action == "cut":
+            self.read_body()
+        elif action in (None, "lost"):
+            self.forward(lost=action == "lost")
+        elif isinstance(action, float):
+            time.sleep(action)
+            self.forward()
+        else:
+            raise ValueError(f"a rule gave {action!r}")
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = pass_on
+
+    def forward(self, lost: bool = False) -> None:
+        connection = http.client.HTTPConnection(*self.server.target, timeout=300)
+        try:
+            try:
+                self.send_request(connection)
+                answer = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                self.answer_error(502, f"no answer from the server: {error}")
+                return
+            if lost:
+                answer.read()
+            else:
+                self.send_answer(answer)
+        finally:
+            connection.close()
+
+    def send_request(self, connection: http.client.HTTPConnection) -> None:
+        connection.putrequest(self.command, self.path, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in self.HOP:
+                connection.putheader(name, value)
+        connection.endheaders()
+        chunked = self.is_chunked()
+        # A server that has seen enough answers and closes; its answer counts.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for block in self.body:
+                connection.send(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
+            if chunked:
+                connection.send(b"0\r\n\r\n")
+        self.read_body()
+
+    def send_answer(self, answer: http.client.HTTPResponse) -> None:
+        self.send_response_only(answer.status, answer.reason)
+        for name, value in answer.getheaders():
+            if name.lower() not in (*self.HOP, "transfer-encoding"):
+                self.send_header(name, value)
+        # Its end is the end of an answer of unknown length.
+        self.send_header("Connection", "close")
+        self.end_headers()
+        while block := answer.read1(BLOCK):
+            self.wfile.write(block)
+
+    def answer_error(self, status: int, message: str) -> None:
+        body = json.dumps({"error_code": ERROR_CODES.get(status, "INTERNAL_ERROR"), "message": message}).encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def is_chunked(self) -> bool:
+        return "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+
+    @functools.cached_property
+    def body(self) -> Iterator[bytes]:
+        """What is left of the body, in blocks."""
+        return self.chunks() if self.is_chunked() else self.counted(int(self.headers.get("Content-Length") or 0))
+
+    def read_body(self) -> None:
+        for _ in self.body:
+            pass
+
+    def counted(self, size: int) -> Iterator[bytes]:
+        while size:
+            block = self.rfile.read(min(size, BLOCK))
+            if not block:
+                raise ConnectionAbortedError("the client went in the middle of a body")
+            size -= len(block)
+            yield block
+
+    def chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            yield from self.counted(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the requests are recorded."""
