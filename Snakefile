@@ -15,7 +15,7 @@ sys.path.append(str(workflow.current_basedir.join("scripts")))
 from snakeras.config import settle_or_exit
 from snakeras.lock import note_run
 from snakeras.plan import Plan
-from snakeras.progress import summary
+from snakeras.progress import summary, unpublished
 
 settle_or_exit(
     config,
@@ -51,3 +51,7 @@ onstart:
 
 onsuccess:
     print(summary(Path(plan.results), plan.tracking) or "")
+
+
+onerror:
+    print(unpublished(plan) or "")

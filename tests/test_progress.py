@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from snakeras import files, progress
@@ -104,3 +105,37 @@ def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:
 
 def test_there_is_no_summary_before_the_end(tmp_path: Path) -> None:
     assert progress.summary(tmp_path, {"uri": None, "mflux": False}) is None
+
+
+def test_when_only_publishing_is_missing_the_last_lines_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = Path("results/x")
+    finished(results, {"f1": 8.0}, {"f1": 8.0})
+    Path("model.py").write_text("a model")
+    made_with = {"config": {"search": {"seed": 1}, "data": {}}, "model_sha256": files.sha256_of_file(Path("model.py"))}
+    best = files.read_json(results / "best.json") | {"provenance": made_with, "trials": {"completed": 1, "failed": 1}}
+    files.write_json(results / "best.json", best)
+    plan = SimpleNamespace(
+        results=str(results),
+        search={"seed": 1},
+        data={},
+        model=["model.py"],
+        max_evals=2,
+        trials=["a.json", "b.json"],
+        published=["c.json", "d.json"],
+        tracking={"uri": "sqlite:///mlflow.db", "mflux": False},
+    )
+    assert progress.unpublished(plan) is None
+    for name in ("a.json", "b.json", "c.json"):
+        Path(name).write_text("{}")
+    said = progress.unpublished(plan)
+    assert "f1=8" in said
+    assert said.endswith("Not published yet: 1 of 2; call again when the tracker is there")
+    assert "Tracked" not in said
+    # What lies there is of something else, or all is there.
+    for change in ({"search": {"seed": 2}}, {"max_evals": 3}, {"published": ["c.json"]}):
+        assert progress.unpublished(SimpleNamespace(**(vars(plan) | change))) is None
+    Path("model.py").write_text("another")
+    assert progress.unpublished(plan) is None

@@ -1,6 +1,8 @@
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from snakeras import files, provenance
 
 
@@ -24,3 +26,30 @@ def test_versions_are_those_installed() -> None:
     assert set(found) == set(provenance.PACKAGES)
     assert found["keras"] == version("keras")
     assert found["tensorflow"].startswith("2.")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=me", "-c", "user.email=me@here"]
+    command = ["git", *identity, "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_commit_of_a_file(tmp_path: Path) -> None:
+    model, other = tmp_path / "model.py", tmp_path / "other.py"
+    model.write_text("a")
+    other.write_text("b")
+    assert provenance.commit(model) is None
+    git(tmp_path, "init", "--quiet")
+    assert provenance.commit(model) is None
+    git(tmp_path, "add", "model.py")
+    git(tmp_path, "commit", "--quiet", "--message", "one")
+    assert provenance.commit(model) == {"commit": git(tmp_path, "rev-parse", "HEAD"), "changed": False}
+    model.write_text("c")
+    assert provenance.commit(model)["changed"] is True
+    # Not under Git, though in a repository.
+    assert provenance.commit(other) is None
+
+
+def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert provenance.commit(tmp_path / "model.py") is None

@@ -22,8 +22,8 @@ from snakeras.errors import UserError
 # Names of query parameters that database URIs carry passwords in.
 SECRETS = {"password", "passwd", "pwd", "token", "secret"}
 SECRET_KEY = (
-    "a secret has no place in the configuration, which ends up in Snakemake's records; expected it in the environment "
-    "variable MFLUX_AI_TOKEN or in a file that tracking.mflux_token_file names (for other trackers: in "
+    "a token or password has no place in the configuration, which ends up in Snakemake's records; expected it in the "
+    "environment variable MFLUX_AI_TOKEN or in a file that tracking.mflux_token_file names (for other trackers: in "
     "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN)"
 )
 

@@ -5,7 +5,7 @@ import json
 import textwrap
 from pathlib import Path
 
-from snakeras import history
+from snakeras import files, history
 
 KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy")
 
@@ -132,6 +132,34 @@ def summary(folder: Path, tracking: dict) -> str | None:
     elif tracking["uri"]:
         lines.append(f"Tracked in MLflow; to look: {ui_command(tracking['uri'])}")
     return "\n".join(lines)
+
+
+def unpublished(plan: object) -> str | None:
+    """The last lines of a search of which only publishing is missing; None if anything else is.
+
+    Parameters
+    ----------
+    plan
+        By ``plan.Plan``.
+    """
+    missing = [path for path in plan.published if not Path(path).exists()]
+    try:
+        found = json.loads(Path(plan.results, "best.json").read_text(encoding="utf-8"))
+        made_with = found["provenance"]
+        # What lies there may be of an earlier configuration.
+        current = (
+            made_with["config"] == {"search": plan.search, "data": plan.data}
+            and made_with["model_sha256"] == files.sha256_of_file(Path(plan.model[0]))
+            and sum(found["trials"].values()) == plan.max_evals
+            # Snakemake takes away what a job that failed was to make.
+            and all(Path(path).exists() for path in plan.trials)
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    said = summary(Path(plan.results), plan.tracking | {"uri": None, "mflux": False})
+    if not missing or not current or not said:
+        return None
+    return f"{said}\nNot published yet: {len(missing)} of {len(plan.published)}; call again when the tracker is there"
 
 
 def ui_command(uri: str) -> str:

@@ -3,9 +3,7 @@
 import csv
 import json
 import os
-import sqlite3
 import subprocess
-import sys
 
 import pytest
 from snakeras import history
@@ -70,51 +68,6 @@ def test_the_final_model_was_tested_once_on_the_test_set(finished) -> None:
     assert metrics["test_data_seen_by_search"] is False
 
 
-CHECK = """
-import json, sys
-import mlflow, mlflow.keras, numpy as np
-mlflow.set_tracking_uri("sqlite:///mlflow.db")
-model = mlflow.keras.load_model(json.load(open("results/five/final/tracking.json"))["model_uri"])
-folder = "resources/prepared/mnist-5k_0.1667_1337/"
-x, y = np.load(folder + "x_test.npy"), np.load(folder + "y_test.npy")
-print(float(np.mean(model.predict(x, verbose=0).argmax(1) == y.argmax(1))))
-run, = mlflow.search_runs(experiment_names=["test"]).to_dict("records")
-print(run["metrics.test_accuracy"], run["params.f1"], run["tags.f1"], run["status"], run["metrics.val_acc"])
-"""
-
-
-def test_the_final_model_is_registered_and_loadable(finished) -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", CHECK], cwd=finished.path, capture_output=True, text=True, check=True
-    ).stdout.split()
-    metrics = json.loads((finished.results / "final" / "metrics.json").read_text())
-    best = json.loads((finished.results / "best.json").read_text())
-    assert float(said[0]) == float(said[1]) == metrics["test_accuracy"]
-    assert said[2] == said[3] == str(best["hyperparameters"]["f1"])
-    assert said[4] == "FINISHED"
-    assert float(said[5]) == metrics["fits"][0]["metrics"]["val_accuracy"][-1]
-
-
-@pytest.mark.parametrize("status", ["FINISHED", "RUNNING"])
-def test_publishing_again_gives_one_run_also_after_one_was_cut_off(twin, status: str) -> None:
-    with sqlite3.connect(twin.path / "mlflow.db") as database:
-        counts = "select (select count(*) from runs), (select count(*) from model_versions), count(*) from metrics"
-        before = database.execute(counts).fetchone()
-        database.execute("update runs set status = ?", (status,))
-        if status == "RUNNING":
-            database.execute("delete from tags where key = 'snakeras.model_uri'")
-            database.execute("delete from metrics where key = 'val_loss'")
-    where = json.loads((twin.results / "final" / "tracking.json").read_text())
-    (twin.results / "final" / "tracking.json").unlink()
-    assert twin.planned() == {"log": 1}
-    twin.run()
-    assert json.loads((twin.results / "final" / "tracking.json").read_text()) == where
-    with sqlite3.connect(twin.path / "mlflow.db") as database:
-        assert database.execute(counts).fetchone() == before
-        assert before[:2] == (1, 1)
-        assert database.execute("select status from runs").fetchone() == ("FINISHED",)
-
-
 def test_progress_and_the_last_lines(finished) -> None:
     said = finished.output
     for number in range(4):
@@ -134,7 +87,7 @@ def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, t
     subprocess.run(["rm", "-rf", whole.path / "results", whole.path / ".snakemake"], check=True)
     more = ["--config", "search={max_evals: 6}"]
     targets = ["--", f"results/{twin.name}/best.json"]
-    assert twin.planned(*more) == {"trial": 2, "best": 1, "retrain": 1, "log": 1}
+    assert twin.planned(*more) == {"trial": 2, "best": 1, "retrain": 1, "publish_trial": 2, "publish_final": 1}
     twin.run(*more, *targets, cores=2)
     whole.run(*more, *targets, cores=1)
     assert twin.outcome() == whole.outcome()

@@ -7,8 +7,9 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-FINAL = {"retrain": 1, "log": 1}
-SEARCH = {"trial": 4, "best": 1} | FINAL
+FINAL = {"retrain": 1, "publish_final": 1}
+PUBLISHING = {"publish_search": 1, "publish_trial": 4, "publish_final": 1}
+SEARCH = {"trial": 4, "best": 1} | FINAL | PUBLISHING
 
 
 def append(path: Path, text: str) -> None:
@@ -40,7 +41,7 @@ def test_a_comment_runs_nothing(twin) -> None:
     [
         ("search={max_evals: 4}", {}),
         ("search={epochs: '2', seed: 1337, train_samples: 600}", {}),
-        ("search={max_evals: 6}", {"trial": 2, "best": 1} | FINAL),
+        ("search={max_evals: 6}", {"trial": 2, "best": 1, "publish_trial": 2} | FINAL),
         ("search={max_evals: 3}", {"best": 1} | FINAL),
         ("search={epochs: 1}", SEARCH),
         ("search={pruner: {type: none}}", SEARCH),
@@ -54,7 +55,10 @@ def test_a_comment_runs_nothing(twin) -> None:
         ("search={threads: 2}", SEARCH),
         ("final={epochs: 2}", FINAL),
         ("final={train_on: train}", FINAL),
-        ("tracking={experiment: other}", {"log": 1}),
+        ("tracking={experiment: other}", PUBLISHING),
+        ("tracking={models: best}", PUBLISHING),
+        ("tracking={uri: 'http://127.0.0.1:9'}", PUBLISHING),
+        ("tracking={mflux_token_file: /somewhere}", {}),
         ("tracking={uri: null}", {}),
         ("data={validation_fraction: 0.25}", {"prepare": 1} | SEARCH),
         ("data={mnist_folder: /somewhere}", {}),
@@ -72,8 +76,9 @@ def test_a_change_of_the_configuration_touches_what_it_should(finished, config: 
         ("scripts/snakeras/step.py", SEARCH),
         ("scripts/snakeras/results.py", {"best": 1} | FINAL),
         ("scripts/snakeras/final.py", FINAL),
-        ("scripts/log.py", {"log": 1}),
-        ("scripts/snakeras/tracking.py", {"log": 1}),
+        ("scripts/publish_final.py", {"publish_final": 1}),
+        ("scripts/publish_trial.py", {"publish_trial": 4}),
+        ("scripts/snakeras/publishing.py", PUBLISHING),
         ("scripts/prepare.py", {"prepare": 1} | SEARCH),
         ("scripts/snakeras/arrays.py", {"prepare": 1} | SEARCH),
         ("scripts/snakeras/config.py", {}),
@@ -107,7 +112,7 @@ def test_resources_are_a_cache(twin) -> None:
     shutil.rmtree(twin.path / "resources")
     assert twin.planned() == {}
     more = ["--config", "search={max_evals: 5}"]
-    assert twin.planned(*more) == {"trial": 1, "best": 1} | FINAL
+    assert twin.planned(*more) == {"trial": 1, "best": 1, "publish_trial": 1} | FINAL
     assert "x_train.npy is missing; making it again" in twin.run(*more, "--", f"results/{twin.name}/trials/0004.json")
 
 
