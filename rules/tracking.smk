@@ -24,12 +24,12 @@ rule publish_search:
     benchmark:
         "results/{name}/benchmarks/tracking/search.tsv"
     threads: 0
-    localrule: True
     resources:
         mem_mb=1000,
         publishing=1,
     conda:
         "../envs/tracking.yaml"
+    localrule: True
     script:
         "../scripts/publish_search.py"
 
@@ -53,12 +53,12 @@ rule publish_trial:
     benchmark:
         "results/{name}/benchmarks/tracking/{trial}.tsv"
     threads: 0
-    localrule: True
     resources:
         mem_mb=1000,
         publishing=1,
     conda:
         "../envs/tracking.yaml"
+    localrule: True
     script:
         "../scripts/publish_trial.py"
 
@@ -85,12 +85,12 @@ rule publish_final:
     benchmark:
         "results/{name}/benchmarks/tracking/final.tsv"
     threads: 0
-    localrule: True
     resources:
         mem_mb=1000,
         publishing=1,
     conda:
         "../envs/tracking.yaml"
+    localrule: True
     script:
         "../scripts/publish_final.py"
 
@@ -108,11 +108,11 @@ rule publish_data:
     benchmark:
         "results/{name}/benchmarks/tracking/data.tsv"
     threads: 0
-    localrule: True
     resources:
         mem_mb=2000,
         publishing=1,
     conda:
         "../envs/tracking.yaml"
+    localrule: True
     script:
         "../scripts/publish_data.py"
