@@ -68,8 +68,8 @@ lock: setup  ## Lock the newest versions that envs/*.in allow
 	$(COMPILE) $(UNIVERSAL) envs/requirements-uv.in -o envs/requirements-uv.txt
 	python envs/pin.py
 
-pictures: setup  ## Draw docs/dag.svg, the jobs of a small search (needs Graphviz)
-	snakemake --forceall --dag dot --config search='{max_evals: 5, parallelism: 2}' 2>/dev/null | dot -Tsvg > docs/dag.svg
+pictures: setup  ## Draw docs/dag.svg, the jobs of a small search without publishing (needs Graphviz)
+	snakemake --forceall --dag dot --config search='{max_evals: 5, parallelism: 2}' tracking='{uri: null}' 2>/dev/null | dot -Tsvg > docs/dag.svg
 
 clean:  ## Delete results and prepared data (not .venv)
 	rm -rf results resources

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from snakeras import files, history, keras_models, provenance, script_runs, trackers, trial_runs, uploads
 from snakeras.errors import flat
+from snakeras.redaction import redacted
 
 # Tags by which runs and versions of models are found again.
 SEARCH, TRIAL, CONTENT, FINALS = "snakeras.search_digest", "snakeras.digest", "snakeras.checksum", "snakeras.finals"
@@ -80,7 +81,7 @@ def open_search(
         }
         _log(client, run_id, tags=tags)
         _log_text(client, run_id, config, "config.json")
-        return {"tracking_uri": client.tracking_uri, "experiment_id": experiment_id, "run_id": run_id}
+        return {"tracking_uri": redacted(client.tracking_uri), "experiment_id": experiment_id, "run_id": run_id}
 
 
 def publish_trial(

@@ -7,13 +7,15 @@ import tempfile
 import textwrap
 import traceback
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from snakeras import files, mflux
 from snakeras.errors import UserError, flat, one_line
+from snakeras.redaction import keep_secret
 
 # Read when MLflow is imported, or at its first request. By default a dead tracker costs 247 s a call. What the user has
 # set stays.
@@ -32,6 +34,10 @@ PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1
 CONNECTION = 3.0  # seconds for a connection
 PATIENCE = 600.0  # seconds for another writer
 LONGEST = 300  # characters of a tracker's own words in a line
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+DATABASE_TRIES = 4  # with a second between all of them; by default MLflow takes 100 s to see that a database is not there
+
+Made = TypeVar("Made")
 
 
 def connect(settings: dict, token_file: str | None) -> object:
@@ -61,15 +67,22 @@ def connect(settings: dict, token_file: str | None) -> object:
     uri = settings["uri"]
     if settings["mflux"]:
         uri = mflux.connect(mflux.token(token_file), settings["mflux_host"])
+        if password := urlsplit(uri).password:
+            keep_secret(password)
     # Before the import, which takes longer than finding out.
     _probe(uri, name_of(settings))
     if endpoint := os.environ.get("MLFLOW_S3_ENDPOINT_URL"):
-        _probe(endpoint, "MLFLOW_S3_ENDPOINT_URL")
+        _probe(endpoint, f"MLFLOW_S3_ENDPOINT_URL: {endpoint}")
     import mlflow
 
     mlflow.set_tracking_uri(uri)
-    # A store that is not there yet is made by the first call: by one process.
-    with explained(settings), locked(uri):
+    served = urlsplit(uri).scheme in ("http", "https")
+    if not served:
+        import mlflow.store.db.utils
+
+        mlflow.store.db.utils.MAX_RETRY_COUNT = DATABASE_TRIES
+    # A database that is not there yet is made by the first call: by one process. Nobody waits for a server twice.
+    with explained(settings), nullcontext() if served else locked(uri):
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
         client.search_experiments(max_results=1)
     return client
@@ -100,6 +113,30 @@ def explained(settings: dict) -> Iterator[None]:
         raise UserError(
             f"{name_of(settings)} did not take it ({words}); call again to publish what is missing"
         ) from None
+
+
+def made_once(find: Callable[[], Made | None], make: Callable[[], Made]) -> Made:
+    """What ``find`` gives, or else what ``make`` asks a tracker to make, which is not asked twice.
+
+    MLflow repeats a request whose answer was lost, and so would make two of it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if found := find():
+        return found
+    before = os.environ.get(RETRIES)
+    os.environ[RETRIES] = "0"
+    try:
+        return make()
+    except MlflowException:
+        if found := find():
+            return found
+        raise
+    finally:
+        if before is None:
+            del os.environ[RETRIES]
+        else:
+            os.environ[RETRIES] = before
 
 
 def _probe(uri: str, name: str) -> None:
