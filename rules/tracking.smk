@@ -36,7 +36,6 @@ rule publish_search:
 
 rule publish_trial:
     input:
-        code=plan.code("publish_trial.py"),
         search="results/{name}/tracking/search.json",
         data=plan.manifest,
         trial="results/{name}/trials/{trial}.json",
@@ -46,6 +45,9 @@ rule publish_trial:
     output:
         run="results/{name}/tracking/{trial}.json",
     params:
+        # Not as inputs here, which Snakemake looks through for every job: those of a light rule would take it longer than
+        # those of the trials.
+        code=plan.code_digest("publish_trial.py"),
         name=plan.name,
         tracking=plan.tracking,
     log:

@@ -26,9 +26,10 @@ with job(snakemake) as terminal, redacting():
     if tracking["mflux_model_group"]:
         published["mflux_best_run_id"] = mflux.best_run(tracking["mflux_model_group"])
         if published["mflux_best_run_id"] != published["best_run_id"]:
+            there = published["mflux_best_run_id"] or "not known yet"
             print(
                 f"tracking.mflux_model_group: the best run of {tracking['mflux_model_group']!r} on MFlux.ai is "
-                f"{published['mflux_best_run_id']}, the best trial of this search is run {published['best_run_id']}",
+                f"{there}, the best trial of this search is run {published['best_run_id']}",
                 file=terminal,
             )
     files.write_json(Path(snakemake.output.run), published)

@@ -244,8 +244,9 @@ def proxy(target_uri: str, rule: Rule | None = None) -> Iterator[Proxy]:
     """A proxy in front of a server at ``http://HOST:PORT``.
 
     Its rule, which may be set at any time, says of each request what to do: a status code to answer it with an error
-    as MLflow words it; ``"cut"`` to read it and drop the connection; ``"lost"`` to pass it on, and drop the connection
-    instead of answering; a float to wait so many seconds and pass it on; None to pass it on.
+    as MLflow words it; ``"unknown"`` to answer it with a page, as a server does that has no such address; ``"cut"`` to
+    read it and drop the connection; ``"lost"`` to pass it on, and drop the connection instead of answering; a float to
+    wait so many seconds and pass it on; None to pass it on.
     """
     server = _ProxyServer((HOST, 0), _ProxyHandler)
     target = urlsplit(target_uri)
@@ -493,6 +494,9 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         if isinstance(action, int):
             self.read_body()
             self.answer_error(action, f"the proxy answers {self.command} {path} with {action}")
+        elif action == "unknown":
+            self.read_body()
+            self.answer(404, "text/html; charset=utf-8", b"<!doctype html>\n<title>404 Not Found</title>\n")
         elif action == "cut":
             self.read_body()
         elif action in (None, "lost"):
@@ -549,8 +553,11 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
     def answer_error(self, status: int, message: str) -> None:
         body = json.dumps({"error_code": ERROR_CODES.get(status, "INTERNAL_ERROR"), "message": message}).encode()
+        self.answer(status, "application/json", body)
+
+    def answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response_only(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "close")
         self.end_headers()

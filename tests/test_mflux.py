@@ -168,6 +168,18 @@ def test_a_token_file_that_is_none_is_named(tmp_path: Path) -> None:
 # The connection
 
 
+def test_the_tracker_is_sent_the_token_and_nobody_elses_password(server: Server, monkeypatch) -> None:
+    from mlflow.utils import credentials
+
+    monkeypatch.setattr(credentials, "_read_mlflow_creds_from_file", lambda: ("other", "from a file"))
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "other")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "0ther-passw0rd")
+    mflux.connect(TOKEN, server.host)
+    found = credentials.get_default_host_creds(server.host)
+    assert (found.username, found.password, found.token) == (None, None, TOKEN)
+    assert "0ther" not in redaction.redacted("0ther-passw0rd")
+
+
 def test_connecting_leaves_what_mlflow_needs_in_the_environment(server: Server, capfd) -> None:
     import mflux_ai.core
     import requests

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from snakeras import files
 from snakeras.errors import UserError, flat, one_line
 from snakeras.patches import put
-from snakeras.redaction import keep_secret, redacted
+from snakeras.redaction import keep_secret, redacted, secrets
 
 TIMEOUT = 10.0  # seconds for a connection, and for an answer of MFlux.ai
 STORE_TIMEOUT = 30.0  # seconds for an answer of the store, which may have to put an upload together first
@@ -95,7 +95,20 @@ def connect(token: str, host: str | None) -> str:
         core.init(token)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         keep_secret(os.environ[name])
+    _leave_the_token_alone()
     return os.environ["MLFLOW_TRACKING_URI"]
+
+
+def _leave_the_token_alone() -> None:
+    """Take away the user's name and password for another tracker, which MLflow would send in place of the token."""
+    from mlflow.utils import credentials
+
+    for secret in secrets(os.environ):
+        keep_secret(secret)
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        os.environ.pop(name, None)
+    # ~/.mlflow/credentials
+    credentials._read_mlflow_creds_from_file = lambda: (None, None)
 
 
 def _address(host: str) -> str:

@@ -5,7 +5,7 @@ import os
 from functools import cache, cached_property
 from pathlib import Path
 
-from snakeras import algorithms, devices, history, mnist, pruning, seeds, template
+from snakeras import algorithms, devices, files, history, mnist, pruning, seeds, template
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
 
@@ -85,6 +85,10 @@ class Plan:
     def code(self, script: str) -> list[str]:
         """A rule's script and all modules of snakeras that it imports: as inputs, an edit of one reruns the rule."""
         return [os.path.relpath(path) for path in _imported(self._scripts, self._scripts / script)]
+
+    def code_digest(self, script: str) -> str:
+        """The digest of all that ``code`` gives: as a param, an edit reruns the rule too."""
+        return files.sha256_of([files.sha256_of_file(Path(path)) for path in self.code(script)])
 
     @property
     def raw(self) -> list[str]:

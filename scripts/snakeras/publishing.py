@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from snakeras import files, history, keras_models, provenance, script_runs, trackers, trial_runs, uploads
-from snakeras.errors import flat
+from snakeras.errors import UserError, flat
 from snakeras.redaction import redacted
 
 # Tags by which runs and versions of models are found again.
@@ -67,7 +67,7 @@ def open_search(
         own = {SEARCH: digest}
         # The data are there before the first trial starts, of which nothing may be there yet.
         start = round(1000 * manifest.stat().st_mtime) if manifest else None
-        run_id = _found(client, experiment_id, own) or _created(client, experiment_id, name, own, start)
+        run_id = _run(client, experiment_id, name, own, own, start)
         tags = {
             "snakeras.search": name,
             "snakeras.model": str(sources[0]),
@@ -118,11 +118,12 @@ def publish_trial(
     said, ran = history.read(document), files.read_json(happened)
     client = trackers.connect(settings, token_file)
     with trackers.explained(settings), trackers.locked(client.tracking_uri, said["digest"]):
+        _search_run(client, opened, name)
         run_id = _trial_run(client, opened, name, said, ran)
         run = trial_runs.of_trial(name, said, ran)
         _log(client, run_id, run.metrics, run.parameters, run.tags)
         with _if_known():
-            client.log_inputs(run_id, [_dataset(said, ran, manifest)])
+            _log_dataset(client, run_id, _dataset(said, ran, manifest))
         client.log_artifact(run_id, str(document))
         keys, values = {key for key, *_ in run.metrics}, run.tags | run.parameters
         script_runs.publish(client, opened["experiment_id"], run_id, folder, keys, values, [document.name])
@@ -177,7 +178,7 @@ def publish_final(
     client = trackers.connect(settings, token_file)
     with trackers.explained(settings), trackers.locked(client.tracking_uri, opened["run_id"]):
         run_id, experiment_id = opened["run_id"], opened["experiment_id"]
-        finals = client.get_run(run_id).data.tags.get(FINALS, "").split()
+        finals = _search_run(client, opened, name).data.tags.get(FINALS, "").split()
         if digest not in finals:
             finals.append(digest)
         # A search may come to a new final model: metrics of the old one cannot be taken back.
@@ -228,17 +229,20 @@ def publish_best(
 
 def _experiment(client: object, name: str) -> str:
     """The id of an experiment, made if need be."""
-    from mlflow.exceptions import MlflowException
 
-    if found := client.get_experiment_by_name(name):
-        return found.experiment_id
-    try:
-        return client.create_experiment(name, _artifacts_beside(client.tracking_uri, name))
-    except MlflowException:
-        # Someone else was faster.
-        if found := client.get_experiment_by_name(name):
-            return found.experiment_id
-        raise
+    def find() -> str | None:
+        found = client.get_experiment_by_name(name)
+        if found and found.lifecycle_stage == "deleted":
+            raise UserError(
+                f"tracking.experiment: {name} is deleted on the tracker, expected one that is not; restore it (mlflow "
+                f"experiments restore -x {found.experiment_id}) or name another"
+            )
+        return found.experiment_id if found else None
+
+    # Also someone else may be faster.
+    return trackers.made_once(
+        find, lambda: client.create_experiment(name, _artifacts_beside(client.tracking_uri, name))
+    )
 
 
 def _artifacts_beside(uri: str, experiment: str) -> str | None:
@@ -259,9 +263,15 @@ def _found(client: object, experiment_id: str, tags: dict[str, str]) -> str | No
     return runs[0].info.run_id if runs else None
 
 
-def _created(client: object, experiment_id: str, name: str, tags: dict[str, str], start: int | None = None) -> str:
+def _run(
+    client: object, experiment_id: str, name: str, own: dict[str, str], tags: dict[str, str], start: int | None
+) -> str:
+    """The id of the run that is found by ``own`` tags, made with these ``tags`` if need be."""
     source = {"mlflow.user": _user(), "mlflow.source.type": "PROJECT"}
-    return client.create_run(experiment_id, start, tags=source | tags, run_name=name).info.run_id
+    return trackers.made_once(
+        lambda: _found(client, experiment_id, own),
+        lambda: client.create_run(experiment_id, start, tags=source | tags, run_name=name).info.run_id,
+    )
 
 
 def _user() -> str:
@@ -272,6 +282,24 @@ def _user() -> str:
     # No name for this number, as in some containers.
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def _search_run(client: object, opened: dict, name: str) -> object:
+    """The run of a search, which someone may have deleted since it was opened, or its experiment, or the database."""
+    from mlflow.exceptions import MlflowException
+
+    run = None
+    try:
+        run = client.get_run(opened["run_id"])
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    if run is None or run.info.lifecycle_stage == "deleted":
+        raise UserError(
+            f"results/{name}/tracking: the run of the search, {opened['run_id']}, is no more on the tracker; delete "
+            "this folder to publish the search anew"
+        )
+    return run
 
 
 def _trial_run(client: object, opened: dict, name: str, document: dict, happened: dict) -> str:
@@ -285,7 +313,7 @@ def _trial_run(client: object, opened: dict, name: str, document: dict, happened
         return run_id
     run = trial_runs.of_trial(name, document, happened)
     tags = own | {CONTENT: document["checksum"]}
-    return _created(client, opened["experiment_id"], run.name, tags, run.start)
+    return _run(client, opened["experiment_id"], run.name, tags, tags, run.start)
 
 
 def _log_trial_model(
@@ -340,14 +368,29 @@ def _registered(client: object, name: str, model_id: str, run_id: str, artifact:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    versions = [found for found in client.search_model_versions(f"name='{name}'") if found.tags.get(FINALS) == digest]
-    if versions:
-        version = versions[0].version
-    else:
-        source = f"models:/{model_id}" if model_id else f"{client.get_run(run_id).info.artifact_uri}/{artifact}"
-        version = client.create_model_version(
-            name, source, run_id, tags={FINALS: digest}, model_id=model_id or None
-        ).version
+        # Prompts have their names among those of models, but no model is found by them.
+        try:
+            client.get_registered_model(name)
+        except MlflowException as missing:
+            if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise UserError(
+                f"tracking.registered_model: {name} is on the tracker, but no model; expected another name"
+            ) from None
+    source = f"models:/{model_id}" if model_id else f"{client.get_run(run_id).info.artifact_uri}/{artifact}"
+
+    def find() -> str | None:
+        # Not by name, which may have quotes.
+        versions = client.search_model_versions(f"run_id='{run_id}'")
+        ours = (found.version for found in versions if (found.name, found.tags.get(FINALS)) == (name, digest))
+        return next(ours, None)
+
+    version = trackers.made_once(
+        find,
+        lambda: (
+            client.create_model_version(name, source, run_id, tags={FINALS: digest}, model_id=model_id or None).version
+        ),
+    )
     with _if_known():
         client.set_registered_model_alias(name, CHAMPION, str(version))
     return f"models:/{name}/{version}"
@@ -373,6 +416,19 @@ def _dataset(document: dict, happened: dict, manifest: Path | None) -> object:
     source = CodeDatasetSource({"mlflow.source.name": source})
     dataset = mlflow.data.from_numpy(arrays, source=source, name=name, digest=digest[:LONGEST_DIGEST])
     return DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", "search")])
+
+
+def _log_dataset(client: object, run_id: str, dataset: object) -> None:
+    """Make a dataset the input of a run. Trials share it: of two that bring it at once, a tracker refuses one."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_inputs(run_id, [dataset])
+    except MlflowException as error:
+        if uploads.unknown_endpoint(error):
+            raise
+        # Now it is there, and found.
+        client.log_inputs(run_id, [dataset])
 
 
 def _log(

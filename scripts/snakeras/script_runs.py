@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from snakeras import captured, uploads
+from snakeras import captured, trackers, uploads
 from snakeras.trial_runs import LONGEST_KEY, LONGEST_PARAMETER, LONGEST_TAG, cleaned
 
 if TYPE_CHECKING:
@@ -189,8 +189,7 @@ class _Publishing:
         if not versions:
             return
         try:
-            ours = _pages(lambda token: self.client.search_model_versions(f"run_id='{self.run_id}'", page_token=token))
-            there = {(version.name, version.tags.get(VERSION_TAG)) for version in ours}
+            there = self._registered()
             for version in versions:
                 if (version.name, str(version.version)) not in there:
                     self._version(version, files, models)
@@ -213,15 +212,24 @@ class _Publishing:
             if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
                 raise
         tags = {key: value for key, value in version.tags.items() if not key.startswith("mlflow.")}
-        self.client.create_model_version(
-            version.name,
-            source,
-            self.run_id,
-            tags={**tags, VERSION_TAG: str(version.version)},
-            description=version.description,
-            await_creation_for=None,
-            model_id=model_id,
+        number = str(version.version)
+        trackers.made_once(
+            lambda: (version.name, number) in self._registered(),
+            lambda: self.client.create_model_version(
+                version.name,
+                source,
+                self.run_id,
+                tags={**tags, VERSION_TAG: number},
+                description=version.description,
+                await_creation_for=None,
+                model_id=model_id,
+            ),
         )
+
+    def _registered(self) -> set[tuple[str, str | None]]:
+        """Which of the script's versions are on the tracker: the model's name and the script's number of each."""
+        ours = _pages(lambda token: self.client.search_model_versions(f"run_id='{self.run_id}'", page_token=token))
+        return {(version.name, version.tags.get(VERSION_TAG)) for version in ours}
 
     def _source_of(
         self, version: "ModelVersion", files: dict[Path, str], models: dict[str, tuple[str, str]]

@@ -4,7 +4,6 @@ import hashlib
 import os
 import socket
 import tempfile
-import textwrap
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from snakeras import files, mflux
 from snakeras.errors import UserError, flat, one_line
-from snakeras.redaction import keep_secret
+from snakeras.redaction import keep_secret, redacted
 
 # Read when MLflow is imported, or at its first request. By default a dead tracker costs 247 s a call. What the user has
 # set stays.
@@ -35,7 +34,7 @@ CONNECTION = 3.0  # seconds for a connection
 PATIENCE = 600.0  # seconds for another writer
 LONGEST = 300  # characters of a tracker's own words in a line
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-DATABASE_TRIES = 4  # with a second between all of them; by default MLflow takes 100 s to see that a database is not there
+DATABASE_TRIES = 4  # within a second; by default MLflow takes 100 s to see that a database is not there
 
 Made = TypeVar("Made")
 
@@ -82,8 +81,9 @@ def connect(settings: dict, token_file: str | None) -> object:
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = DATABASE_TRIES
     # A database that is not there yet is made by the first call: by one process. Nobody waits for a server twice.
+    registry = uri if settings["mflux"] else os.environ.get("MLFLOW_REGISTRY_URI", uri)
     with explained(settings), nullcontext() if served else locked(uri):
-        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
+        client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=registry)
         client.search_experiments(max_results=1)
     return client
 
@@ -109,10 +109,16 @@ def explained(settings: dict) -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
-        words = textwrap.shorten(flat(error) or one_line(error), LONGEST, placeholder=" ...")
+        # Before it is cut, lest half a secret is left.
+        words = _shortened(redacted(flat(error) or one_line(error)))
         raise UserError(
             f"{name_of(settings)} did not take it ({words}); call again to publish what is missing"
         ) from None
+
+
+def _shortened(words: str) -> str:
+    """The beginning and the end, where what is the matter stands if a request failed: of a timeout, for instance."""
+    return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} ... {words[-LONGEST // 2 :]}"
 
 
 def made_once(find: Callable[[], Made | None], make: Callable[[], Made]) -> Made:

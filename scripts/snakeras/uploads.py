@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snakeras import trackers
+
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo, LoggedModel
     from mlflow.tracking import MlflowClient
@@ -105,11 +107,12 @@ def logged_model(
 
     give = local if callable(local) else lambda _model_id: local
     try:
-        model = _found(client, experiment_id, run_id, name)
-        if model is None:
-            model = client.create_logged_model(
+        model = trackers.made_once(
+            lambda: _found(client, experiment_id, run_id, name),
+            lambda: client.create_logged_model(
                 experiment_id, name, run_id, {**tags, MODEL_TAG: name}, params, model_type
-            )
+            ),
+        )
     except MlflowException as error:
         if not unknown_endpoint(error):
             raise
@@ -123,9 +126,10 @@ def logged_model(
         give(model.model_id),
     )
     # Before the model is ready, since a ready one is looked at no more. SQL stores refuse the same output twice.
-    outputs = client.get_run(run_id).outputs
-    if model.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
-        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)])
+    trackers.made_once(
+        lambda: _is_output(client, run_id, model.model_id),
+        lambda: client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)]),
+    )
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     return model.model_id
 
@@ -137,6 +141,11 @@ def _found(client: "MlflowClient", experiment_id: str, run_id: str, name: str) -
     ours = [model for model in models if model.tags.get(MODEL_TAG) == name]
     # Should two have been made at the same time, every call takes the same.
     return min(ours, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
+
+
+def _is_output(client: "MlflowClient", run_id: str, model_id: str) -> bool:
+    outputs = client.get_run(run_id).outputs
+    return model_id in {output.model_id for output in (outputs.model_outputs if outputs else [])}
 
 
 def unknown_endpoint(error: Exception) -> bool:

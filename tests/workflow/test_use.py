@@ -88,12 +88,3 @@ def test_as_a_module_of_another_workflow(tmp_path: Path, file: str, target: str)
     assert f"results/{name}/trials/0000.json" in plan.stdout + plan.stderr
     subprocess.run([*command, "--", target], cwd=tmp_path, capture_output=True, env=environment(), check=True)
     assert (tmp_path / target).exists()
-
-
-def test_a_tracker_that_is_away_hurts_nothing_but_publishing(twin) -> None:
-    said = twin.run("--config", "tracking={uri: 'http://127.0.0.1:9'}", fails=True)
-    assert "log: tracking.uri: http://127.0.0.1:9 took no run" in said
-    assert "trial 0" not in said
-    assert (twin.results / "best.json").exists()
-    assert (twin.results / "final" / "metrics.json").exists()
-    assert twin.run().count("rule trial") == 0

@@ -1,0 +1,561 @@
+"""What is in the tracker: each trial once, in order, with its model, whatever happened; and no secret anywhere."""
+
+import base64
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+import mflux_server
+import psutil
+import pytest
+import servers
+from snakeras import history
+from test_kill import wait_for
+from workflow_folder import Folder, environment, new_folder
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+pytestmark = pytest.mark.slow
+
+FAILED = 1  # the trial of the scenario "tracked" that fails
+
+
+def client_of(uri: str) -> "MlflowClient":
+    import mlflow
+
+    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def runs(uri: str, experiment: str) -> tuple["Run", list["Run"]]:
+    """The search's run, and those of its trials in the order of their numbers; there is nothing else."""
+    client = client_of(uri)
+    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id], max_results=1000)
+    nested = [run for run in found if "mlflow.parentRunId" in run.data.tags]
+    (search,) = (run for run in found if run not in nested)
+    assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {search.info.run_id}
+    return search, sorted(nested, key=lambda run: int(run.data.tags["snakeras.trial"]))
+
+
+def rows(folder: Folder) -> list[dict[str, str]]:
+    with (folder.results / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def assert_each_is_there_once(folder: Folder, uri: str) -> None:
+    """Every trial has one run, which has ended as the trial did, and the final model is registered."""
+    search, nested = runs(uri, folder.name)
+    table = rows(folder)
+    assert [run.info.run_name for run in nested] == [f"{folder.name} {int(row['trial']):04d}" for row in table]
+    assert [run.info.status for run in nested] == [
+        "FAILED" if row["status"] == "failed" else "FINISHED" for row in table
+    ]
+    assert search.info.status == "FINISHED"
+    assert [version.version for version in client_of(uri).search_model_versions()] in (["1"], [1])
+    for run, row in zip(nested, table, strict=True):
+        if row["status"] != "failed":
+            assert run.data.metrics["val_acc"] == float(row["val_accuracy"])
+            points = client_of(uri).get_metric_history(run.info.run_id, "val_acc")
+            assert [point.step for point in points] == [0, 1]
+
+
+def complaints(said: str) -> list[str]:
+    """The lines of publishing that people see."""
+    return re.findall(r"^publish_\w+: .*", said, re.MULTILINE)
+
+
+# The main job: what is in MLflow
+
+
+@pytest.fixture(scope="module")
+def checked(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What a user's own program finds in the tracker of the finished job."""
+    output = tmp_path_factory.mktemp("checked") / "found.json"
+    subprocess.run(
+        [sys.executable, "-c", CHECK, output],
+        cwd=finished.path,
+        env=environment() | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
+        check=True,
+    )
+    return json.loads(output.read_text())
+
+
+CHECK = """
+import json, sys
+from pathlib import Path
+import mlflow, numpy as np
+(folder,) = Path("resources/prepared").iterdir()
+x, y = (np.load(folder / f"{name}_test.npy") for name in "xy")
+held_out, classes = (np.load(folder / f"{name}_validation.npy") for name in "xy")
+table = mlflow.search_runs(experiment_names=["test"], order_by=["metrics.val_acc DESC"])
+nested = table[table["tags.mlflow.parentRunId"].notna()]
+first = mlflow.keras.load_model(f"runs:/{nested.iloc[0].run_id}/model").predict(held_out, verbose=0)
+final = mlflow.keras.load_model("models:/five@champion").predict(x, verbose=0)
+found = {
+    "runs": table.to_dict("records"),
+    "first_accuracy": float(np.mean(first.argmax(1) == classes.argmax(1))),
+    "accuracy": float(np.mean(final.argmax(1) == y.argmax(1))),
+    "digits": x[:5].tolist(),
+    "classes": final[:5].argmax(1).tolist(),
+    "probabilities": final[:5].tolist(),
+}
+Path(sys.argv[1]).write_text(json.dumps(found, default=str))
+"""
+
+
+def test_the_runs_sorted_by_validation_accuracy_are_the_table(finished: Folder, checked: dict) -> None:
+    nested = [run for run in checked["runs"] if isinstance(run["tags.mlflow.parentRunId"], str)]
+    (search,) = [run for run in checked["runs"] if run not in nested]
+    assert {run["tags.mlflow.parentRunId"] for run in nested} == {search["run_id"]}
+    # Runs without the metric are last.
+    assert checked["runs"][-1] == search
+    table = sorted(rows(finished), key=lambda row: -float(row["val_accuracy"]))
+    assert len({row["val_accuracy"] for row in table}) == len(table)
+    assert [run["tags.mlflow.runName"] for run in nested] == [f"five {int(row['trial']):04d}" for row in table]
+    assert [run["metrics.val_acc"] for run in nested] == [float(row["val_accuracy"]) for row in table]
+    for run, row in zip(nested, table, strict=True):
+        for name in list(row)[5:]:
+            assert float(run[f"params.{name}"]) == float(run[f"tags.{name}"]) == float(row[name])
+    metrics = json.loads((finished.results / "final" / "metrics.json").read_text())
+    assert search["metrics.test_accuracy"] == metrics["test_accuracy"]
+    assert search["status"] == "FINISHED"
+
+
+def test_a_trial_has_its_curve_and_its_data(finished: Folder) -> None:
+    uri = f"sqlite:///{finished.path}/mlflow.db"
+    data = json.loads((finished.results / "data.json").read_text())
+    _, nested = runs(uri, "test")
+    for number, run in enumerate(nested):
+        document = history.read(finished.results / "trials" / f"{number:04d}.json")
+        points = client_of(uri).get_metric_history(run.info.run_id, "val_acc")
+        assert [point.step for point in points] == list(range(document["epochs"]))
+        assert [point.value for point in points] == document["fits"][0]["metrics"]["val_accuracy"]
+        times = [point.timestamp for point in points]
+        assert times == sorted(set(times))
+        assert run.info.start_time < times[0] <= times[-1] <= run.info.end_time
+        (used,) = run.inputs.dataset_inputs
+        assert used.dataset.name == "mnist-5k"
+        assert used.dataset.digest == data["digest"][:36]
+        shapes = json.loads(used.dataset.profile)["features_shape"]
+        assert shapes == {name: array["shape"] for name, array in data["arrays"].items() if "test" not in name}
+
+
+def test_models_are_loaded_by_their_addresses(finished: Folder, checked: dict) -> None:
+    assert checked["first_accuracy"] == pytest.approx(max(float(row["val_accuracy"]) for row in rows(finished)))
+    metrics = json.loads((finished.results / "final" / "metrics.json").read_text())
+    assert checked["accuracy"] == metrics["test_accuracy"]
+
+
+def test_the_champion_is_served(finished: Folder, checked: dict, tmp_path: Path) -> None:
+    port = servers.free_port()
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/five@champion"]
+    with (tmp_path / "serve.log").open("w") as log:
+        serving = subprocess.Popen(
+            [*command, "--env-manager", "local", "--host", servers.HOST, "--port", str(port)],
+            cwd=tmp_path,
+            env=environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{finished.path}/mlflow.db"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    def asked(path: str, body: dict | None = None) -> bytes:
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(
+            f"http://{servers.HOST}:{port}{path}", data, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read()
+
+    def up() -> bool:
+        assert serving.poll() is None, (tmp_path / "serve.log").read_text()
+        try:
+            asked("/ping")
+        except OSError:
+            return False
+        return True
+
+    try:
+        wait_for(up)
+        predictions = json.loads(asked("/invocations", {"inputs": checked["digits"]}))["predictions"]
+    finally:
+        os.killpg(serving.pid, signal.SIGKILL)
+        serving.wait(30)
+    assert [row.index(max(row)) for row in predictions] == checked["classes"]
+    for given, expected in zip(predictions, checked["probabilities"], strict=True):
+        assert given == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_interface_shows_the_trials_from_best_to_worst(finished: Folder, tmp_path: Path) -> None:
+    servers.require(servers.missing_browser)
+    shutil.copy(finished.path / "mlflow.db", tmp_path)
+    experiment = client_of(f"sqlite:///{tmp_path}/mlflow.db").get_experiment_by_name("test").experiment_id
+    table = sorted(rows(finished), key=lambda row: -float(row["val_accuracy"]))
+    names = [f"five {int(row['trial']):04d}" for row in table]
+    order = "orderByKey=metrics.%60val_acc%60&orderByAsc=false"
+    with servers.mlflow_server(tmp_path) as server, servers.browser() as browser:
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
+        page.goto(f"{server.uri}/#/experiments/{experiment}/runs?{order}")
+        page.get_by_text(names[-1], exact=True).first.wait_for(timeout=60_000)
+        shown = sorted(
+            (box["y"], name)
+            for name in [*names, "five"]
+            for found in page.get_by_text(name, exact=True).all()
+            if (box := found.bounding_box())
+        )
+        page.screenshot(path=tmp_path / "runs.png")
+    assert [name for _, name in shown] == [*names, "five"]
+
+
+# A tracker that comes and goes
+
+
+@dataclass
+class Tracked:
+    """The scenario ``tracked``: run from nothing with a tracker that is away, then published to one that is there."""
+
+    folder: Folder
+    uri: str = ""
+    away: str = ""  # what was printed
+    there: str = ""
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]:
+    path = tmp_path_factory.mktemp("tracked")
+    found = Tracked(new_folder(path / "search", "tracked"))
+    git = ["git", "-c", "user.name=me", "-c", "user.email=me@here"]
+    for command in ("init -q", "add tracked.py", "commit -qm first"):
+        subprocess.run([*git, *command.split()], cwd=found.folder.path, check=True, capture_output=True)
+    found.away = found.folder.run("--config", "tracking={uri: 'http://127.0.0.1:9'}", fails=True)
+    assert not list(found.folder.results.glob("tracking/*"))
+    with servers.mlflow_server(path / "server") as server:
+        found.uri = server.uri
+        found.there = found.folder.run("--config", f"tracking={{uri: '{server.uri}'}}")
+        yield found
+
+
+def test_a_tracker_that_is_away_hurts_nothing_but_publishing(tracked: Tracked) -> None:
+    (line,) = complaints(tracked.away)
+    assert line.startswith("publish_search: tracking.uri: http://127.0.0.1:9 cannot be reached (")
+    assert tracked.away.count("starts, one of 6") == 6
+    for name in ("best.json", "trials.csv", "final/metrics.json", "final/model.keras"):
+        assert (tracked.folder.results / name).stat().st_size
+
+
+def test_the_next_call_publishes_what_is_missing_and_runs_no_trial(tracked: Tracked) -> None:
+    assert set(re.findall(r"^(?:local)?rule (\w+):$", tracked.there, re.MULTILINE)) == {
+        "publish_search",
+        "publish_trial",
+        "publish_final",
+        "all",
+    }
+    assert_each_is_there_once(tracked.folder, tracked.uri)
+    assert rows(tracked.folder)[FAILED]["status"] == "failed"
+
+
+def test_a_trial_that_failed_says_why(tracked: Tracked) -> None:
+    _, nested = runs(tracked.uri, "tracked")
+    run = nested[FAILED]
+    assert run.data.tags["snakeras.failure"].startswith("ValueError: the rate is too high, at line ")
+    assert "val_acc" not in run.data.metrics
+    assert float(run.data.params["rate"]) > 0.85
+    assert run.outputs is None or not run.outputs.model_outputs
+
+
+def test_a_trial_knows_its_commit_and_its_data_function(tracked: Tracked) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tracked.folder.path, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    search, nested = runs(tracked.uri, "tracked")
+    for run in [search, *nested]:
+        assert run.data.tags["mlflow.source.git.commit"] == commit
+        assert run.data.tags["snakeras.git.changed"] == "false"
+    for run in nested:
+        (used,) = run.inputs.dataset_inputs
+        assert used.dataset.name == "data function"
+        assert json.loads(used.dataset.profile)["features_shape"]["x_train"] == [80, 2]
+
+
+def test_what_the_script_logs_itself_is_in_the_run_of_the_trial(tracked: Tracked, tmp_path: Path) -> None:
+    client = client_of(tracked.uri)
+    _, nested = runs(tracked.uri, "tracked")
+    for number, run in enumerate(nested):
+        if number == FAILED:
+            continue
+        document = history.read(tracked.folder.results / "trials" / f"{number:04d}.json")
+        units = int(run.data.params["units"])
+        assert run.data.tags["purpose"] == "to be seen"
+        assert run.data.params["weights"] == str(3 * units + 2 * units + 2)
+        points = client.get_metric_history(run.info.run_id, "own_loss")
+        assert [point.step for point in points] == [0, 10]
+        assert [point.value for point in points] == pytest.approx(document["fits"][0]["metrics"]["loss"])
+        note = Path(client.download_artifacts(run.info.run_id, "notes/note.txt", str(tmp_path)))
+        assert note.read_text() == f"{units} units"
+
+
+def test_a_tracker_that_is_killed_in_the_middle_of_a_search(tracked: Tracked, tmp_path: Path) -> None:
+    twin = tracked.folder.copy(tmp_path / "search")
+    gone = [twin.results / "tracking", twin.results / "final", *twin.results.glob("trials/000[2-5]")]
+    for path in gone:
+        shutil.rmtree(path)
+    for path in [*twin.results.glob("*.*"), *twin.results.glob("trials/000[2-5].*")]:
+        path.unlink()
+    with servers.mlflow_server(tmp_path / "server") as server:
+        options = ["--config", f"tracking={{uri: '{server.uri}'}}"]
+        assert twin.planned(*options)["trial"] == 4
+        output = tmp_path / "output.txt"
+        with output.open("w") as file:
+            run = subprocess.Popen(twin.command(*options), cwd=twin.path, stdout=file, stderr=file, env=environment())
+        wait_for((twin.results / "tracking" / "0000.json").exists)
+        server.kill()
+        assert not (twin.results / "best.json").exists()
+        assert run.wait(300) == 1
+    said = output.read_text()
+    assert "Traceback" not in said
+    assert complaints(said)
+    for line in complaints(said):
+        assert re.match(rf"publish_\w+: tracking.uri: {server.uri} (cannot be reached|did not take it) \(", line), line
+    assert twin.outcome() == tracked.folder.outcome()
+    assert (twin.results / "final" / "metrics.json").exists()
+    with servers.mlflow_server(tmp_path / "server", port=server.port):
+        assert {"trial", "best", "retrain", "publish_search"}.isdisjoint(twin.planned(*options))
+        twin.run(*options)
+        assert_each_is_there_once(twin, server.uri)
+
+
+# MFlux.ai, and what nobody may read
+
+
+TOKEN, ACCESS, SECRET = "planted/Tok+en=QUAGGA", "PLANTEDQUOKKA4711", "planted/Sec+ret=NUMBAT"
+USER, PASSWORD = "planted-user", "planted/Pass+word:OKAPI"
+
+
+def spellings(secret: str) -> set[bytes]:
+    """As it is, in a URL, in JSON, and in base64 wherever in the encoded text it stands."""
+    found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + secret.encode()).decode()
+        # The first and the last characters depend on what stands beside it.
+        inner = encoded[(0, 2, 3)[before] : -4]
+        found |= {inner, inner.replace("+", "-").replace("/", "_"), quote(inner, safe="")}
+    return {text.encode() for text in found}
+
+
+GIVEAWAYS = {spelling for secret in (TOKEN, ACCESS, SECRET, PASSWORD) for spelling in spellings(secret)}
+
+
+def giveaways(content: bytes) -> list[bytes]:
+    return [spelling for spelling in GIVEAWAYS if spelling in content]
+
+
+@contextmanager
+def watched_processes(told: set[str]) -> Iterator[None]:
+    """Add the command line of every process that gives a secret away."""
+    over = Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            for process in psutil.process_iter(["cmdline"]):
+                line = " ".join(process.info["cmdline"] or [])
+                if giveaways(line.encode(errors="replace")):
+                    told.add(line)
+
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass
+class Hosted:
+    """A finished search, published to MFlux.ai by way of everything that can go wrong there."""
+
+    folder: Folder
+    service: mflux_server.MFlux
+    temporary: Path
+    server: servers.Server | None = None
+    store: servers.S3 | None = None
+    said: dict[str, str] = field(default_factory=dict)  # what was printed, by what went wrong
+    logs: dict[str, str] = field(default_factory=dict)  # what was in the logs of publishing then
+    found: dict[str, list[bytes]] = field(default_factory=dict)  # secrets, by where
+    command_lines: set[str] = field(default_factory=set)  # with secrets
+
+    def run(self, what: str, fails: bool = False) -> None:
+        values = {
+            "mflux": "true",
+            "mflux_host": self.service.host,
+            "mflux_token_file": str(self.temporary / "token"),
+            "mflux_model_group": "digits",
+        }
+        text = ", ".join(f"{key}: '{value}'" for key, value in values.items())
+        with watched_processes(self.command_lines):
+            self.said[what] = self.folder.run("--config", f"tracking={{{text}}}", fails=fails)
+        logs = (self.folder.results / "logs" / "tracking").glob("*.log")
+        self.logs[what] = "".join(path.read_text() for path in logs)
+        self.look(what)
+
+    def look(self, when: str) -> None:
+        """Look for secrets in all that was printed and written, also between the temporary files."""
+        places = {f"printed, {when}": self.said[when].encode()}
+        for folder in (self.folder.path, self.server.folder, self.temporary / "temporary"):
+            places |= {f"{path}, {when}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert f"{self.server.folder}/mlflow.db, {when}" in places
+        self.found |= {where: found for where, content in places.items() if (found := giveaways(content))}
+
+    def told(self, name: str) -> dict:
+        """What a job wrote down of what it published."""
+        return json.loads((self.folder.results / "tracking" / f"{name}.json").read_text())
+
+    def best(self) -> int:
+        return json.loads((self.folder.results / "best.json").read_text())["trial"]
+
+
+@pytest.fixture(scope="module")
+def hosted(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    servers.require(servers.missing_s3)
+    path = tmp_path_factory.mktemp("hosted")
+    with ExitStack() as stack:
+        store = stack.enter_context(servers.s3(path / "store", ACCESS, SECRET))
+        server = stack.enter_context(
+            servers.mlflow_server(path / "server", artifacts="s3://mlflow/all", environment=store.environment())
+        )
+        service = stack.enter_context(mflux_server.mflux(TOKEN, ACCESS, SECRET))
+        (path / "token").write_text(f"{TOKEN}\n")
+        (path / "token").chmod(0o600)
+        twin = finished.copy(path / "search")
+        shutil.rmtree(twin.results / "tracking")
+        (twin.path / "mlflow.db").unlink()
+        shutil.rmtree(twin.path / "mlruns")
+        variables = stack.enter_context(pytest.MonkeyPatch.context())
+        for name in ("MFLUX_AI_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN"):
+            variables.delenv(name, raising=False)
+        # Of some other tracker.
+        variables.setenv("MLFLOW_TRACKING_USERNAME", USER)
+        variables.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
+        (path / "temporary").mkdir()
+        variables.setenv("TMPDIR", str(path / "temporary"))
+
+        found = Hosted(twin, service, path, server, store)
+        service.statuses = [401, 500]
+        found.run("refused", fails=True)
+        found.run("a tracker that is broken", fails=True)
+        service.tracker = server.uri
+        found.run("a store that is broken", fails=True)
+        service.store = store.endpoint
+        # The trials' runs come in any order; the search's own is there before any.
+        service.best = lambda group: found.told("search")["run_id"]
+        found.run("another is best")
+        (twin.results / "tracking" / "final.json").unlink()
+        service.best = lambda group: found.told(f"{found.best():04d}")["run_id"]
+        found.run("agreed")
+        yield found
+
+
+def test_a_service_that_fails_is_a_line_for_each_rule(hosted: Hosted) -> None:
+    host = hosted.service.host
+    assert sorted(line.partition(": ")[2] for line in complaints(hosted.said["refused"])) == [
+        f"tracking.mflux: {host} failed (status 500)",
+        f"tracking.mflux: {host} refused the token (status 401)",
+    ]
+    words = {
+        "a tracker that is broken": "UNAUTHENTICATED: no use for",
+        "a store that is broken": "which is not [secret]",
+    }
+    for what, word in words.items():
+        search, data = sorted(complaints(hosted.said[what]), reverse=True)
+        assert search.startswith(f"publish_search: tracking.mflux: {host} did not take it ("), search
+        assert word in search, search
+        assert re.match("publish_data: tracking.mflux: .* did not take datasets/mnist-5k-[0-9a-f]{16} [(]", data), data
+
+
+def test_everything_is_on_mflux(hosted: Hosted) -> None:
+    folder, uri = hosted.folder, hosted.server.uri
+    assert not (folder.path / "mlflow.db").exists()
+    search, nested = runs(uri, "test")
+    assert [run.info.run_name for run in nested] == [f"five {number:04d}" for number in range(4)]
+    for run, row in zip(nested, rows(folder), strict=True):
+        assert run.data.metrics["val_acc"] == float(row["val_accuracy"])
+        assert len(run.outputs.model_outputs) == 1
+    assert search.info.artifact_uri.startswith("s3://mlflow/all/")
+    assert client_of(uri).get_model_version_by_alias("five", "champion").version in ("1", 1)
+    names = [name.rpartition("/")[2] for name, _ in objects(hosted, "mlflow")]
+    assert names.count("model.keras") == 5
+    assert names.count("best.json") == 1
+
+
+def objects(hosted: Hosted, bucket: str) -> list[tuple[str, bytes]]:
+    """Names and contents of what is in the store."""
+    import boto3
+
+    client = boto3.session.Session(ACCESS, SECRET, region_name=servers.REGION).client(
+        "s3", endpoint_url=hosted.store.endpoint
+    )
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+    return [(key, client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+
+
+def test_the_arrays_are_on_mflux_once(hosted: Hosted) -> None:
+    import io
+
+    import joblib
+    import numpy as np
+
+    stored = hosted.told("data")
+    ((name, content),) = objects(hosted, "datasets")
+    assert (stored["bucket"], stored["object"]) == ("datasets", name)
+    back = joblib.load(io.BytesIO(content))
+    (prepared,) = (hosted.folder.path / "resources" / "prepared").iterdir()
+    for key in ("x_train", "y_validation", "x_test"):
+        np.testing.assert_array_equal(back[key], np.load(prepared / f"{key}.npy"))
+    assert hosted.said["another is best"].count("rule publish_data:") == 1
+    assert hosted.said["agreed"].count("rule publish_data:") == 0
+
+
+def test_the_best_run_of_the_group_is_compared(hosted: Hosted) -> None:
+    search, nested = runs(hosted.server.uri, "test")
+    best = nested[hosted.best()].info.run_id
+    assert [line for line in hosted.said["another is best"].splitlines() if line.startswith("tracking.mflux")] == [
+        f"tracking.mflux_model_group: the best run of 'digits' on MFlux.ai is {search.info.run_id}, the best trial "
+        f"of this search is run {best}"
+    ]
+    assert not re.search("^tracking.mflux", hosted.said["agreed"], re.MULTILINE)
+    told = hosted.told("final")
+    assert told["mflux_best_run_id"] == told["best_run_id"] == best
+
+
+def test_a_tracker_gets_the_token_and_nobody_else_s_password(hosted: Hosted) -> None:
+    sent = {told for _, path, told in hosted.service.requests if path.startswith("/api/2.0/")}
+    assert sent == {f"Bearer {TOKEN}"}
+
+
+def test_no_secret_is_left_anywhere(hosted: Hosted) -> None:
+    assert not hosted.found
+    assert not hosted.command_lines
+    for what in ("a tracker that is broken", "a store that is broken"):
+        # It was in what the server answered, and would have been found.
+        assert "[secret]" in hosted.logs[what]
+        assert "[secret]" in "".join(complaints(hosted.said[what]))
+        assert "Traceback" in hosted.logs[what]
+    stored = [*objects(hosted, "mlflow"), *objects(hosted, "datasets")]
+    assert not {name: found for name, content in stored if (found := giveaways(name.encode() + content))}
+    for planted in (f"{USER}:{PASSWORD}", f"x{TOKEN}", f"xx{SECRET}"):
+        assert giveaways(base64.b64encode(planted.encode()))
