@@ -44,7 +44,7 @@ install:
 	@$(STAMP) > $(BIN)/.ready
 
 test: setup  ## All tests
-	@python -m pytest $(ARGS)
+	@python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-fast: setup  ## The tests that run no workflow and train nothing
 	@python -m pytest -m "not slow" $(ARGS)

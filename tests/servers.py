@@ -453,12 +453,14 @@ def _install(package: str) -> None:
     asked = os.environ.get("CI") or os.environ.get("SNAKERAS_INSTALL")
     if not asked or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
-    apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "-y"]
+    # Soon over where nothing can be reached.
+    options = ("DPkg::Lock::Timeout=60", "Acquire::Retries=0", "Acquire::http::Timeout=10")
+    apt = ["apt-get", "-y", *(word for option in options for word in ("-o", option))]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "--no-install-recommends", package]):
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(
-                [*apt, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=300, env=environment
+                [*apt, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=120, env=environment
             )
 
 
