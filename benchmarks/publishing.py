@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 TURNS = 5
 MODEL = 2_000_000  # bytes
-SEARCH = {"algo": "tpe", "seed": 1, "parallelism": 1, "epochs": None, "train_samples": None}
+SEARCH = {"algo": "tpe", "startup_trials": 5, "parallelism": 1, "seed": 1, "threads": 1, "precision": "float32"}
+SEARCH |= {"epochs": None, "train_samples": None}
 
 PUBLISH = """
 import json, sys

@@ -19,6 +19,7 @@ rule publish_search:
         search=plan.search,
         data=plan.data,
         tracking=plan.tracking,
+        trials=plan.trials_folder,
     log:
         "results/{name}/logs/tracking/search.log",
     benchmark:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from snakeras import files, publishing
+from snakeras import files, publishing, worker
 from snakeras.job import job, mflux_token_file
 from snakeras.redaction import redacting
 
@@ -16,5 +16,7 @@ with job(snakemake), redacting():
         data=snakemake.params.data,
         manifest=next(map(Path, snakemake.input.data), None),
         config=snakemake.config,
+        trials=Path(snakemake.params.trials),
+        began=worker.snakemakes_start(),
     )
     files.write_json(Path(snakemake.output.search), opened)

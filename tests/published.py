@@ -60,6 +60,8 @@ class Search:
             "data": {"dataset": "squares"},
             "manifest": self.manifest,
             "config": {"name": self.name},
+            "trials": self.trials,
+            "began": (START + datetime.timedelta(days=30)).timestamp(),
         }
 
     def final(self) -> dict:

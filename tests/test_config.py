@@ -112,6 +112,9 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
             {"tracking": {"mflux_token": "s3cret"}},
             "tracking.mflux_token: a token or password has no place in the configuration",
         ),
+        ({"tracking": {"uri": "5"}}, "tracking.uri: no address of a tracker, expected one like sqlite:///mlflow.db"),
+        ({"tracking": {"uri": "foo://x"}}, "tracking.uri: no address of a tracker"),
+        ({"tracking": {"uri": "http://a b"}}, "tracking.uri: no address of a tracker"),
         ({"tracking": {"mflux": "maybe"}}, "tracking.mflux: found 'maybe', expected true or false"),
         ({"tracking": {"mflux_host": "https://me:s3cret@host"}}, "tracking.mflux_host: has a password in it"),
         (

@@ -132,7 +132,7 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
         Path(name).write_text("{}")
     said = progress.unpublished(plan)
     assert "f1=8" in said
-    assert said.endswith("Not published yet: 1 of 2; call again when the tracker is there")
+    assert said.endswith("Not all of it is published yet: see the lines above, then call again")
     assert "Tracked" not in said
     # What lies there is of something else, or all is there.
     for change in ({"search": {"seed": 2}}, {"max_evals": 3}, {"published": ["c.json"]}):

@@ -177,6 +177,18 @@ def test_another_result_of_a_trial_takes_the_place_of_its_run(found: Search, set
     assert [point[1] for point in runs["squares 0001"]["metrics"]["val_acc"]] == [0.1, 0.2]
 
 
+def test_a_trial_run_again_at_another_time_has_one_curve(found: Search, settings: dict) -> None:
+    opened = publish(found, settings, trials=range(2), final=False)
+    happened = found.trials / "0001.run.json"
+    again = files.read_json(found.trials / "0000.run.json")
+    files.write_json(happened, again)
+    publishing.publish_trial(settings, None, opened, **found.arguments(1))
+    runs = content(settings, opened)
+    assert len(runs) == 3
+    assert [point[0] for point in runs["squares 0001"]["metrics"]["val_acc"]] == [0, 1]
+    assert runs["squares 0001"]["info"][2] == runs["squares 0000"]["info"][2]
+
+
 def test_a_new_final_model_is_the_next_version(found: Search, settings: dict) -> None:
     first = publish(found, settings)
     write_final(found, 0.95)
@@ -187,6 +199,11 @@ def test_a_new_final_model_is_the_next_version(found: Search, settings: dict) ->
     metrics = content(settings, first)["squares"]["metrics"]
     assert [point[:2] for point in metrics["test_accuracy"]] == [(0, 0.9), (1, 0.95)]
     assert [point[:2] for point in metrics["final 2/val_acc"]] == [(0, 0.4), (1, 0.95)]
+    # By the run's address one gets the newest.
+    models = tracker.search_logged_models(
+        [first["experiment_id"]], f"source_run_id='{first['run_id']}' AND name='model'"
+    )
+    assert [model.model_id for model in models] == [second["model_id"], first["model_id"]]
     # The old one, published again, is no third.
     write_final(found, 0.9)
     assert publish(found, settings)["model_uri"] == "models:/squares/1"
@@ -253,6 +270,28 @@ def test_eight_publishers_at_once_on_sqlite(tmp_path: Path, search: dict) -> Non
     before = content(settings, opened)
     assert sorted(before) == ["squares", *(f"squares {trial:04d}" for trial in range(8))]
     assert all(len(run["models"]) == 1 for name, run in before.items() if name != "squares")
+
+
+def test_a_folder_that_was_moved_is_told(found: Search, settings: dict, tmp_path: Path) -> None:
+    publish(found, settings)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("mlflow.db", "mlruns"):
+        (tmp_path / name).rename(moved / name)
+    with pytest.raises(UserError, match=r"^tracking.uri: .* has its artifacts in .*/mlruns/tests, which is not there"):
+        publish(found, settings | {"uri": f"sqlite:///{moved}/mlflow.db"})
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_the_search_starts_before_its_trials(found: Search, settings: dict, tmp_path: Path) -> None:
+    opened = publish(found, settings, trials=range(1), final=False)
+    runs = content(settings, opened)
+    assert list(runs) == ["squares", "squares 0000"]
+    assert runs["squares"]["info"][2] == runs["squares 0000"]["info"][2] - 1
+    # Live: no trial has ended yet.
+    other = SETTINGS | {"uri": f"sqlite:///{tmp_path}/other.db"}
+    opened = publishing.open_search(other, None, **(found.opening() | {"trials": tmp_path / "none", "began": 7.5}))
+    assert client(other).get_run(opened["run_id"]).info.start_time == 7500
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://nobody@127.0.0.1:9/x", "nonsense://x"])

@@ -24,7 +24,7 @@ def test_a_dead_tracker_is_one_line(uri: str) -> None:
 
 def test_a_dead_store_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(UserError, match="^MLFLOW_S3_ENDPOINT_URL cannot be reached"):
+    with pytest.raises(UserError, match="^MLFLOW_S3_ENDPOINT_URL: http://127.0.0.1:9 cannot be reached"):
         trackers.connect(SETTINGS | {"uri": f"sqlite:///{tmp_path}/mlflow.db"}, None)
 
 

@@ -5,8 +5,10 @@ The only place that knows the keys' meaning; the values and their types stand in
 
 import copy
 import difflib
+import importlib.metadata
 import math
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,6 +237,17 @@ def _contradictions(config: dict) -> Iterator[str]:
             yield from _address_mistakes(f"tracking.{key}", config["tracking"][key])
 
 
+def _is_tracker(uri: str) -> bool:
+    """Whether MLflow knows what to do with a URI, by itself or by a plugin that is installed."""
+    parts = urlsplit(uri)
+    scheme = parts.scheme.split("+")[0]
+    if scheme in ("http", "https"):
+        return bool(parts.hostname) and not re.search(r"\s", uri)
+    known = {"sqlite", "postgresql", "mysql", "mssql", "file", "databricks", "databricks-uc", "uc"}
+    known |= {plugin.name for plugin in importlib.metadata.entry_points(group="mlflow.tracking_store")}
+    return scheme in known or uri == "databricks"
+
+
 def _is_secret(key: object) -> bool:
     return any(word in str(key).lower() for word in ("token", "password", "secret", "api_key", "access_key"))
 
@@ -253,6 +266,8 @@ def _address_mistakes(key: str, address: str) -> Iterator[str]:
             f"{key}: has a password in it, which would end up in Snakemake's records; expected it in "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
+    elif key == "tracking.uri" and not _is_tracker(address):
+        yield f"{key}: no address of a tracker, expected one like sqlite:///mlflow.db or http://localhost:5000"
     elif key == "tracking.mflux_host" and (
         parts.scheme not in ("http", "https") or not parts.hostname or parts.username
     ):

@@ -159,7 +159,7 @@ def unpublished(plan: object) -> str | None:
     said = summary(Path(plan.results), plan.tracking | {"uri": None, "mflux": False})
     if not missing or not current or not said:
         return None
-    return f"{said}\nNot published yet: {len(missing)} of {len(plan.published)}; call again when the tracker is there"
+    return f"{said}\nNot all of it is published yet: see the lines above, then call again"
 
 
 def ui_command(uri: str) -> str:

@@ -10,17 +10,19 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from snakeras import files, history, keras_models, provenance, script_runs, trackers, trial_runs, uploads
 from snakeras.errors import UserError, flat
 from snakeras.redaction import redacted
 
 # Tags by which runs and versions of models are found again.
-SEARCH, TRIAL, CONTENT, FINALS = "snakeras.search_digest", "snakeras.digest", "snakeras.checksum", "snakeras.finals"
+SEARCH, TRIAL, CONTENT, FINALS = "snakeras.search_digest", "snakeras.digest", "snakeras.content", "snakeras.finals"
 PARENT = "mlflow.parentRunId"
 MODEL = "model"  # what a run's trained model is called in it
 CHAMPION = "champion"
+# Of config["search"]: what a run of a search shows.
+SETTINGS = ("algo", "startup_trials", "parallelism", "seed", "epochs", "train_samples", "threads", "precision")
 # MLflow's limits for one call.
 METRICS, VALUES = 1000, 100
 LONGEST_DIGEST = 36
@@ -35,6 +37,8 @@ def open_search(
     data: dict,
     manifest: Path | None,
     config: dict,
+    trials: Path,
+    began: float,
 ) -> dict:
     """Make the run of a search, or find it.
 
@@ -48,6 +52,10 @@ def open_search(
         As for ``provenance.determined_by``: a search that finds something else is another search.
     config
         The whole configuration, kept with the run.
+    trials
+        Folder of the trials: the run of the search starts with the first.
+    began
+        When this call of the workflow did, in seconds since 1970: before its trials.
 
     Returns
     -------
@@ -65,21 +73,16 @@ def open_search(
     with trackers.explained(settings), trackers.locked(client.tracking_uri, digest):
         experiment_id = _experiment(client, settings["experiment"])
         own = {SEARCH: digest}
-        # The data are there before the first trial starts, of which nothing may be there yet.
-        start = round(1000 * manifest.stat().st_mtime) if manifest else None
-        run_id = _run(client, experiment_id, name, own, own, start)
+        run_id = _run(client, experiment_id, name, own, own, _start(trials, search["parallelism"], began))
         tags = {
             "snakeras.search": name,
             "snakeras.model": str(sources[0]),
             "snakeras.status": "search",
             "mlflow.source.name": str(sources[0]),
             "mlflow.note.content": f"Hyperas search {name}: the model {sources[0]}. Its trials are the runs below.",
-            **{
-                f"snakeras.{key}": str(search[key])
-                for key in ("algo", "seed", "parallelism", "epochs", "train_samples")
-            },
         }
-        _log(client, run_id, tags=tags)
+        parameters = {key: str(search[key]) for key in SETTINGS if search[key] is not None}
+        _log(client, run_id, parameters=parameters, tags=tags)
         _log_text(client, run_id, config, "config.json")
         return {"tracking_uri": redacted(client.tracking_uri), "experiment_id": experiment_id, "run_id": run_id}
 
@@ -209,8 +212,9 @@ def publish_final(
         if found["model"]:
             packages = winner["provenance"]["packages"]
             told = files.read_json(example) if example.read_text().strip() != "null" else None
+            # Old trackers keep models by their names.
             called = f"{MODEL}-{which + 1}" if which else MODEL
-            model_id = _log_model(client, experiment_id, run_id, called, model, packages, end, told)
+            model_id = _log_model(client, experiment_id, run_id, model, packages, end, told, digest, called)
             uri = _registered(client, settings["registered_model"] or name, model_id, run_id, called, digest)
         client.set_terminated(run_id, "FINISHED", end)
 
@@ -237,12 +241,26 @@ def _experiment(client: object, name: str) -> str:
                 f"tracking.experiment: {name} is deleted on the tracker, expected one that is not; restore it (mlflow "
                 f"experiments restore -x {found.experiment_id}) or name another"
             )
+        if found and (lost := _lost_artifacts(client.tracking_uri, found.artifact_location)):
+            raise UserError(
+                f"tracking.uri: {client.tracking_uri} has its artifacts in {lost}, which is not there: MLflow keeps "
+                "their addresses, so a folder that was moved has to be published anew; delete the database, then give "
+                "snakemake --forcerun publish_search"
+            )
         return found.experiment_id if found else None
 
     # Also someone else may be faster.
     return trackers.made_once(
         find, lambda: client.create_experiment(name, _artifacts_beside(client.tracking_uri, name))
     )
+
+
+def _start(trials: Path, parallelism: int, began: float) -> int:
+    """When a search started, in milliseconds since 1970: one of the trials that wait for none was the first."""
+    paths = [trials / f"{history.name(trial)}.run.json" for trial in range(parallelism)]
+    starts = [trial_runs.milliseconds(files.read_json(path)["started"]) for path in paths if path.exists()]
+    # A moment before it, so that a list by time has the search first.
+    return min([round(1000 * began), *(start - 1 for start in starts)])
 
 
 def _artifacts_beside(uri: str, experiment: str) -> str | None:
@@ -252,6 +270,15 @@ def _artifacts_beside(uri: str, experiment: str) -> str | None:
         return None
     folder = Path(database.partition("?")[0]).absolute().parent / "mlruns" / quote(experiment, safe=" ")
     return folder.as_uri()
+
+
+def _lost_artifacts(uri: str, location: str) -> Path | None:
+    """The folder with the artifacts of an SQLite database, if it lies elsewhere than the database and is gone."""
+    beside = _artifacts_beside(uri, "")
+    if beside is None or urlsplit(location).scheme not in ("", "file"):
+        return None
+    own, folder = (Path(unquote(urlsplit(address).path)) for address in (beside, location))
+    return None if folder.is_relative_to(own) or folder.exists() else folder
 
 
 def _found(client: object, experiment_id: str, tags: dict[str, str]) -> str | None:
@@ -303,16 +330,17 @@ def _search_run(client: object, opened: dict, name: str) -> object:
 
 
 def _trial_run(client: object, opened: dict, name: str, document: dict, happened: dict) -> str:
-    """The id of a trial's run, found or made. One of another result of the same trial goes."""
+    """The id of a trial's run, found or made. One of the same trial run at another time goes, since metrics stay."""
     own = {TRIAL: document["digest"], PARENT: opened["run_id"]}
+    content = files.sha256_of([document["checksum"], happened])
     run_id = _found(client, opened["experiment_id"], own)
-    if run_id and client.get_run(run_id).data.tags.get(CONTENT) != document["checksum"]:
+    if run_id and client.get_run(run_id).data.tags.get(CONTENT) != content:
         client.delete_run(run_id)
         run_id = None
     if run_id:
         return run_id
     run = trial_runs.of_trial(name, document, happened)
-    tags = own | {CONTENT: document["checksum"]}
+    tags = own | {CONTENT: content}
     return _run(client, opened["experiment_id"], run.name, tags, tags, run.start)
 
 
@@ -324,18 +352,19 @@ def _log_trial_model(
         return None
     packages = document["determined_by"]["packages"]
     created = trial_runs.milliseconds(happened["finished"])
-    return _log_model(client, opened["experiment_id"], run_id, MODEL, model, packages, created)
+    return _log_model(client, opened["experiment_id"], run_id, model, packages, created)
 
 
 def _log_model(
     client: object,
     experiment_id: str,
     run_id: str,
-    name: str,
     model: Path,
     packages: dict[str, str],
     created: int,
     example: dict | None = None,
+    key: str = "",
+    artifacts: str = MODEL,
 ) -> str:
     utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
     with ExitStack() as made:
@@ -343,7 +372,7 @@ def _log_model(
         def local(model_id: str) -> Path:
             return made.enter_context(keras_models.folder(model, packages, utc, run_id, model_id, example))
 
-        return uploads.logged_model(client, experiment_id, run_id, name, local, {}, {})
+        return uploads.logged_model(client, experiment_id, run_id, MODEL, local, {}, {}, key=key, artifacts=artifacts)
 
 
 @contextmanager

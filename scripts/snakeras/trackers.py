@@ -110,10 +110,19 @@ def explained(settings: dict) -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         # Before it is cut, lest half a secret is left.
-        words = _shortened(redacted(flat(error) or one_line(error)))
+        words = _shortened(redacted(_reason(error)))
         raise UserError(
             f"{name_of(settings)} did not take it ({words}); call again to publish what is missing"
         ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """What is behind it all, if that is a connection: MLflow and the libraries below it wrap it up in many words."""
+    innermost = error
+    while innermost.__cause__ or innermost.__context__:
+        innermost = innermost.__cause__ or innermost.__context__
+    told = innermost if isinstance(innermost, ConnectionError | TimeoutError) else error
+    return flat(told) or one_line(told)
 
 
 def _shortened(words: str) -> str:

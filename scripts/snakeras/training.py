@@ -60,7 +60,8 @@ def compute(
             terminal.write(answer["notes"])
             return answer
         finally:
-            commit = provenance.commit(Path(snakemake.input.model[0]))
+            # Of the model file's repository, or else of the workflow's.
+            commit = provenance.commit(Path(snakemake.input.model[0])) or provenance.commit(Path(__file__))
             happened.write(Path(snakemake.output.happened), started, threads, {"git": commit} | found)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 # A model is found again by its name in this tag: what a script logs under the same name is another.
-MODEL_TAG = "snakeras.model"
+MODEL_TAG, KEY_TAG = "snakeras.model", "snakeras.key"
 
 
 def upload_missing(
@@ -77,6 +77,8 @@ def logged_model(
     params: dict[str, str],
     model_type: str | None = None,
     step: int = 0,
+    key: str = "",
+    artifacts: str | None = None,
 ) -> str:
     """Have a run's model of this name on the tracker, whole, ready, and an output of the run.
 
@@ -87,7 +89,7 @@ def logged_model(
     experiment_id, run_id
         Where the model belongs.
     name
-        The model's: ``runs:/<run_id>/<name>`` loads it.
+        The model's: ``runs:/<run_id>/<name>`` loads it, the newest of several.
     local
         Its folder, uploaded as it is; or a function that gives the folder for the id of the model ("": see below). The
         function is called only if something may be missing.
@@ -95,12 +97,16 @@ def logged_model(
         Given to a model that is not there yet.
     step
         Of the output of the run.
+    key
+        Tells models of one name apart; if the newest has another, one more is made.
+    artifacts
+        The folder of the run's artifacts for an old tracker; None: ``name``.
 
     Returns
     -------
     str
         The model's id. "" where the tracker is older than MLflow 3, which has no such models: the folder then is among
-        the run's artifacts as ``name``, and ``runs:/<run_id>/<name>`` loads it too.
+        the run's artifacts, and ``runs:/<run_id>/<name>`` loads it too.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.exceptions import MlflowException
@@ -108,15 +114,20 @@ def logged_model(
     give = local if callable(local) else lambda _model_id: local
     try:
         model = trackers.made_once(
-            lambda: _found(client, experiment_id, run_id, name),
+            lambda: _found(client, experiment_id, run_id, name, key),
             lambda: client.create_logged_model(
-                experiment_id, name, run_id, {**tags, MODEL_TAG: name}, params, model_type
+                experiment_id,
+                name,
+                run_id,
+                {**tags, MODEL_TAG: name, **({KEY_TAG: key} if key else {})},
+                params,
+                model_type,
             ),
         )
     except MlflowException as error:
         if not unknown_endpoint(error):
             raise
-        run_artifacts(client, run_id, give(""), name)
+        run_artifacts(client, run_id, give(""), artifacts or name)
         return ""
     if model.status == LoggedModelStatus.READY:
         return model.model_id
@@ -134,13 +145,14 @@ def logged_model(
     return model.model_id
 
 
-def _found(client: "MlflowClient", experiment_id: str, run_id: str, name: str) -> "LoggedModel | None":
+def _found(client: "MlflowClient", experiment_id: str, run_id: str, name: str, key: str) -> "LoggedModel | None":
     models: Iterable[LoggedModel] = client.search_logged_models(
         [experiment_id], f"source_run_id='{run_id}' AND name='{name}'"
     )
     ours = [model for model in models if model.tags.get(MODEL_TAG) == name]
     # Should two have been made at the same time, every call takes the same.
-    return min(ours, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
+    newest = max(ours, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
+    return newest if newest and newest.tags.get(KEY_TAG, "") == key else None
 
 
 def _is_output(client: "MlflowClient", run_id: str, model_id: str) -> bool:

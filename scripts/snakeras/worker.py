@@ -213,6 +213,14 @@ def die_with_snakemake() -> None:
     _watch(lambda: snakemake.is_running() and snakemake.status() != psutil.STATUS_ZOMBIE)
 
 
+def snakemakes_start() -> float:
+    """When the Snakemake that started this process began, in seconds since 1970; else when this process did."""
+    import psutil
+
+    own = psutil.Process()
+    return (_nearest_snakemake(own) or own).create_time()
+
+
 def _nearest_snakemake(process: object) -> object | None:
     import psutil
 

@@ -24,6 +24,14 @@ def processes(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    # It may have ended since it was found.
+    except psutil.Error:
+        return ""
+
+
 def wait_for(condition, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -56,7 +64,7 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
             twin.command("--", *targets), cwd=twin.path, stdout=output, stderr=output, start_new_session=True
         )
         # In the middle of a trial: its computing process is up.
-        wait_for(lambda: any("snakeras import worker" in " ".join(p.cmdline()) for p in processes(twin.path)))
+        wait_for(lambda: any("snakeras import worker" in command_of(process) for process in processes(twin.path)))
         time.sleep(1)
         kill(run)
         run.wait(timeout=60)
