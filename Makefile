@@ -46,8 +46,12 @@ install:
 test: setup  ## All tests
 	@python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
+test-slurm: setup  ## The tests that start a Slurm (as root; installs Slurm and munge by apt-get where they are missing)
+	@uv pip install --quiet --no-deps --compile-bytecode --require-hashes --python $(BIN)/python --requirement envs/requirements-cluster.txt
+	@python -m pytest -m slurm $(ARGS)
+
 test-fast: setup  ## The tests that run no workflow and train nothing
-	@python -m pytest -m "not slow" $(ARGS)
+	@python -m pytest -m "not slow and not slurm" $(ARGS)
 
 lint: setup  ## Style of Python and Snakemake files
 	@ruff check . && ruff format --check .
@@ -65,6 +69,8 @@ lock: setup  ## Lock the newest versions that envs/*.in allow
 	$(COMPILE) $(UNIVERSAL) --upgrade --override envs/overrides.txt envs/requirements.in -o envs/requirements.txt
 	$(COMPILE) --python-platform x86_64-manylinux_2_28 --override envs/overrides.txt envs/requirements-gpu.in -o envs/requirements-gpu.txt
 	$(COMPILE) $(UNIVERSAL) envs/requirements-dev.in -o envs/requirements-dev.txt
+	$(COMPILE) $(UNIVERSAL) envs/requirements-cluster.in -o envs/requirements-cluster.txt
+	$(COMPILE) $(UNIVERSAL) envs/requirements-cloud.in -o envs/requirements-cloud.txt
 	$(COMPILE) $(UNIVERSAL) envs/requirements-uv.in -o envs/requirements-uv.txt
 	python envs/pin.py
 

@@ -22,7 +22,13 @@ settle_or_exit(
     schema=str(workflow.current_basedir.join("schemas/config.schema.yaml")),
     basedir=str(workflow.current_basedir),
 )
-plan = Plan(config, basedir=str(workflow.current_basedir))
+plan = Plan(
+    config,
+    basedir=str(workflow.current_basedir),
+    in_job=workflow.remote_exec,
+    shared=not workflow.storage_settings.default_storage_provider,
+    force=lambda paths: workflow.dag.forcefiles.update(paths),
+)
 
 
 report: "report/workflow.rst"

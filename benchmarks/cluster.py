@@ -6,13 +6,10 @@ Slurm of its own:
     tests/cluster/start-slurm
     python benchmarks/cluster.py cost     # of one job, beyond the trial, and how it grows with the trial's number
     python benchmarks/cluster.py wall     # a search with trials of a minute, on Slurm against locally
-    python benchmarks/cluster.py steer    # 1,000 jobs that do nothing: what steering them costs the login node
     tests/cluster/stop-slurm
 """
 
-import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,20 +38,6 @@ search: {model: nothing.py, max_evals: TRIALS, parallelism: PARALLELISM, threads
 tracking: {uri: null}
 resources: {mem_mb: 1000, runtime: 10}
 """
-# In place of what Snakemake submits: empty results for the trial that the job's comment names.
-NOTHING = """#!/bin/sh
-trial=$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %k)
-trial=results/nothing/trials/${trial##*_}
-mkdir -p "$trial" && echo '{}' > "$trial.run.json" && echo '{}' > "$trial.json"
-"""
-SBATCH = """#!/bin/sh
-for word do
-  shift
-  case $word in --wrap=*) word="--wrap=sh $PWD/nothing.sh" ;; esac
-  set -- "$@" "$word"
-done
-exec REAL "$@"
-"""
 QUICK = ("--slurm-no-account", "--slurm-status-command", "squeue")
 
 
@@ -65,7 +48,7 @@ def set_up(folder: Path, seconds: float, trials: int, parallelism: int) -> None:
     (folder / "config.yaml").write_text(text)
 
 
-def snakemake(folder: Path, *arguments: str, path: str | None = None) -> float:
+def snakemake(folder: Path, *arguments: str) -> float:
     """Seconds that a call of Snakemake took."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
     command += ["--configfile", folder / "config.yaml", *arguments]
@@ -75,17 +58,16 @@ def snakemake(folder: Path, *arguments: str, path: str | None = None) -> float:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"PATH": path or os.environ["PATH"]},
     )
     if run.returncode:
         sys.exit(run.stdout[-5000:])
     return time.monotonic() - started
 
 
-def on_slurm(folder: Path, *arguments: str, look: int = 20, path: str | None = None) -> float:
+def on_slurm(folder: Path, *arguments: str, look: int = 20) -> float:
     """Seconds that a search on Slurm took, with so many seconds at least between two looks at the queue."""
     profile = ["--profile", ROOT / "profiles" / "slurm", *QUICK]
-    return snakemake(folder, *profile, "--slurm-init-seconds-before-status-checks", str(look), *arguments, path=path)
+    return snakemake(folder, *profile, "--slurm-init-seconds-before-status-checks", str(look), *arguments)
 
 
 def trials(count: int) -> list[str]:
@@ -150,25 +132,9 @@ def wall(folder: Path, count: int = 8) -> None:
     print(f"ratio {taken['slurm'] / taken['local']:.2f}")
 
 
-def steer(folder: Path, count: int = 1000, parallelism: int = 100) -> None:
-    """Print what the login node spends on so many jobs, each of which writes empty results and ends."""
-    set_up(folder, 0, count, parallelism)
-    (folder / "nothing.sh").write_text(NOTHING)
-    submit = folder / "bin" / "sbatch"
-    submit.parent.mkdir()
-    submit.write_text(SBATCH.replace("REAL", shutil.which("sbatch")).replace("$PWD", str(folder)))
-    submit.chmod(0o755)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    taken = on_slurm(folder, "--", *trials(count), look=2, path=f"{submit.parent}:{os.environ['PATH']}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{count} jobs that do nothing, at most {parallelism} at once: {taken:.0f} s, {count / taken:.1f} a second")
-    print(f"of Snakemake and sbatch: {used / count:.2f} s of CPU time a job, {after.ru_maxrss / 1024:.0f} MiB at most")
-
-
 def main() -> None:
     """Print the figures that the command line names."""
-    what = {"cost": cost, "wall": wall, "steer": steer}[sys.argv[1]]
+    what = {"cost": cost, "wall": wall}[sys.argv[1]]
     with tempfile.TemporaryDirectory() as temporary:
         what(Path(temporary).resolve(), *map(int, sys.argv[2:]))
 

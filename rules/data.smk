@@ -21,6 +21,7 @@ rule fetch:
         mem_mb=1000,
     conda:
         "../envs/data.yaml"
+    localrule: True
     script:
         "../scripts/fetch.py"
 
@@ -43,5 +44,6 @@ rule prepare:
         mem_mb=2000,
     conda:
         "../envs/data.yaml"
+    localrule: True
     script:
         "../scripts/prepare.py"

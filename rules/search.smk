@@ -54,5 +54,6 @@ rule best:
         mem_mb=1000,
     conda:
         "../envs/data.yaml"
+    localrule: True
     script:
         "../scripts/best.py"

@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: runs the workflow or trains networks")
+    config.addinivalue_line("markers", "slurm: starts a Slurm on this machine and runs searches on it")
 
 
 @pytest.fixture(autouse=True)

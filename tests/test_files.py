@@ -50,3 +50,14 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, line: str) -> None:
 def test_equal_documents_have_equal_digests() -> None:
     assert files.sha256_of({"a": 1, "b": [2.5]}) == files.sha256_of({"b": [2.5], "a": 1})
     assert files.sha256_of({"a": 1}) != files.sha256_of({"a": 2})
+
+
+def test_a_file_of_the_same_bytes_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    for text, kept in (("one", False), ("one", True), ("two", False)):
+        before = path.stat().st_ino if path.exists() else None
+        with files.whole(path, unless_same=True) as temporary:
+            temporary.write_text(text)
+        assert (path.stat().st_ino == before) is kept
+        assert path.read_text() == text
+        assert list(tmp_path.iterdir()) == [path]

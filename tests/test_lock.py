@@ -1,10 +1,11 @@
+import base64
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from snakeras import files, lock
+from snakeras import files, history, lock
 from snakeras.errors import UserError
 
 
@@ -72,3 +73,22 @@ def test_a_run_on_another_machine_cannot_be_seen(locked: Path, commands: list) -
     with pytest.raises(UserError, match="locked by a run on node17"):
         lock.unlock(locked, [])
     assert commands == []
+
+
+def test_trials_that_outlived_their_snakemake_are_kept(tmp_path) -> None:
+    def mark(output: str) -> Path:
+        path = tmp_path / lock.INCOMPLETE / base64.urlsafe_b64encode(output.encode()).decode()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        return path
+
+    trials = tmp_path / "results/x/trials"
+    trials.mkdir(parents=True)
+    whole = history.sealed({"format": history.FORMAT, "determined_by": {}})
+    files.write_json(trials / "0001.json", whole)
+    files.write_json(trials / "0002.json", whole | {"loss": 1})
+    done = [mark(f"results/x/trials/0001{end}") for end in ("", ".json", ".run.json")]
+    undone = [mark(f"results/x/trials/000{number}.json") for number in (2, 3)] + [mark("results/x/best.json")]
+    assert lock.keep_finished(tmp_path) == 1
+    assert [path.exists() for path in [*done, *undone]] == [False] * 3 + [True] * 3
+    assert lock.keep_finished(tmp_path) == 0

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,3 +78,32 @@ def test_a_job_asks_for_more_at_each_attempt(plan: Plan) -> None:
         (plan.mem_mb(None, attempt), plan.runtime(None, attempt), plan.attempt(None, attempt)) for attempt in (1, 3)
     ]
     assert asked == [(4000, 240, 1), (12000, 720, 3)]
+
+
+def test_a_job_on_a_cluster_plans_no_trial_but_its_own(default_config, monkeypatch, tmp_path) -> None:
+    wildcards = SimpleNamespace(trial="0009")
+    here, job = (Plan(default_config, basedir=str(ROOT), in_job=in_job) for in_job in (False, True))
+    # Absolute paths, which no rule makes.
+    assert job.looks_back_on(wildcards) == [str(Path(path).absolute()) for path in here.looks_back_on(wildcards)]
+    assert (here.retries, job.retries) == (default_config["search"]["retries"], 0)
+
+
+def test_without_a_shared_folder_a_trial_names_all_that_it_looks_back_on(default_config) -> None:
+    plan = Plan(default_config, basedir=str(ROOT), shared=False)
+    assert len(plan.looks_back_on(SimpleNamespace(trial="0020"))) == 20 - plan.parallelism + 1
+
+
+def test_a_result_of_other_settings_is_forced(default_config, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    forced = []
+    plan = Plan(default_config, basedir=str(ROOT), force=forced.extend)
+    path = Path("results/mnist/trials/0001.json")
+    path.parent.mkdir(parents=True)
+    for seed, expected in ((plan.search["seed"], []), (6, [str(path)])):
+        made_with = {"search": plan.search | {"seed": seed}, "data": plan.data | {"digest": "0"}}
+        path.write_text(json.dumps({"determined_by": made_with}))
+        forced.clear()
+        plan.looks_back_on(SimpleNamespace(trial="0001"))
+        assert forced == expected
+    path.write_text("half a fil")
+    assert plan.contradicted(1) == plan.contradicted(2) == []

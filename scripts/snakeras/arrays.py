@@ -66,7 +66,7 @@ def write(folder: Path, arrays: Arrays) -> dict[str, dict]:
     entries = {}
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
-        with files.whole(path) as temporary:
+        with files.whole(path, unless_same=True) as temporary:
             np.save(temporary, array, allow_pickle=False)
         entries[name] = {
             "file": path.name,

@@ -1,5 +1,6 @@
 """Files that are either whole or not there, and digests of them."""
 
+import filecmp
 import hashlib
 import json
 import os
@@ -16,10 +17,15 @@ STALE = 60  # seconds
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, unless_same: bool = False) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it takes the name ``path`` when the block ends well.
 
     The temporary name keeps the suffix, since some writers (Keras, NumPy) go by it.
+
+    Parameters
+    ----------
+    unless_same
+        Leave a file alone that holds the same bytes already: others may have it mapped.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,6 +35,8 @@ def whole(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        if unless_same and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
+            return
         # mkstemp makes files private; results get the permissions that any new file gets.
         mask = os.umask(0)
         os.umask(mask)

@@ -152,6 +152,16 @@ def read(path: Path, expected: dict | None = None) -> dict:
     return document
 
 
+def made_with(path: Path) -> dict | None:
+    """The settings that a trial's JSON file says it was made with; None if there is none, or none that can be read."""
+    try:
+        determined_by = files.read_json(path)["determined_by"]
+        data = {key: value for key, value in determined_by["data"].items() if key != "digest"}
+        return {"search": determined_by["search"], "data": data}
+    except (UserError, LookupError, TypeError, AttributeError):
+        return None
+
+
 def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tuple[list[dict], str]:
     """Read trials 0 to ``count - 1`` from ``folder`` in order, each checked, also to have looked back on the others.
 

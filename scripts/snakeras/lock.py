@@ -1,16 +1,20 @@
 """Snakemake's lock after a run that was killed: taken away only once it is sure that no run is alive."""
 
+import base64
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from snakeras import files, worker
+from snakeras import files, history, worker
 from snakeras.errors import UserError
 
 LOCKS = Path(".snakemake/locks")
+INCOMPLETE, METADATA = Path(".snakemake/incomplete"), Path(".snakemake/metadata")
+TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
 NOTE = Path(".snakemake/snakeras-run.json")
 PATIENCE = 5  # seconds for the jobs of a killed Snakemake to notice and end
 
@@ -71,10 +75,53 @@ def unlock(folder: Path, arguments: list[str]) -> bool:
     return True
 
 
+def keep_finished(folder: Path) -> int:
+    """Keep the trials in ``folder`` whose jobs ended well on a cluster after their Snakemake was killed.
+
+    A trial's JSON file comes last and whole, but only Snakemake takes away the marks of its outputs that say otherwise.
+    Nor does it record what the trial was made with: from then on the file itself says so (``Plan.contradicted``).
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    marks = _marks(folder / INCOMPLETE)
+    kept = 0
+    for output in list(marks):
+        if not (match := TRIAL.fullmatch(output)):
+            continue
+        try:
+            history.read(folder / output)
+        except UserError:
+            continue
+        kept += 1
+        for name in (output, match[1], f"{match[1]}.run.json"):
+            if mark := marks.get(name):
+                (folder / METADATA / mark.relative_to(folder / INCOMPLETE)).unlink(missing_ok=True)
+                mark.unlink()
+    return kept
+
+
+def _marks(folder: Path) -> dict[str, Path]:
+    """Snakemake's marks of unfinished outputs, by output: a mark's path is the output's, encoded."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
+            try:
+                found[base64.urlsafe_b64decode(encoded).decode()] = path
+            except ValueError:
+                continue
+    return found
+
+
 if __name__ == "__main__":
     try:
         if unlock(Path.cwd().resolve(), sys.argv[1:]):
             print("An earlier run was killed here; its lock is taken away and the search goes on.", file=sys.stderr)
+        if kept := keep_finished(Path.cwd()):
+            print(f"Trials that ended since then on a cluster, and are kept: {kept}", file=sys.stderr)
     except UserError as error:
         sys.exit(str(error))
     except subprocess.CalledProcessError as error:

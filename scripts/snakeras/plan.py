@@ -2,6 +2,7 @@
 
 import ast
 import os
+from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -29,10 +30,29 @@ class Plan:
 
     Paths are relative to the working directory, also those of the workflow's own files: absolute ones would run
     every job again when the folder moves.
+
+    Parameters
+    ----------
+    in_job
+        Whether this Snakemake is that of one job on a cluster.
+    shared
+        Whether jobs find all files in the working directory; else each finds those that its rule names.
+    force
+        Called with results that have to be made again for a reason that Snakemake does not see.
     """
 
-    def __init__(self, config: dict, basedir: str) -> None:
+    def __init__(
+        self,
+        config: dict,
+        basedir: str,
+        in_job: bool = False,
+        shared: bool = True,
+        force: Callable[[list[str]], None] = lambda paths: None,
+    ) -> None:
         self._config = config
+        self._in_job = in_job
+        self._shared = shared
+        self._force = force
         self._scripts = Path(basedir) / "scripts"
         self.name = config["name"]
         self.results = f"results/{self.name}"
@@ -48,7 +68,8 @@ class Plan:
         keys = ("dataset", "validation_fraction") if self.prepares else ("dataset",)
         self.data = {key: config["data"][key] for key in keys}
         self.gpu = devices.declared(config["search"]["gpu"])
-        self.retries = config["search"]["retries"]
+        # A job on a cluster is tried again as another job, with more memory and time, and never within itself.
+        self.retries = 0 if in_job else config["search"]["retries"]
 
     def _pruner(self) -> dict:
         """The settings that this kind of pruner goes by; the others decide nothing."""
@@ -125,7 +146,23 @@ class Plan:
 
     def looks_back_on(self, wildcards: object) -> list[str]:
         """The trials that one waits for. It reads the earlier ones too, which these waited for."""
-        return [self._trial(trial) for trial in history.waited_for(int(wildcards.trial), self.parallelism)]
+        trial = int(wildcards.trial)
+        self._force(self.contradicted(trial))
+        if not self._shared:
+            return [self._trial(earlier) for earlier in history.visible(trial, self.parallelism)]
+        paths = [self._trial(earlier) for earlier in history.waited_for(trial, self.parallelism)]
+        # A job on a cluster finds them there. No rule makes absolute paths, so it does not plan them all anew.
+        return list(map(os.path.abspath, paths)) if self._in_job else paths
+
+    def contradicted(self, trial: int) -> list[str]:
+        """The JSON file of a trial, if it is there and says that it was made with other settings than those of now.
+
+        Snakemake compares settings too, but has no record of a job that ended on a cluster while it was not there.
+        """
+        path = self._trial(trial)
+        if self._in_job or history.made_with(Path(path)) in (None, {"search": self.search, "data": self.data}):
+            return []
+        return [path]
 
     def _trial(self, trial: int) -> str:
         return f"{self.trials_folder}/{history.name(trial)}.json"
