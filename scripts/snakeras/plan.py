@@ -107,6 +107,10 @@ class Plan:
         """A rule's script and all modules of snakeras that it imports: as inputs, an edit of one reruns the rule."""
         return [os.path.relpath(path) for path in _imported(self._scripts, self._scripts / script)]
 
+    def script(self, script: str) -> str:
+        """The path of a rule's script."""
+        return os.path.relpath(self._scripts / script)
+
     def code_digest(self, script: str) -> str:
         """The digest of all that ``code`` gives: as a param, an edit reruns the rule too."""
         return files.sha256_of([files.sha256_of_file(Path(path)) for path in self.code(script)])
