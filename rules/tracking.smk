@@ -46,8 +46,7 @@ rule publish_trial:
     output:
         run="results/{name}/tracking/{trial}.json",
     params:
-        # Not as inputs here, which Snakemake looks through for every job: those of a light rule would take it longer than
-        # those of the trials.
+        # Not as inputs, as in rule trial.
         code=plan.code_digest("publish_trial.py"),
         name=plan.name,
         tracking=plan.tracking,

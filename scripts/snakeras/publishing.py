@@ -67,7 +67,6 @@ def open_search(
     UserError
         When the tracker cannot be reached or refuses.
     """
-
     digest = files.sha256_of([name, provenance.determined_by(sources, search, data, manifest)])
     client = trackers.connect(settings, token_file)
     with trackers.explained(settings), trackers.locked(client.tracking_uri, digest):
@@ -122,8 +121,8 @@ def publish_trial(
     client = trackers.connect(settings, token_file)
     with trackers.explained(settings), trackers.locked(client.tracking_uri, said["digest"]):
         _search_run(client, opened, name)
-        run_id = _trial_run(client, opened, name, said, ran)
         run = trial_runs.of_trial(name, said, ran)
+        run_id = _trial_run(client, opened, said, ran, run)
         _log(client, run_id, run.metrics, run.parameters, run.tags)
         with _if_known():
             _log_dataset(client, run_id, _dataset(said, ran, manifest))
@@ -329,7 +328,7 @@ def _search_run(client: object, opened: dict, name: str) -> object:
     return run
 
 
-def _trial_run(client: object, opened: dict, name: str, document: dict, happened: dict) -> str:
+def _trial_run(client: object, opened: dict, document: dict, happened: dict, run: trial_runs.Run) -> str:
     """The id of a trial's run, found or made. One of the same trial run at another time goes, since metrics stay."""
     own = {TRIAL: document["digest"], PARENT: opened["run_id"]}
     content = files.sha256_of([document["checksum"], happened])
@@ -339,7 +338,6 @@ def _trial_run(client: object, opened: dict, name: str, document: dict, happened
         run_id = None
     if run_id:
         return run_id
-    run = trial_runs.of_trial(name, document, happened)
     tags = own | {CONTENT: content}
     return _run(client, opened["experiment_id"], run.name, tags, tags, run.start)
 
