@@ -13,7 +13,7 @@ LOCKS := $(LOCK) envs/requirements-dev.txt
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help run ui setup test test-fast lint format lock pictures clean
+.PHONY: help run watch ui setup setup-cluster test test-slurm test-fast lint format lock pictures clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,9 @@ help:  ## What can be made
 run: setup  ## The main job; more for Snakemake in ARGS, e.g. make run ARGS="--configfile configs/tutorial.yaml"
 	@PYTHONPATH=scripts python -m snakeras.lock $(ARGS)
 	@snakemake --cores $(CORES) --resources gpu=1 --quiet host rules progress $(ARGS)
+
+watch:  ## How far the searches in this folder are, from another terminal; --once in ARGS: and end
+	@PYTHONPATH=scripts python -m snakeras.watch $(ARGS)
 
 ui: setup  ## Open the MLflow UI on mlflow.db
 	mlflow ui --backend-store-uri sqlite:///mlflow.db
@@ -46,8 +49,10 @@ install:
 test: setup  ## All tests
 	@python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-test-slurm: setup  ## The tests that start a Slurm (as root; installs Slurm and munge by apt-get where they are missing)
+setup-cluster: setup  ## What make setup makes, with the plugins for clusters
 	@uv pip install --quiet --no-deps --compile-bytecode --require-hashes --python $(BIN)/python --requirement envs/requirements-cluster.txt
+
+test-slurm: setup-cluster  ## The tests that start a Slurm (as root; installs Slurm and munge by apt-get where they are missing)
 	@python -m pytest -m slurm $(ARGS)
 
 test-fast: setup  ## The tests that run no workflow and train nothing

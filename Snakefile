@@ -52,7 +52,7 @@ rule all:
 
 
 onstart:
-    note_run()
+    note_run(plan)
 
 
 onsuccess:

@@ -6,10 +6,13 @@ Slurm of its own:
     tests/cluster/start-slurm
     python benchmarks/cluster.py cost     # of one job, beyond the trial, and how it grows with the trial's number
     python benchmarks/cluster.py wall     # a search with trials of a minute, on Slurm against locally
+    python benchmarks/cluster.py steer    # 1,000 jobs that do nothing: what steering them costs the login node
     tests/cluster/stop-slurm
 """
 
+import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,6 +41,22 @@ search: {model: nothing.py, max_evals: TRIALS, parallelism: PARALLELISM, threads
 tracking: {uri: null}
 resources: {mem_mb: 1000, runtime: 10}
 """
+# In place of what Snakemake submits: empty results of the trial that the job is for. Slurm still schedules and runs it.
+NOTHING = """#!/bin/sh
+cd results/nothing && mkdir -p trials/$1 benchmarks/trials && touch benchmarks/trials/$1.tsv
+echo '{}' > trials/$1.run.json && echo '{}' > trials/$1.json
+"""
+SBATCH = """#!/bin/sh
+for word do
+  case $word in rule_trial_wildcards_*) trial=${word##*_} ;; esac
+done
+for word do
+  shift
+  case $word in --wrap=*) word="--wrap=sh nothing.sh $trial" ;; esac
+  set -- "$@" "$word"
+done
+exec REAL "$@"
+"""
 QUICK = ("--slurm-no-account", "--slurm-status-command", "squeue")
 
 
@@ -48,8 +67,8 @@ def set_up(folder: Path, seconds: float, trials: int, parallelism: int) -> None:
     (folder / "config.yaml").write_text(text)
 
 
-def snakemake(folder: Path, *arguments: str) -> float:
-    """Seconds that a call of Snakemake took."""
+def snakemake(folder: Path, *arguments: str, path: str | None = None) -> float:
+    """Seconds that a call of Snakemake took, with another ``PATH`` if given."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
     command += ["--configfile", folder / "config.yaml", *arguments]
     started = time.monotonic()
@@ -58,16 +77,17 @@ def snakemake(folder: Path, *arguments: str) -> float:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=os.environ | {"PATH": path or os.environ["PATH"]},
     )
     if run.returncode:
         sys.exit(run.stdout[-5000:])
     return time.monotonic() - started
 
 
-def on_slurm(folder: Path, *arguments: str, look: int = 20) -> float:
+def on_slurm(folder: Path, *arguments: str, look: int = 20, path: str | None = None) -> float:
     """Seconds that a search on Slurm took, with so many seconds at least between two looks at the queue."""
     profile = ["--profile", ROOT / "profiles" / "slurm", *QUICK]
-    return snakemake(folder, *profile, "--slurm-init-seconds-before-status-checks", str(look), *arguments)
+    return snakemake(folder, *profile, "--slurm-init-seconds-before-status-checks", str(look), *arguments, path=path)
 
 
 def trials(count: int) -> list[str]:
@@ -132,9 +152,27 @@ def wall(folder: Path, count: int = 8) -> None:
     print(f"ratio {taken['slurm'] / taken['local']:.2f}")
 
 
+def steer(folder: Path, count: int = 1000, parallelism: int = 100) -> None:
+    """Print what the login node spends on so many jobs, each of which writes empty results and ends."""
+    set_up(folder, 0, count, parallelism)
+    (folder / "nothing.sh").write_text(NOTHING)
+    submit = folder / "bin" / "sbatch"
+    submit.parent.mkdir()
+    submit.write_text(SBATCH.replace("REAL", shutil.which("sbatch")))
+    submit.chmod(0o755)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = on_slurm(folder, "--", *trials(count), look=2, path=f"{submit.parent}:{os.environ['PATH']}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"{count} jobs that do nothing, at most {parallelism} in the queue: {taken:.0f} s, {taken / count:.2f} s a job"
+    )
+    print(f"of Snakemake, sbatch and squeue: {used / count:.2f} s of CPU time a job, {after.ru_maxrss / 1024:.0f} MiB")
+
+
 def main() -> None:
     """Print the figures that the command line names."""
-    what = {"cost": cost, "wall": wall}[sys.argv[1]]
+    what = {"cost": cost, "wall": wall, "steer": steer}[sys.argv[1]]
     with tempfile.TemporaryDirectory() as temporary:
         what(Path(temporary).resolve(), *map(int, sys.argv[2:]))
 

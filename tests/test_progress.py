@@ -57,7 +57,7 @@ def test_a_pause_between_two_calls_does_not_count() -> None:
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (89, "89 s"), (200, "3 min"), (9000, "2.5 h")])
 def test_durations(seconds: float, text: str) -> None:
-    assert progress._duration(seconds) == text
+    assert progress.duration(seconds) == text
 
 
 def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:

@@ -37,6 +37,19 @@ def in_use() -> str:
     return "CPU"
 
 
+def which(own: dict[str, str]) -> str | None:
+    """The number or identifier of a job's GPU on its machine, several with commas between; None without any.
+
+    Parameters
+    ----------
+    own
+        What ``reserved`` gave.
+    """
+    # Slurm's control groups number the devices of each job from 0.
+    candidates = (os.environ.get("SLURM_JOB_GPUS"), own.get(VISIBLE, os.environ.get(VISIBLE)))
+    return next((found for found in candidates if found not in (None, "", "-1")), None)
+
+
 def declared(setting: str | int) -> int:
     """What a rule declares as Snakemake's resource ``gpu``: the setting, or for ``auto`` one GPU if there is any."""
     if setting == "auto":

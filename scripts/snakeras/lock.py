@@ -15,13 +15,37 @@ from snakeras.errors import UserError
 LOCKS = Path(".snakemake/locks")
 INCOMPLETE, METADATA = Path(".snakemake/incomplete"), Path(".snakemake/metadata")
 TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
-NOTE = Path(".snakemake/snakeras-run.json")
+NOTES = Path(".snakemake/snakeras")
 PATIENCE = 5  # seconds for the jobs of a killed Snakemake to notice and end
 
 
-def note_run() -> None:
-    """Note which machine runs the workflow here, since processes on another one cannot be seen."""
-    files.write_json(NOTE, {"host": platform.node(), "process": os.getpid()})
+def note_run(plan: object) -> None:
+    """Note which machine runs which search here, since processes on another one cannot be seen.
+
+    Parameters
+    ----------
+    plan
+        By ``plan.Plan``.
+    """
+    note = {
+        "host": platform.node(),
+        "process": os.getpid(),
+        "name": plan.name,
+        "trials": plan.max_evals,
+        "made_with": {"search": plan.search, "data": plan.data},
+    }
+    files.write_json(NOTES / f"{plan.name}.json", note)
+
+
+def notes(folder: Path) -> list[dict]:
+    """What was noted of the last run of each search in ``folder``, the newest last."""
+    paths = sorted((folder / NOTES).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
+    return [files.read_json(path) for path in paths]
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a Snakemake holds ``folder``, or died while it did."""
+    return (folder / LOCKS).is_dir() and any((folder / LOCKS).iterdir())
 
 
 def live_runs(folder: Path) -> list[int]:
@@ -57,9 +81,9 @@ def unlock(folder: Path, arguments: list[str]) -> bool:
     UserError
         When a run is alive there, or may be: one on another machine.
     """
-    if not (folder / LOCKS).is_dir() or not any((folder / LOCKS).iterdir()):
+    if not is_locked(folder):
         return False
-    host = files.read_json(folder / NOTE)["host"] if (folder / NOTE).exists() else platform.node()
+    host = found[-1]["host"] if (found := notes(folder)) else platform.node()
     if host != platform.node():
         raise UserError(
             f"{folder}: locked by a run on {host}, which cannot be seen from here; if it is dead, "
@@ -86,7 +110,7 @@ def keep_finished(folder: Path) -> int:
     int
         How many.
     """
-    marks = _marks(folder / INCOMPLETE)
+    marks = unfinished(folder)
     kept = 0
     for output in list(marks):
         if not (match := TRIAL.fullmatch(output)):
@@ -103,12 +127,12 @@ def keep_finished(folder: Path) -> int:
     return kept
 
 
-def _marks(folder: Path) -> dict[str, Path]:
-    """Snakemake's marks of unfinished outputs, by output: a mark's path is the output's, encoded."""
+def unfinished(folder: Path) -> dict[str, Path]:
+    """Snakemake's marks of unfinished outputs in ``folder``, by output: a mark's path is the output's, encoded."""
     found = {}
-    for path in folder.rglob("*"):
+    for path in (folder / INCOMPLETE).rglob("*"):
         if path.is_file():
-            encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
+            encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder / INCOMPLETE).parts)
             try:
                 found[base64.urlsafe_b64decode(encoded).decode()] = path
             except ValueError:

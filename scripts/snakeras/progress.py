@@ -34,18 +34,18 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | No
     """
     before = len(history.visible(trial, parallelism))
     near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
-    found = {number: files for number in near if (files := _read(folder, number))}
+    found = {number: files for number in near if (files := read(folder, number))}
     own = found[trial][0]
     # Trials of an earlier configuration may lie there still, to be run again after this one.
     done = {number: files for number, files in found.items() if _alike(files[0], own)}
     finished = before + sum(number >= before for number in done)
-    parts = [f"trial {history.name(trial)}: {_outcome(own)}"]
+    parts = [f"trial {history.name(trial)}: {outcome(own)}"]
     best = best_of([document for document, _ in done.values()] + ([best] if best else []))
     if best:
-        parts.append(f"best so far {_outcome(best)} (trial {history.name(best['trial'])})")
+        parts.append(f"best so far {outcome(best)} (trial {history.name(best['trial'])})")
     parts.append(f"{finished} of {total} done")
     if left := total - finished:
-        parts.append(f"about {_duration(left * busy_seconds([run for _, run in done.values()]) / len(done))} left")
+        parts.append(f"about {duration(left * busy_seconds([run for _, run in done.values()]) / len(done))} left")
     return "; ".join(parts)
 
 
@@ -61,7 +61,8 @@ def busy_seconds(runs: list[dict]) -> float:
     return total
 
 
-def _read(folder: Path, number: int) -> tuple[dict, dict] | None:
+def read(folder: Path, number: int) -> tuple[dict, dict] | None:
+    """What lines need of a trial's document, and when it ran; None where its files are not whole."""
     try:
         paths = [folder / f"{history.name(number)}{end}" for end in (".json", ".run.json")]
         document, run = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
@@ -78,7 +79,8 @@ def _alike(document: dict, other: dict) -> bool:
     return all(document["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
 
 
-def _outcome(document: dict) -> str:
+def outcome(document: dict) -> str:
+    """What came of a trial, in a few words."""
     if document["status"] == "failed":
         # Keras explains at length; all of it is in the trial's file.
         return f"failed ({textwrap.shorten(document['failure'], 200, placeholder=' ...')})"
@@ -94,7 +96,8 @@ def _time(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time for people, in seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

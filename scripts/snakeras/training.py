@@ -1,5 +1,6 @@
 """What the rules that train share: their device, their computing process, and the record of what happened in it."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -62,7 +63,8 @@ def compute(
         finally:
             # Of the model file's repository, or else of the workflow's.
             commit = provenance.commit(Path(snakemake.input.model[0])) or provenance.commit(Path(__file__))
-            happened.write(Path(snakemake.output.happened), started, threads, {"git": commit} | found)
+            what = {"git": commit, "gpu": devices.which(own_device)} | found
+            happened.write(Path(snakemake.output.happened), started, threads, what)
 
 
 def common_arguments(snakemake: object) -> dict:
@@ -80,4 +82,6 @@ def _runtime(minutes: int | None) -> list[worker.Limit]:
     least, most = MARGIN
     margin = min(max(0.05 * 60 * minutes, least), most)
     line = f"the computing process took as long as resources.runtime allows ({minutes} minutes)"
-    return [worker.Limit(max(60 * minutes - margin, 1.0), worker.Died(line))]
+    # The scheduler counts from the job's start, before Snakemake and Python have started in it.
+    gone = time.time() - worker.jobs_start()
+    return [worker.Limit(max(60 * minutes - margin - gone, 1.0), worker.Died(line))]

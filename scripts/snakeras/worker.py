@@ -221,6 +221,22 @@ def snakemakes_start() -> float:
     return (_nearest_snakemake(own) or own).create_time()
 
 
+def jobs_start() -> float:
+    """When the job of a cluster that this process belongs to began, in seconds since 1970; else when this process did.
+
+    A cluster's job is a Snakemake for this job alone, perhaps with another in between: starting both takes a while.
+    """
+    import psutil
+
+    own = psutil.Process()
+    found = own
+    for ancestor in own.parents():
+        with suppress(psutil.Error):
+            if "--target-jobs" in ancestor.cmdline():
+                found = ancestor
+    return found.create_time()
+
+
 def _nearest_snakemake(process: object) -> object | None:
     import psutil
 

@@ -111,6 +111,8 @@ FAULTY = LIGHT.replace(
     trial = subprocess.run(command, capture_output=True, text=True).stdout.strip()[-4:]
     if trial == "0001":
         time.sleep(50)
+    if trial == "0003":
+        time.sleep(1000)
     if trial == "0002":
         os.kill(os.getpid(), signal.SIGKILL)""",
 )
@@ -119,21 +121,17 @@ FAULTY = LIGHT.replace(
 def test_a_trial_over_its_time_or_memory_is_retried_with_more_then_recorded(slurm: Path, tmp_path: Path) -> None:
     folder = light(tmp_path / "work", FAULTY)
     run = folder.start("--config", "search={max_evals: 4}", "resources={runtime: 1}", "--", BEST)
-    run.end()
-    assert [document(folder, trial)["status"] for trial in range(4)] == [
-        "completed",
-        "completed",
-        "failed",
-        "completed",
-    ]
-    failure = "the computing process was ended by SIGKILL (out of memory, perhaps)"
-    assert document(folder, 2)["failure"] == failure
+    run.end(seconds=400)
+    found = [document(folder, trial) for trial in range(4)]
+    assert [trial["status"] for trial in found] == ["completed", "completed", "failed", "failed"]
+    assert found[2]["failure"] == "the computing process was ended by SIGKILL (out of memory, perhaps)"
+    assert found[3]["failure"] == "the computing process took as long as resources.runtime allows (2 minutes)"
     command = ["squeue", "--noheader", "--states", "all", "--format", "%k|%l|%m|%Z"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     asked = [line.split("|") for line in lines if line.endswith(f"|{folder.path}")]
-    for trial, attempts in ("0000", 1), ("0001", 2), ("0002", 2), ("0003", 1):
-        found = sorted([time, memory] for comment, time, memory, _ in asked if comment.endswith(trial))
-        assert found == [["1:00", "1000M"], ["2:00", "2000M"]][:attempts]
+    for trial, attempts in ("0000", 1), ("0001", 2), ("0002", 2), ("0003", 2):
+        attempted = sorted([time, memory] for comment, time, memory, _ in asked if comment.endswith(trial))
+        assert attempted == [["1:00", "1000M"], ["2:00", "2000M"]][:attempts]
 
 
 # Cancels the jobs of this folder; stands in docs/clusters.md.
