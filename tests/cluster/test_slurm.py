@@ -30,12 +30,19 @@ def seen(folder: ClusterFolder) -> list[dict]:
     return sorted(notes, key=lambda note: note["from"])
 
 
+def prepared(folder: ClusterFolder) -> dict[str, int]:
+    """The prepared arrays, and when each was written."""
+    paths = sorted((folder.path / "resources" / "prepared").rglob("*.npy"))
+    return {str(path): path.stat().st_mtime_ns for path in paths}
+
+
 @pytest.fixture(scope="module")
 def side_by_side(slurm: Path, tmp_path_factory: pytest.TempPathFactory) -> ClusterFolder:
     """Two searches at once in one folder; the first also trains and tests its best."""
     folder = light(tmp_path_factory.mktemp("two") / "work")
     first = folder.start()
     wait_for(lambda: jobs(folder))
+    (folder.path / "prepared-by-the-first.json").write_text(json.dumps(prepared(folder)))
     second = folder.start("--config", "name=other", "search={max_evals: 3}", "--", "results/other/best.json")
     first.end()
     second.end()
@@ -67,7 +74,9 @@ def test_the_queue_sees_training_only(side_by_side: ClusterFolder) -> None:
 
 def test_two_searches_in_a_folder_share_their_data(side_by_side: ClusterFolder) -> None:
     assert (side_by_side.path / "results/other/best.json").exists()
-    assert len(list((side_by_side.path / "resources/prepared").iterdir())) == 1
+    by_the_first = json.loads((side_by_side.path / "prepared-by-the-first.json").read_text())
+    assert len(by_the_first) >= 6
+    assert prepared(side_by_side) == by_the_first
     first, second = (side_by_side.path / f"results/{name}/data.json" for name in ("light", "other"))
     assert json.loads(first.read_text())["digest"] == json.loads(second.read_text())["digest"]
 
