@@ -43,12 +43,18 @@ include: "rules/data.smk"
 include: "rules/search.smk"
 include: "rules/final.smk"
 include: "rules/tracking.smk"
+include: "rules/plots.smk"
 
 
 rule all:
     default_target: True
     input:
         plan.targets,
+
+
+rule pictures:
+    input:
+        plan.search_pictures,
 
 
 onstart:

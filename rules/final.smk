@@ -10,8 +10,15 @@ rule retrain:
         best="results/{name}/best.json",
     output:
         model="results/{name}/final/model.keras",
-        metrics=report("results/{name}/final/metrics.json", caption="../report/metrics.rst", category="Final model"),
+        metrics=report(
+            "results/{name}/final/metrics.json",
+            caption="../report/metrics.rst",
+            category="Final model",
+            labels={"result": "Metrics (JSON)"},
+        ),
         example="results/{name}/final/example.json",
+        mistakes="results/{name}/final/mistakes.npz",
+        network="results/{name}/final/network.json",
         happened="results/{name}/final/run.json",
     params:
         search=plan.search,

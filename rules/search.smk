@@ -41,8 +41,18 @@ rule best:
         data=plan.manifest,
         trials=plan.trials,
     output:
-        table=report("results/{name}/trials.csv", caption="../report/trials.rst", category="Search"),
-        best=report("results/{name}/best.json", caption="../report/best.rst", category="Search"),
+        table=report(
+            "results/{name}/trials.csv",
+            caption="../report/trials.rst",
+            category="Search",
+            labels={"result": "All trials (CSV)"},
+        ),
+        best=report(
+            "results/{name}/best.json",
+            caption="../report/best.rst",
+            category="Search",
+            labels={"result": "Best hyperparameters (JSON)"},
+        ),
     params:
         name=plan.name,
         search=plan.search,

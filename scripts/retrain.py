@@ -12,7 +12,9 @@ with job(snakemake) as terminal:
         "model": snakemake.input.model[0],
         "final": snakemake.params.final,
         "result": snakemake.output.model,
+        "mistakes": snakemake.output.mistakes,
     }
     answer = training.compute(snakemake, terminal, final.retrain, arguments)
     files.write_json(Path(snakemake.output.example), answer["example"])
+    files.write_json(Path(snakemake.output.network), answer["network"])
     files.write_json(Path(snakemake.output.metrics), answer["metrics"])

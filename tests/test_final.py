@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,6 +30,9 @@ class Classifier(SimpleNamespace):
     def count_params(self) -> int:
         return 42
 
+    def save(self, path: Path) -> None:
+        path.write_text("a model")
+
 
 PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
 
@@ -38,7 +42,7 @@ PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
 )
 def test_metrics_of_a_classifier(true: np.ndarray) -> None:
     model = Classifier()
-    metrics = final.test_metrics(model, PREDICTED, true)
+    metrics, _ = final.test_metrics(model, PREDICTED, true)
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert metrics["test_accuracy"] == 0.8
     assert metrics["per_class_accuracy"] == [1.0, 1.0, 0.5]
@@ -47,21 +51,36 @@ def test_metrics_of_a_classifier(true: np.ndarray) -> None:
 
 
 def test_a_class_without_test_data_has_no_accuracy() -> None:
-    metrics = final.test_metrics(Classifier(), PREDICTED[:2], np.array([0, 1]))
+    metrics, _ = final.test_metrics(Classifier(), PREDICTED[:2], np.array([0, 1]))
     assert metrics["per_class_accuracy"] == [1.0, 1.0, None]
 
 
 def test_two_classes_by_one_probability() -> None:
-    metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2], [0.6]]), np.array([1, 0, 0]))
+    metrics, _ = final.test_metrics(Classifier(), np.array([[0.9], [0.2], [0.6]]), np.array([1, 0, 0]))
     assert metrics["confusion_matrix"] == [[1, 1], [0, 1]]
 
 
 def test_two_classes_may_be_floats() -> None:
-    metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([[1.0], [1.0]]))
+    metrics, _ = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([[1.0], [1.0]]))
     assert metrics["confusion_matrix"] == [[0, 0], [1, 1]]
 
 
 def test_a_regression_has_a_loss_only() -> None:
-    metrics = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
+    metrics, _ = final.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
     assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None
     assert metrics["test_loss"] == 0.5
+
+
+def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
+    model = Classifier()
+    metrics, mistakes = final._saved_and_tested(model, (PREDICTED, np.array([0, 1, 2, 2, 0])), tmp_path / "model.keras")
+    assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
+    assert model.calls == 1
+
+
+@pytest.mark.parametrize("test", [None, (PREDICTED, np.array([0, 1, 2]))])
+def test_what_is_not_tested_has_no_mistakes(tmp_path: Path, test: tuple | None) -> None:
+    metrics, mistakes = final._saved_and_tested(Classifier(), test, tmp_path / "model.keras")
+    assert metrics["test_samples"] == 0
+    assert not mistakes["classified"]

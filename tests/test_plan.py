@@ -25,7 +25,7 @@ def test_a_rules_code_is_its_script_and_the_modules_it_imports(plan: Plan) -> No
 def test_every_module_is_some_rules_code_or_the_snakefiles_own(plan: Plan) -> None:
     used = {path for script in (ROOT / "scripts").glob("*.py") for path in plan.code(script.name)}
     modules = {f"scripts/snakeras/{path.name}" for path in (ROOT / "scripts" / "snakeras").glob("[!_]*.py")}
-    assert modules - used == {f"scripts/snakeras/{name}.py" for name in ("config", "lock", "plan")}
+    assert modules - used == {f"scripts/snakeras/{name}.py" for name in ("config", "lock", "plan", "watch")}
 
 
 def test_what_trials_depend_on_leaves_out_what_they_do_not(plan: Plan) -> None:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
-from snakeras import arrays, captured, compat, datasets, devices, files, fit, history, seeds, space
+from snakeras import captured, compat, datasets, devices, files, fit, history, inspection, seeds, space
 from snakeras.errors import UserError, flat
 
 CONFIDENCE = 0.95
@@ -24,6 +24,7 @@ def retrain(
     manifest: str | None,
     mnist_folder: str | None,
     result: str,
+    mistakes: str | None = None,
 ) -> dict:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
@@ -41,13 +42,16 @@ def retrain(
         ``epochs`` (None: the script's own) and ``train_on`` (``all`` or ``train``).
     mnist_folder
         A folder that the user names to take MNIST from, should it be lost.
+    mistakes
+        Path for what ``inspection.mistakes`` gives of the test; None: nowhere.
 
     Returns
     -------
     dict
-        ``metrics`` on the test set; ``example``: what the model takes and gives, by ``described``; ``happened``: for
-        ``happened.write``; ``notes``: lines for people. A script that fits no model has the metric ``model: None``, and
-        an empty file for ``result``.
+        ``metrics`` on the test set; ``example``: what the model takes and gives, by ``described``; ``network``:
+        its layers, by ``inspection.network``; ``happened``: for ``happened.write``; ``notes``: lines for people. A
+        script that fits no model has the metric ``model: None``, an empty file for ``result``, no mistakes and no
+        layers.
 
     Raises
     ------
@@ -64,6 +68,7 @@ def retrain(
     if manifest:
         prepared, test = _prepared(Path(manifest), final["train_on"], mnist_folder, notes)
     weights, fits, loss, returned, example = [], fit.Fits(), None, None, None
+    wrong = inspection.no_mistakes()
 
     def keep(network: object) -> None:
         weights[:] = [np.copy(weight) for weight in network.get_weights()]
@@ -98,8 +103,10 @@ def retrain(
         # One that the script gives back is what it means; else what it did after its last fit is left out.
         if returned is None:
             network.set_weights(weights)
-        metrics = _saved_and_tested(network, test, Path(result))
+        metrics, wrong = _saved_and_tested(network, test, Path(result))
         example = described(network, test)
+    if mistakes:
+        inspection.write(Path(mistakes), wrong)
     metrics = {"model": None if network is None else Path(result).name, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
@@ -111,23 +118,25 @@ def retrain(
     return {
         "metrics": metrics,
         "example": example,
+        "network": inspection.network(network),
         "happened": {"device": devices.in_use(), "epochs_ended": fits.ended},
         "notes": notes.getvalue(),
     }
 
 
-def _saved_and_tested(network: object, test: tuple | None, result: Path) -> dict:
+def _saved_and_tested(network: object, test: tuple | None, result: Path) -> tuple[dict, dict[str, np.ndarray]]:
     with files.whole(result) as temporary:
         network.save(temporary)
     untested = UNTESTED | {"parameters": int(network.count_params())}
     if test is None:
-        return untested
+        return untested, inspection.no_mistakes()
     try:
-        return test_metrics(network, *test)
+        metrics, outputs = test_metrics(network, *test)
     # What a script validates on is of any kind, and may be no data for this model.
     except Exception as error:
         print(f"not tested: {flat(error)}")
-        return untested
+        return untested, inspection.no_mistakes()
+    return metrics, inspection.mistakes(outputs, *test)
 
 
 def described(model: object, test: tuple | None) -> dict | None:
@@ -221,7 +230,7 @@ UNTESTED = {
 }
 
 
-def test_metrics(model: object, x: object, y: np.ndarray) -> dict:
+def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndarray]:
     """Test a trained Keras model, once.
 
     Parameters
@@ -233,10 +242,10 @@ def test_metrics(model: object, x: object, y: np.ndarray) -> dict:
 
     Returns
     -------
-    dict
+    metrics, outputs
         ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its ``test_accuracy_interval``,
         ``confusion_matrix`` (rows: true class, columns: predicted) and ``per_class_accuracy`` (None for a class
-        without test data), which are None for other models.
+        without test data), which are None for other models. And what the model predicts, shape (n, ...).
     """
     started = time.perf_counter()
     loss = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)["loss"]
@@ -247,14 +256,14 @@ def test_metrics(model: object, x: object, y: np.ndarray) -> dict:
         "test_samples": len(y),
         "parameters": int(model.count_params()),
     }
-    true, predicted = _classes(y, found)
+    true, predicted = inspection.classes(y, found)
     if true is None:
-        return metrics
+        return metrics, found
     size = max(found.shape[-1], 2)
     confusion = np.zeros((size, size), dtype=int)
     np.add.at(confusion, (true, predicted), 1)
     right = int(np.trace(confusion))
-    return metrics | {
+    metrics |= {
         "test_accuracy": right / len(y),
         "test_accuracy_interval": wilson_interval(right, len(y)),
         "confusion_matrix": confusion.tolist(),
@@ -262,17 +271,4 @@ def test_metrics(model: object, x: object, y: np.ndarray) -> dict:
             int(row[number]) / int(row.sum()) if row.sum() else None for number, row in enumerate(confusion)
         ],
     }
-
-
-def _classes(y: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """True and predicted class per row; (None, None) where this is no classification."""
-    labels = arrays.labels_of(y)
-    if labels is None or labels.dtype.kind not in "iubf" or found.ndim != 2:
-        return None, None
-    labels = labels.astype(int)
-    classes = found.shape[1]
-    if classes == 1:
-        return (labels, (found[:, 0] > 0.5).astype(int)) if set(np.unique(labels)) <= {0, 1} else (None, None)
-    if labels.min() < 0 or labels.max() >= classes:
-        return None, None
-    return labels, found.argmax(axis=1)
+    return metrics, found

@@ -24,6 +24,10 @@ TRIAL_KEYS = (
     "precision",
 )
 
+SEARCH_PICTURES = ("validation", "curves", "hyperparameters", "importance", "timeline")
+SEARCH_PAGES = ("parallel_coordinates", "table")
+FINAL_PICTURES = ("confusion", "mistakes", "training", "network")
+
 
 class Plan:
     """The files and settings that the rules share, for one configuration.
@@ -53,7 +57,8 @@ class Plan:
         self._in_job = in_job
         self._shared = shared
         self._force = force
-        self._scripts = Path(basedir) / "scripts"
+        self._basedir = Path(basedir)
+        self._scripts = self._basedir / "scripts"
         self.name = config["name"]
         self.results = f"results/{self.name}"
         self.max_evals = config["search"]["max_evals"]
@@ -187,10 +192,51 @@ class Plan:
         return [f"{self.results}/tracking/{name}.json" for name in names]
 
     @property
+    def happened(self) -> list[str]:
+        """What happened in every trial of the search."""
+        return [f"{self.trials_folder}/{history.name(trial)}.run.json" for trial in range(self.max_evals)]
+
+    @property
+    def linked_runs(self) -> list[str]:
+        """Where each trial is in the tracker, if people can open it there; none without an address."""
+        addressed = self.tracking["mflux"] or str(self.tracking["uri"]).startswith(("http://", "https://"))
+        return self.published[: self.max_evals] if addressed else []
+
+    @property
+    def linked_search(self) -> list[str]:
+        """Likewise for the search."""
+        return [f"{self.results}/tracking/search.json"] if self.linked_runs else []
+
+    def report_file(self, name: str) -> str:
+        """The path of one of the workflow's files for the report."""
+        return os.path.relpath(self._basedir / "report" / name)
+
+    def caption_text(self, picture: str) -> str:
+        """The path of a caption that is still to be filled in with a search's figures."""
+        return self.report_file(f"{picture}.rst")
+
+    def caption_texts(self, *pictures: str) -> dict[str, str]:
+        """The same for several, by names of a rule's input."""
+        return {f"{picture}_text": self.caption_text(picture) for picture in pictures}
+
+    def caption(self, picture: str) -> str:
+        """The absolute path of a caption that was filled in: Snakemake looks for others beside the rules."""
+        return str(Path(f"{self.results}/plots/captions/{picture}.rst").absolute())
+
+    @property
+    def search_pictures(self) -> list[str]:
+        """The pictures that need no final model."""
+        return self._plots("svg", *SEARCH_PICTURES) + self._plots("html", *SEARCH_PAGES)
+
+    def _plots(self, suffix: str, *names: str) -> list[str]:
+        return [f"{self.results}/plots/{name}.{suffix}" for name in names]
+
+    @property
     def targets(self) -> list[str]:
         """What the whole workflow makes."""
         names = ["best.json", "trials.csv", "final/model.keras", "final/metrics.json"]
-        return [f"{self.results}/{name}" for name in names] + self.published
+        pictures = self.search_pictures + self._plots("svg", *FINAL_PICTURES) + self._plots("html", "summary")
+        return [f"{self.results}/{name}" for name in names] + pictures + self.published
 
 
 @cache

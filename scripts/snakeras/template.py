@@ -75,6 +75,28 @@ class HyperasScript:
         """For each template in its order what a ``choice`` chooses from, as texts; None for other distributions."""
         return [_choices(template) for template in TEMPLATE.findall(self.model_source)]
 
+    @cached_property
+    def distributions(self) -> list[dict | None]:
+        """For each template in its order its ``kind`` (``quniform``, ``choice``, ...) and its ``arguments``.
+
+        The arguments are numbers; those of a ``choice`` are its options, as texts. None where they are anything else.
+        """
+        return [_distribution(template) for template in TEMPLATE.findall(self.model_source)]
+
+
+def _distribution(template: str) -> dict | None:
+    if options := _choices(template):
+        return {"kind": "choice", "arguments": options}
+    try:
+        call = ast.parse(template.strip("{} \n\t").replace("\n", " "), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.keywords:
+            return None
+        arguments = [ast.literal_eval(argument) for argument in call.args]
+    except (SyntaxError, ValueError):
+        return None
+    numbers = all(isinstance(argument, int | float) for argument in arguments)
+    return {"kind": call.func.id, "arguments": arguments} if arguments and numbers else None
+
 
 def _choices(template: str) -> list[str] | None:
     try:

@@ -1,0 +1,199 @@
+# Pictures, table and summary: for the report (snakemake --report report.html), and as files in results/{name}/plots/.
+# All from the JSON files of trials and final model: no TensorFlow.
+
+# What the report calls them.
+PICTURES = {
+    "validation": "Results by trial",
+    "curves": "Learning curves",
+    "hyperparameters": "Each hyperparameter",
+    "importance": "Importance of the hyperparameters",
+    "timeline": "Timeline",
+    "confusion": "Confusion matrix",
+    "mistakes": "Mistakes on the test set",
+    "training": "Training of the final model",
+    "network": "Layers of the final model",
+}
+
+
+def picture(name, category):
+    """A picture's files: SVG for the report, PNG, and its caption, which the job fills in from report/<name>.rst."""
+    return {
+        name: report(
+            f"results/{{name}}/plots/{name}.svg",
+            caption=plan.caption(name),
+            category=category,
+            labels={"result": PICTURES[name]},
+        ),
+        f"{name}_png": f"results/{{name}}/plots/{name}.png",
+        f"{name}_caption": f"results/{{name}}/plots/captions/{name}.rst",
+    }
+
+
+rule gather:
+    input:
+        code=plan.code("gather.py"),
+        model=plan.model,
+        data=plan.manifest,
+        trials=plan.trials,
+        happened=plan.happened,
+    output:
+        search="results/{name}/plots/search.json",
+    params:
+        search=plan.search,
+        data=plan.data,
+    log:
+        "results/{name}/logs/plots/gather.log",
+    benchmark:
+        "results/{name}/benchmarks/plots/gather.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/data.yaml"
+    localrule: True
+    script:
+        "../scripts/gather.py"
+
+
+rule plot_search:
+    input:
+        **plan.caption_texts("validation", "curves", "hyperparameters", "importance", "timeline"),
+        code=plan.code("plot_search.py"),
+        search="results/{name}/plots/search.json",
+    output:
+        **picture("validation", "Search"),
+        **picture("curves", "Search"),
+        **picture("hyperparameters", "Search"),
+        **picture("importance", "Search"),
+        **picture("timeline", "Search"),
+    log:
+        "results/{name}/logs/plots/search.log",
+    benchmark:
+        "results/{name}/benchmarks/plots/search.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    conda:
+        "../envs/plots.yaml"
+    localrule: True
+    script:
+        "../scripts/plot_search.py"
+
+
+rule plot_parallel_coordinates:
+    input:
+        code=plan.code("plot_parallel_coordinates.py"),
+        text=plan.caption_text("parallel_coordinates"),
+        search="results/{name}/plots/search.json",
+    output:
+        page=report(
+            "results/{name}/plots/parallel_coordinates.html",
+            caption=plan.caption("parallel_coordinates"),
+            category="Search",
+            labels={"result": "Parallel coordinates of the hyperparameters"},
+        ),
+        svg="results/{name}/plots/parallel_coordinates.svg",
+        png="results/{name}/plots/parallel_coordinates.png",
+        caption="results/{name}/plots/captions/parallel_coordinates.rst",
+    log:
+        "results/{name}/logs/plots/parallel_coordinates.log",
+    benchmark:
+        "results/{name}/benchmarks/plots/parallel_coordinates.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    conda:
+        "../envs/plots.yaml"
+    localrule: True
+    script:
+        "../scripts/plot_parallel_coordinates.py"
+
+
+rule list_trials:
+    input:
+        code=plan.code("list_trials.py"),
+        text=plan.caption_text("table"),
+        search="results/{name}/plots/search.json",
+        tracking=plan.linked_search,
+        runs=plan.linked_runs,
+    output:
+        page=report(
+            "results/{name}/plots/table.html",
+            caption=plan.caption("table"),
+            category="Trials",
+            labels={"result": "Table of all trials"},
+        ),
+        caption="results/{name}/plots/captions/table.rst",
+    log:
+        "results/{name}/logs/plots/table.log",
+    benchmark:
+        "results/{name}/benchmarks/plots/table.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/plots.yaml"
+    localrule: True
+    script:
+        "../scripts/list_trials.py"
+
+
+rule plot_final:
+    input:
+        **plan.caption_texts("confusion", "mistakes", "training", "network"),
+        code=plan.code("plot_final.py"),
+        metrics="results/{name}/final/metrics.json",
+        mistakes="results/{name}/final/mistakes.npz",
+        network="results/{name}/final/network.json",
+    output:
+        **picture("confusion", "Final model"),
+        **picture("mistakes", "Final model"),
+        **picture("training", "Final model"),
+        **picture("network", "Final model"),
+    log:
+        "results/{name}/logs/plots/final.log",
+    benchmark:
+        "results/{name}/benchmarks/plots/final.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/plots.yaml"
+    localrule: True
+    script:
+        "../scripts/plot_final.py"
+
+
+rule summarize:
+    input:
+        code=plan.code("summarize.py"),
+        text=plan.caption_text("summary"),
+        page_text=plan.report_file("summary.html"),
+        data=plan.manifest,
+        search="results/{name}/plots/search.json",
+        best="results/{name}/best.json",
+        metrics="results/{name}/final/metrics.json",
+        happened="results/{name}/final/run.json",
+    output:
+        page=report(
+            "results/{name}/plots/summary.html",
+            caption=plan.caption("summary"),
+            category="Summary",
+            labels={"result": "Summary"},
+        ),
+        configuration="results/{name}/config.yaml",
+        caption="results/{name}/plots/captions/summary.rst",
+    params:
+        final=plan.final,
+    log:
+        "results/{name}/logs/plots/summary.log",
+    benchmark:
+        "results/{name}/benchmarks/plots/summary.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/plots.yaml"
+    localrule: True
+    script:
+        "../scripts/summarize.py"

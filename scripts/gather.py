@@ -1,0 +1,18 @@
+"""Gather what the search's pictures are made from."""
+
+from pathlib import Path
+
+from snakeras import gathered
+from snakeras.job import job
+
+with job(snakemake):
+    gathered.gather(
+        name=snakemake.wildcards.name,
+        trials=[Path(path) for path in snakemake.input.trials],
+        happened=[Path(path) for path in snakemake.input.happened],
+        sources=[Path(source) for source in snakemake.input.model],
+        search=snakemake.params.search,
+        data=snakemake.params.data,
+        manifest=next(map(Path, snakemake.input.data), None),
+        result=Path(snakemake.output.search),
+    )

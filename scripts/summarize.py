@@ -1,0 +1,21 @@
+"""Sum the search up in one page, and write the configuration that makes it again."""
+
+from pathlib import Path
+
+import yaml
+from snakeras import captions, files, summary
+from snakeras.job import job
+
+with job(snakemake):
+    configuration = Path(snakemake.output.configuration)
+    files.write_text(configuration, yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True))
+    figures = summary.write(
+        files.read_json(Path(snakemake.input.search)),
+        best=files.read_json(Path(snakemake.input.best)),
+        metrics=files.read_json(Path(snakemake.input.metrics)),
+        data=files.read_json(Path(snakemake.input.data[0])) if snakemake.input.data else None,
+        happened=files.read_json(Path(snakemake.input.happened)),
+        command=f"snakemake --cores all --configfile {configuration}",
+        html=Path(snakemake.output.page),
+    )
+    captions.write(Path(snakemake.input.text), figures, Path(snakemake.output.caption))
