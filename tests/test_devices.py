@@ -365,3 +365,21 @@ with devices.reserved(1, 1, ["0"], Path(sys.argv[1])):
         parent.kill()
         parent.communicate()
         os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("environment", "own", "found"),
+    [
+        ({}, {}, None),
+        ({}, {"CUDA_VISIBLE_DEVICES": "1"}, "1"),
+        ({"CUDA_VISIBLE_DEVICES": "3"}, {}, "3"),
+        ({"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": ""}, None),
+        ({"CUDA_VISIBLE_DEVICES": "0", "SLURM_JOB_GPUS": "5"}, {}, "5"),
+    ],
+)
+def test_which_gpu_a_job_has(monkeypatch: pytest.MonkeyPatch, environment: dict, own: dict, found: str | None) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert devices.which(own) == found

@@ -230,3 +230,25 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
 def test_a_missing_data_function(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no data function"):
         script(tmp_path, MODEL, needs_data=True)
+
+
+def test_the_distributions_of_a_script(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+def model(x):
+    a = {{quniform(8, 64, 4)}}
+    b = {{choice(["adam", "sgd"])}}
+    c = {{loguniform(-3, 0.5)}}
+    d = {{uniform(LOW, 1)}}
+    e = {{randint(5)}}
+    return a
+"""
+    )
+    assert template.read(script).distributions == [
+        {"kind": "quniform", "arguments": [8, 64, 4]},
+        {"kind": "choice", "arguments": ["'adam'", "'sgd'"]},
+        {"kind": "loguniform", "arguments": [-3, 0.5]},
+        None,
+        {"kind": "randint", "arguments": [5]},
+    ]

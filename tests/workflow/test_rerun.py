@@ -7,9 +7,10 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-FINAL = {"retrain": 1, "publish_final": 1}
+PICTURES = {"gather": 1, "plot_search": 1, "plot_parallel_coordinates": 1, "list_trials": 1}
+FINAL = {"retrain": 1, "publish_final": 1, "plot_final": 1, "summarize": 1}
 PUBLISHING = {"publish_search": 1, "publish_trial": 4, "publish_final": 1}
-SEARCH = {"trial": 4, "best": 1} | FINAL | PUBLISHING
+SEARCH = {"trial": 4, "best": 1} | FINAL | PUBLISHING | PICTURES
 # The same search, run again.
 SEARCH_ALONE = {job: count for job, count in SEARCH.items() if job != "publish_search"}
 
@@ -43,8 +44,8 @@ def test_a_comment_runs_nothing(twin) -> None:
     [
         ("search={max_evals: 4}", {}),
         ("search={epochs: '2', seed: 1337, train_samples: 600}", {}),
-        ("search={max_evals: 6}", {"trial": 2, "best": 1, "publish_trial": 2} | FINAL),
-        ("search={max_evals: 3}", {"best": 1} | FINAL),
+        ("search={max_evals: 6}", {"trial": 2, "best": 1, "publish_trial": 2} | FINAL | PICTURES),
+        ("search={max_evals: 3}", {"best": 1} | FINAL | PICTURES),
         ("search={epochs: 1}", SEARCH),
         ("search={pruner: {type: none}}", SEARCH),
         ("search={pruner: {n_startup_trials: 3}}", {}),
@@ -59,7 +60,7 @@ def test_a_comment_runs_nothing(twin) -> None:
         ("final={train_on: train}", FINAL),
         ("tracking={experiment: other}", PUBLISHING),
         ("tracking={models: best}", PUBLISHING),
-        ("tracking={uri: 'http://127.0.0.1:9'}", PUBLISHING),
+        ("tracking={uri: 'http://127.0.0.1:9'}", PUBLISHING | {"list_trials": 1}),
         ("tracking={mflux_token_file: /somewhere}", {}),
         ("tracking={uri: null}", {}),
         ("data={validation_fraction: 0.25}", {"prepare": 1} | SEARCH),
@@ -114,7 +115,7 @@ def test_resources_are_a_cache(twin) -> None:
     shutil.rmtree(twin.path / "resources")
     assert twin.planned() == {}
     more = ["--config", "search={max_evals: 5}"]
-    assert twin.planned(*more) == {"trial": 1, "best": 1, "publish_trial": 1} | FINAL
+    assert twin.planned(*more) == {"trial": 1, "best": 1, "publish_trial": 1} | FINAL | PICTURES
     assert "x_train.npy is missing; making it again" in twin.run(*more, "--", f"results/{twin.name}/trials/0004.json")
 
 
@@ -125,7 +126,7 @@ def test_a_lost_result_is_made_again(twin) -> None:
 
 def test_several_changes_at_once_all_count(twin) -> None:
     append(twin.path / "scripts/prepare.py", "\n# edited\n")
-    jobs = {"prepare": 1, "trial": 6, "best": 1} | FINAL | PUBLISHING | {"publish_trial": 6}
+    jobs = {"prepare": 1, "trial": 6, "best": 1} | FINAL | PUBLISHING | PICTURES | {"publish_trial": 6}
     assert twin.planned("--config", "search={max_evals: 6}") == jobs
 
 

@@ -262,9 +262,14 @@ def test_the_next_call_publishes_what_is_missing_and_runs_no_trial(tracked: Trac
         "publish_search",
         "publish_trial",
         "publish_final",
+        "list_trials",
         "all",
     }
     assert_each_is_there_once(tracked.folder, tracked.uri)
+    table = (tracked.folder.results / "plots" / "table.html").read_text()
+    search, nested = runs(tracked.uri, "tracked")
+    for run in nested:
+        assert f"{tracked.uri}/#/experiments/{search.info.experiment_id}/runs/{run.info.run_id}" in table
     assert rows(tracked.folder)[FAILED]["status"] == "failed"
 
 

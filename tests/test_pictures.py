@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+from snakeras import pictures
+
+
+def test_a_picture_is_the_same_each_time_and_turns_dark(tmp_path: Path) -> None:
+    for name in "first", "second":
+        with pictures.style():
+            figure = pictures.saying("nothing to draw")
+        pictures.save(figure, tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+    for suffix in "svg", "png":
+        assert (tmp_path / f"first.{suffix}").read_bytes() == (tmp_path / f"second.{suffix}").read_bytes()
+    text = (tmp_path / "first.svg").read_text()
+    assert f"fill: {pictures.PAPER}" in text
+    assert f'[style*="fill: {pictures.PAPER}"]{{fill:{pictures.DARK[pictures.PAPER]}!important}}' in text
+
+
+def test_a_png_is_wide_enough_for_a_large_page(tmp_path: Path) -> None:
+    with pictures.style():
+        figure = pictures.saying("nothing to draw")
+    pictures.save(figure, tmp_path / "a.svg", tmp_path / "a.png")
+    header = (tmp_path / "a.png").read_bytes()[16:20]
+    assert 1395 <= int.from_bytes(header) <= 1405
+
+
+def test_only_an_svg_can_turn_dark() -> None:
+    with pytest.raises(ValueError, match="no SVG"):
+        pictures.adaptive("<html></html>")
