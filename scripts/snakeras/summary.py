@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from snakeras import files, pages, timeline
+from snakeras import files, pages, progress, timeline
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "report" / "summary.html"
 
@@ -88,7 +88,7 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         "train_on": metrics["train_on"],
         "epochs": sum(trial["epochs"] for trial in trials),
         "saved_epochs": saved_epochs(search),
-        "hours": pages.shown(spent["busy_seconds"] / 3600),
+        "computing": progress.duration(spent["busy_seconds"]),
         "wall": spent["wall"] if spent["trials"] else None,
         "active": spent["active"] if spent["trials"] else None,
         "speed_up": spent["speed_up"] and f"{spent['speed_up']:.1f}",
