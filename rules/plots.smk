@@ -1,33 +1,6 @@
 # Pictures, table and summary: for the report (snakemake --report report.html), and as files in results/{name}/plots/.
 # All from the JSON files of trials and final model: no TensorFlow.
 
-# What the report calls them.
-PICTURES = {
-    "validation": "Results by trial",
-    "curves": "Learning curves",
-    "hyperparameters": "Each hyperparameter",
-    "importance": "Importance of the hyperparameters",
-    "timeline": "Timeline",
-    "confusion": "Confusion matrix",
-    "mistakes": "Mistakes on the test set",
-    "training": "Training of the final model",
-    "network": "Layers of the final model",
-}
-
-
-def picture(name, category):
-    """A picture's files: SVG for the report, PNG, and its caption, which the job fills in from report/<name>.rst."""
-    return {
-        name: report(
-            f"results/{{name}}/plots/{name}.svg",
-            caption=plan.caption(name),
-            category=category,
-            labels={"result": PICTURES[name]},
-        ),
-        f"{name}_png": f"results/{{name}}/plots/{name}.png",
-        f"{name}_caption": f"results/{{name}}/plots/captions/{name}.rst",
-    }
-
 
 rule gather:
     input:
@@ -61,11 +34,11 @@ rule plot_search:
         code=plan.code("plot_search.py"),
         search="results/{name}/plots/search.json",
     output:
-        **picture("validation", "Search"),
-        **picture("curves", "Search"),
-        **picture("hyperparameters", "Search"),
-        **picture("importance", "Search"),
-        **picture("timeline", "Search"),
+        **plan.picture("validation", "Search"),
+        **plan.picture("curves", "Search"),
+        **plan.picture("hyperparameters", "Search"),
+        **plan.picture("importance", "Search"),
+        **plan.picture("timeline", "Search"),
     log:
         "results/{name}/logs/plots/search.log",
     benchmark:
@@ -146,10 +119,10 @@ rule plot_final:
         mistakes="results/{name}/final/mistakes.npz",
         network="results/{name}/final/network.json",
     output:
-        **picture("confusion", "Final model"),
-        **picture("mistakes", "Final model"),
-        **picture("training", "Final model"),
-        **picture("network", "Final model"),
+        **plan.picture("confusion", "Final model"),
+        **plan.picture("mistakes", "Final model"),
+        **plan.picture("training", "Final model"),
+        **plan.picture("network", "Final model"),
     log:
         "results/{name}/logs/plots/final.log",
     benchmark:

@@ -24,9 +24,21 @@ TRIAL_KEYS = (
     "precision",
 )
 
-SEARCH_PICTURES = ("validation", "curves", "hyperparameters", "importance", "timeline")
+# What the report calls them.
+SEARCH_PICTURES = {
+    "validation": "Results by trial",
+    "curves": "Learning curves",
+    "hyperparameters": "Each hyperparameter",
+    "importance": "Importance of the hyperparameters",
+    "timeline": "Timeline",
+}
+FINAL_PICTURES = {
+    "confusion": "Confusion matrix",
+    "mistakes": "Mistakes on the test set",
+    "training": "Training of the final model",
+    "network": "Layers of the final model",
+}
 SEARCH_PAGES = ("parallel_coordinates", "table")
-FINAL_PICTURES = ("confusion", "mistakes", "training", "network")
 
 
 class Plan:
@@ -222,6 +234,18 @@ class Plan:
     def caption(self, picture: str) -> str:
         """The absolute path of a caption that was filled in: Snakemake looks for others beside the rules."""
         return str(Path(f"{self.results}/plots/captions/{picture}.rst").absolute())
+
+    def picture(self, name: str, category: str) -> dict[str, str]:
+        """The files of a picture, by names of a rule's output: SVG (for the report), PNG and the caption filled in."""
+        from snakemake.io import report
+
+        path = f"results/{{name}}/plots/{name}"
+        labels = {"result": (SEARCH_PICTURES | FINAL_PICTURES)[name]}
+        return {
+            name: report(f"{path}.svg", caption=self.caption(name), category=category, labels=labels),
+            f"{name}_png": f"{path}.png",
+            f"{name}_caption": f"results/{{name}}/plots/captions/{name}.rst",
+        }
 
     @property
     def search_pictures(self) -> list[str]:
