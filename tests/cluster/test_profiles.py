@@ -35,7 +35,7 @@ def bucket(folder: Folder) -> Iterator[dict[str, str]]:
     names = {"ENDPOINT_URL": url, "ACCESS_KEY": "key", "SECRET_KEY": "secret"}
     client = boto3.client("s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret")
     client.create_bucket(Bucket="my-bucket")
-    for path in sorted(folder.path.rglob("*.py")):
+    for path in sorted([*folder.path.rglob("*.py"), *folder.path.glob("report/*")]):
         client.upload_file(str(path), "my-bucket", f"snakeras/{path.relative_to(folder.path)}")
     yield {f"SNAKEMAKE_STORAGE_S3_{name}": value for name, value in names.items()}
     server.stop()

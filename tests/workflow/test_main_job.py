@@ -87,7 +87,14 @@ def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, t
     subprocess.run(["rm", "-rf", whole.path / "results", whole.path / ".snakemake"], check=True)
     more = ["--config", "search={max_evals: 6}"]
     targets = ["--", f"results/{twin.name}/best.json"]
-    assert twin.planned(*more) == {"trial": 2, "best": 1, "retrain": 1, "publish_trial": 2, "publish_final": 1}
+    planned = twin.planned(*more)
+    assert {rule: planned[rule] for rule in ("trial", "best", "retrain", "publish_trial", "publish_final")} == {
+        "trial": 2,
+        "best": 1,
+        "retrain": 1,
+        "publish_trial": 2,
+        "publish_final": 1,
+    }
     twin.run(*more, *targets, cores=2)
     whole.run(*more, *targets, cores=1)
     assert twin.outcome() == whole.outcome()
