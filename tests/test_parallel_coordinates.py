@@ -24,6 +24,7 @@ from snakeras import parallel_coordinates
         (None, [True, False], 0.25),
         ({"kind": "choice", "arguments": ["'b'", "'a'"]}, ["b"], 0.25),
         ({"kind": "choice", "arguments": ["16", "None"]}, [16, None], 0.25),
+        ({"kind": "choice", "arguments": ["(3, 3)", "10 ** -3"]}, ["[3, 3]", 0.001], 0.25),
         # What an expression gives is not known before.
         ({"kind": "choice", "arguments": ["8 * size"]}, [16, 32], 0.25),
     ],

@@ -27,3 +27,10 @@ def test_a_png_is_wide_enough_for_a_large_page(tmp_path: Path) -> None:
 def test_only_an_svg_can_turn_dark() -> None:
     with pytest.raises(ValueError, match="no SVG"):
         pictures.adaptive("<html></html>")
+
+
+def test_dollars_in_a_text_are_no_formula(tmp_path: Path) -> None:
+    with pictures.style():
+        figure = pictures.saying(r"^\d+$|^\w+$")
+        assert figure.texts[0].get_parse_math() is False
+    pictures.save(figure, tmp_path / "a.svg", tmp_path / "a.png")

@@ -252,3 +252,10 @@ def model(x):
         None,
         {"kind": "randint", "arguments": [5]},
     ]
+
+
+def test_a_lone_brace_in_a_template_is_refused(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("def model(x):\n    y = 1\n    a = {{choice(['a{b', 'e'])}}\n    return a\n")
+    with pytest.raises(UserError, match=r"line 3: Hyperas cannot take a brace inside a template"):
+        template.read(script)

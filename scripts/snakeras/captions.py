@@ -1,5 +1,6 @@
 """Captions of the report: reStructuredText with the figures of this search filled in."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def write(template: Path, figures: dict, result: Path) -> None:
     jinja2.UndefinedError
         When the template names a figure that is not there.
     """
-    files.write_text(result, "{% raw %}" + filled(template.read_text(encoding="utf-8"), figures) + "{% endraw %}\n")
+    text = filled(template.read_text(encoding="utf-8"), {name: _escaped(value) for name, value in figures.items()})
+    files.write_text(result, text.replace("{", "{{ '{' }}") + "\n")
 
 
 def filled(template: str, figures: dict) -> str:
@@ -49,3 +51,10 @@ def filled(template: str, figures: dict) -> str:
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(template).render(figures)
+
+
+def _escaped(value: object) -> object:
+    """A figure whose texts mean nothing in reStructuredText: a name may end in an underscore."""
+    if isinstance(value, str):
+        return re.sub(r"([\\*`|_])", r"\\\1", value)
+    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value

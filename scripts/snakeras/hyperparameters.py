@@ -189,7 +189,7 @@ def _reach(low: float, high: float) -> float:
 
 
 def _across(axis: object, distribution: dict | None, seen: preference.Observed) -> None:
-    from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
     if seen.options is not None:
         _name_options(axis, seen)
@@ -207,6 +207,8 @@ def _across(axis: object, distribution: dict | None, seen: preference.Observed) 
         margin = (end / start) ** 0.04 if end > start else 2
         axis.set_xscale("log")
         axis.set_xlim(start / margin, end * margin)
+        axis.xaxis.set_major_locator(LogLocator(numticks=6))
+        axis.xaxis.set_minor_formatter(NullFormatter())
     elif seen.logarithmic and end > 0:
         # What is rounded to steps may be 0, which has no logarithm.
         smallest = min(value for value in values if value > 0)
@@ -217,6 +219,9 @@ def _across(axis: object, distribution: dict | None, seen: preference.Observed) 
         axis.xaxis.set_minor_locator(NullLocator())
     elif end > start:
         axis.set_xlim(start - 0.04 * (end - start), end + 0.04 * (end - start))
+    if seen.logarithmic:
+        # matplotlib's own are formulas, which pictures do not have.
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if not seen.logarithmic or 0 < decades < 2:
         whole = all(value == int(value) for value in values)
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=whole, steps=STEPS))

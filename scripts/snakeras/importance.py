@@ -151,7 +151,7 @@ def _drawn(found: dict, names: list[str], objective: str) -> object:
     warning = textwrap.fill(found["warning"] or "", 64)
     figure = pictures.new(1.0 + 0.34 * len(names) + 0.22 * len(warning.splitlines()))
     axis = figure.subplots()
-    look = {} if found["reliable"] else {"alpha": 0.45, "hatch": "///", "edgecolor": pictures.BLUE, "fill": False}
+    look = {} if found["reliable"] else {"hatch": "///", "edgecolor": pictures.BLUE, "fill": False}
     axis.barh(range(len(names)), shares, 0.62, color=pictures.BLUE, **look)
     axis.errorbar(shares, range(len(names)), xerr=deviations, fmt="none", ecolor=pictures.INK, elinewidth=1, capsize=3)
     ends = [share + deviation for share, deviation in zip(shares, deviations, strict=True)]

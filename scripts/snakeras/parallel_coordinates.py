@@ -1,6 +1,5 @@
 """The hyperparameters of all trials as lines across parallel axes, coloured by the objective: a page and pictures."""
 
-import ast
 import html as markup
 import math
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeras import files, pages, pictures
+from snakeras import files, pages, pictures, preference
 
 NAME, OPTION, OPTIONS = 40, 24, 12  # characters of a name and of an option; options written at an axis
 AXIS = 58  # pixels from axis to axis
@@ -68,21 +67,16 @@ def axis(name: str, distribution: dict | None, values: list) -> Axis:
     known = distribution or {"kind": None, "arguments": []}
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     if known["kind"] == "choice" or not numeric:
-        options = [_option(text) for text in known["arguments"]] if known["kind"] == "choice" else []
+        texts = known["arguments"] if known["kind"] == "choice" else []
         observed = [str(value) for value in values]
-        return Axis(name, options=tuple(dict.fromkeys([*filter(None, options), *observed])))
+        constants = [(text, str(preference.constant(text))) for text in texts]
+        # What any other expression gives is not known before.
+        options = [shown for text, shown in constants if shown != text or shown in observed or text.isalnum()]
+        return Axis(name, options=tuple(dict.fromkeys([*options, *observed])))
     # Rounding may lead a little beyond a distribution's bounds.
     ends = [*_bounds(known), min(values), max(values)]
     low, high = float(min(ends)), float(max(ends))
     return Axis(name, low, high, known["kind"] in LOGARITHMIC and low > 0)
-
-
-def _option(text: str) -> str | None:
-    """What a trial shows that got this option of the script; None where that is not known before."""
-    try:
-        return str(ast.literal_eval(text))
-    except (SyntaxError, ValueError):
-        return None
 
 
 def _bounds(distribution: dict) -> list[float]:
@@ -304,6 +298,8 @@ def _lines(lines: object, own: list[Axis], search: dict) -> list:
     if end[0] == end[1]:
         room = abs(end[0]) * 0.05 or 1.0
         end = [end[0] - room, end[1] + room]
+        if search["objective"]["key"] == "val_accuracy":
+            end = [max(end[0], 0.0), min(end[1], 1.0)]
     if search["objective"]["better"] == "lower":
         end.reverse()
     colour = alt.Color(

@@ -52,6 +52,7 @@ STYLE = {
     "figure.facecolor": PAPER,
     "axes.facecolor": PAPER,
     "savefig.facecolor": PAPER,
+    "text.parse_math": False,  # a name may hold dollars
     "svg.hashsalt": "snakeras",  # the same picture, the same bytes
     "svg.fonttype": "path",
 }

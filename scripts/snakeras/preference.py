@@ -101,7 +101,7 @@ def observed(search: dict, name: str) -> Observed:
             distribution["kind"] in DISTRIBUTIONS and "log" in distribution["kind"],
         )
     options = distribution["arguments"] if distribution["kind"] == "choice" else []
-    constants = [_constant(option) for option in options]
+    constants = [constant(option) for option in options]
     others = sorted(
         {_key(value) for value in found.values()} - {_key(value) for value in constants}, key=lambda key: str(key[1])
     )
@@ -271,7 +271,7 @@ def _tpe() -> object:
     return hyperopt.tpe
 
 
-def _constant(option: str) -> object:
+def constant(option: str) -> object:
     """What the text of an option stands for, as a trial tells it; the text itself unless it is made of constants."""
     try:
         value = _value(ast.parse(option, mode="eval").body)

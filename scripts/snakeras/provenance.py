@@ -51,6 +51,14 @@ def commit(path: Path) -> dict | None:
         return None
 
 
+def commit_of(paths: dict[str, Path]) -> dict | None:
+    """The first of these files' ``commit`` that there is, with the file's name as ``of``; None without any."""
+    for name, path in paths.items():
+        if found := commit(path):
+            return found | {"of": name}
+    return None
+
+
 def versions() -> dict[str, str]:
     """Versions of the packages that make the numbers."""
     found = {}

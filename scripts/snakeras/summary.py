@@ -28,12 +28,13 @@ code,pre{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace}
 def saved_epochs(search: dict) -> int | None:
     """Epochs that pruning spared: what the pruned trials did not train of all that they would have.
 
-    They would have trained as many as ``epochs`` of the settings, or else as many as the longest completed trial; None
-    where neither is known.
+    They would have trained as many as each completed one did, several fits in a trial together, or as ``epochs`` of the
+    settings if that is more. None where the completed ones differ and the settings do not say: then nobody knows.
     """
-    completed = [trial["epochs"] for trial in search["trials"] if trial["status"] == "completed"]
-    planned = search["search"].get("epochs") or max(completed, default=None)
-    if planned is None:
+    completed = {trial["epochs"] for trial in search["trials"] if trial["status"] == "completed"}
+    known = [search["search"].get("epochs") or 0, *(completed if len(completed) == 1 else [])]
+    planned = max(known)
+    if not planned:
         return None
     pruned = [trial["epochs"] for trial in search["trials"] if trial["status"] == "pruned"]
     return sum(max(0, planned - epochs) for epochs in pruned)
@@ -97,6 +98,7 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         "command": command,
         "commit": git and git["commit"],
         "changed": bool(git and git["changed"]),
+        "commit_of": git and git.get("of"),
         "python": happened.get("python"),
         "packages": made_with["packages"],
         "config_sha256": made_with["config_sha256"],

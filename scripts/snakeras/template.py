@@ -434,6 +434,15 @@ def _with_templates(names: set[str], definitions: dict[str, Definition], sources
 
 def _check_braces(path: Path, text: str, nodes: Iterable[Definition]) -> None:
     for node in nodes:
+        source = ast.get_source_segment(text, node)
+        for found in TEMPLATE.finditer(source):
+            # Hyperas would leave it out, and search over another text.
+            if "{" in found[0][2:] and re.match(r"\{\{\s*\w+\s*\(", found[0]):
+                line = node.lineno + source.count("\n", 0, found.start())
+                raise UserError(
+                    f"{path}, line {line}: Hyperas cannot take a brace inside a template, found "
+                    f"{' '.join(found[0].split())}; expected a choice of names, and the text looked up by name"
+                )
         for inner in ast.walk(node):
             if isinstance(inner, ast.Set) and isinstance(inner.elts[0], ast.Set):
                 found = ast.get_source_segment(text, inner)

@@ -170,7 +170,7 @@ def _draw(trials: list[dict], known: dict) -> object:
     axes.set_xlim(-0.01 * end, 1.01 * end)
     axes.set_ylim(len(places) - 0.4, -0.6)
     every = -(-len(places) // MOST_LABELS)
-    labels = [_fitting(place) for place in places]
+    labels = _distinct([_fitting(place) for place in places])
     axes.set_yticks(range(0, len(places), every), labels[::every], fontsize=9 if len(places) <= 24 else 8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
@@ -232,12 +232,13 @@ def _numbers(axes: object, places: dict[str, list[dict]], at: object, points: fl
 
 def _mark_pauses(axes: object, breaks: list[tuple], at: object, end: float) -> None:
     """A line where a pause is left out, and how long it was where there is room for that."""
-    free = 0.0
-    for begin, until in breaks:
+    taken = []
+    # The longest first: that is the one to know of.
+    for begin, until in sorted(breaks, key=lambda pause: pause[0] - pause[1]):
         place = at(begin)
         axes.axvline(place, color=pictures.INK, linewidth=1, linestyle=(0, (2, 2)), zorder=4)
         share = min(max(place / end, 0.1), 0.9)
-        if share - 0.1 >= free:
+        if all(abs(share - other) >= 0.22 for other in taken):
             axes.annotate(
                 f"pause: {progress.duration((until - begin).total_seconds())}",
                 (share, 1),
@@ -248,7 +249,7 @@ def _mark_pauses(axes: object, breaks: list[tuple], at: object, end: float) -> N
                 va="bottom",
                 fontsize=9,
             )
-            free = share + 0.12
+            taken.append(share)
 
 
 def _legend(figure: object, trials: list[dict]) -> None:
@@ -289,6 +290,14 @@ def _short(hosts: set[str]) -> dict[str, str]:
 def _fitting(place: str) -> str:
     """The name of a lane, a long one without its middle: its end tells the lanes of a host apart."""
     return place if len(place) <= 20 else f"{place[:9]}…{place[-10:]}"
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    """Labels of which those that are alike are numbered."""
+    return [
+        f"{label} #{labels[: place + 1].count(label)}" if labels.count(label) > 1 else label
+        for place, label in enumerate(labels)
+    ]
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

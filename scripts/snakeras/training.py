@@ -62,7 +62,9 @@ def compute(
             return answer
         finally:
             # Of the model file's repository, or else of the workflow's.
-            commit = provenance.commit(Path(snakemake.input.model[0])) or provenance.commit(Path(__file__))
+            commit = provenance.commit_of(
+                {"the model file": Path(snakemake.input.model[0]), "Snakeras": Path(__file__)}
+            )
             what = {"git": commit, "gpu": devices.which(own_device)} | found
             happened.write(Path(snakemake.output.happened), started, threads, what)
 

@@ -14,7 +14,7 @@ NUMBER = """function (data, type) {
   const missing = data === null || Number.isNaN(data);
   if (type === "sort" || type === "type") return missing ? -Infinity : data;
   if (missing) return "";
-  return Number.isInteger(data) ? String(data) : String(Number(data.toPrecision(4)));
+  return Number.isInteger(data) ? String(data) : String(Number(data.toPrecision(Math.abs(data) < 1e4 ? 4 : 8)));
 }"""
 
 SHEET = """
