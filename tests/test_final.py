@@ -84,3 +84,11 @@ def test_what_is_not_tested_has_no_mistakes(tmp_path: Path, test: tuple | None) 
     metrics, mistakes = final._saved_and_tested(Classifier(), test, tmp_path / "model.keras")
     assert metrics["test_samples"] == 0
     assert not mistakes["classified"]
+
+
+def test_a_model_that_cannot_be_described_is_kept() -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("no shape")
+
+    assert final._for_pictures(broken, lambda: "nothing", 1, 2) == "nothing"
+    assert final._for_pictures(max, lambda: "nothing", 1, 2) == 2

@@ -118,7 +118,7 @@ def retrain(
     return {
         "metrics": metrics,
         "example": example,
-        "network": inspection.network(network),
+        "network": _for_pictures(inspection.network, lambda: inspection.network(None), network),
         "happened": {"device": devices.in_use(), "epochs_ended": fits.ended},
         "notes": notes.getvalue(),
     }
@@ -136,7 +136,16 @@ def _saved_and_tested(network: object, test: tuple | None, result: Path) -> tupl
     except Exception as error:
         print(f"not tested: {flat(error)}")
         return untested, inspection.no_mistakes()
-    return metrics, inspection.mistakes(outputs, *test)
+    return metrics, _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, *test)
+
+
+def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -> object:
+    """What ``function`` gives; a model that it cannot describe must not be lost for that."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        print(f"not for the pictures: {flat(error)}")
+        return otherwise()
 
 
 def described(model: object, test: tuple | None) -> dict | None:
