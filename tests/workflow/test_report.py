@@ -120,17 +120,27 @@ def test_the_table_sorts_and_finds(report: Path, finished: Folder) -> None:
         header = table.locator("th", has_text="f1").first
         header.wait_for()
 
-        def shown() -> list[int]:
-            return [int(cell.inner_text().split()[0]) for cell in table.locator("tbody tr td:first-child").all()]
+        def shows(trials: list[int]) -> None:
+            """Wait until the table has these rows in this order."""
+            table.wait_for_function(
+                """trials => {
+                    const cells = [...document.querySelectorAll("tbody tr td:first-child")]
+                    return cells.map(cell => parseInt(cell.innerText)).join() === trials.join()
+                }""",
+                arg=trials,
+            )
 
-        assert sorted(shown()) == [0, 1, 2, 3]
+        shows([0, 1, 2, 3])
         header.click()
         ascending = sorted(range(4), key=lambda trial: float(rows[trial]["f1"]))
-        assert shown() == ascending
+        assert ascending != [0, 1, 2, 3]
+        shows(ascending)
         header.click()
-        assert shown() == ascending[::-1]
+        shows(ascending[::-1])
         table.locator("input[type=search]").fill("pruned")
-        assert sorted(shown()) == [trial for trial in range(4) if rows[trial]["status"] == "pruned"]
+        pruned = [trial for trial in ascending[::-1] if rows[trial]["status"] == "pruned"]
+        assert pruned
+        shows(pruned)
         assert reader.errors == []
 
 
