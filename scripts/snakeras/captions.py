@@ -45,11 +45,13 @@ def write(template: Path, figures: dict, result: Path) -> None:
     files.write_text(result, text.replace("{", "{{ '{' }}") + "\n")
 
 
-def filled(template: str, figures: dict) -> str:
-    """The text of a Jinja2 template with these values."""
+def filled(template: str, figures: dict, html: bool = False) -> str:
+    """The text of a Jinja2 template with these values, which mean nothing in HTML if that is what it is."""
     import jinja2
 
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=html, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.from_string(template).render(figures)
 
 

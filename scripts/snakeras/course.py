@@ -12,7 +12,6 @@ ORDINARY, ORDINARY_OF_FEW, FEW = 5, 100, 5
 MOST_POINTS = 5_000
 # Line width in points and opacity of up to so many curves.
 CURVES = {30: (1.0, 0.9), 200: (0.8, 0.7)}
-STATUSES = ("completed", "pruned", "failed")
 
 
 def validation(search: dict) -> pictures.Picture:
@@ -40,7 +39,7 @@ def validation(search: dict) -> pictures.Picture:
         "label": objective["label"],
         "better": objective["better"],
         "trials": len(trials),
-        **{status: sum(trial["status"] == status for trial in trials) for status in STATUSES},
+        **{status: sum(trial["status"] == status for trial in trials) for status in pictures.STATUS},
         "best": best and best["trial"],
         "value": best and written(best["value"], objective),
         "tpe": tpe_begins(search["search"], len(trials)),
@@ -165,7 +164,7 @@ def _draw_validation(
     many = len(trials) > 200
     size = 10 if many else 22
     at_edge = axes.get_xaxis_transform()
-    for status in STATUSES:
+    for status in pictures.STATUS:
         colour, marker = pictures.STATUS[status]
         name = f"{status} ({figures[status]})"
         if status == "failed":

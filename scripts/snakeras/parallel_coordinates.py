@@ -15,7 +15,6 @@ POINTS = 72  # an inch
 FONT = "DejaVu Sans"
 # Parts of cividis from worst to best. The best stand out, and the worst are still visible, on each paper.
 ON_WHITE, ON_BLACK = (0.82, 0.0), (0.28, 1.0)
-LOGARITHMIC = ("loguniform", "qloguniform", "lognormal", "qlognormal")
 FARTHEST = 3  # interquartile ranges: Tukey 1977, "far out"
 
 
@@ -37,7 +36,7 @@ class Axis:
         """Where a value lies, from 0 to 1, also if it is beyond the limits; None if it cannot be placed."""
         if self.options:
             return (self.options.index(str(value)) + 0.5) / len(self.options) if str(value) in self.options else None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not preference.is_number(value):
             return None
         if self.low == self.high:
             return 0.5
@@ -65,8 +64,7 @@ def axis(name: str, distribution: dict | None, values: list) -> Axis:
         All that were observed, at least one.
     """
     known = distribution or {"kind": None, "arguments": []}
-    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    if known["kind"] == "choice" or not numeric:
+    if known["kind"] == "choice" or not all(map(preference.is_number, values)):
         texts = known["arguments"] if known["kind"] == "choice" else []
         observed = [str(value) for value in values]
         constants = [(text, str(preference.constant(text))) for text in texts]
@@ -76,7 +74,7 @@ def axis(name: str, distribution: dict | None, values: list) -> Axis:
     # Rounding may lead a little beyond a distribution's bounds.
     ends = [*_bounds(known), min(values), max(values)]
     low, high = float(min(ends)), float(max(ends))
-    return Axis(name, low, high, known["kind"] in LOGARITHMIC and low > 0)
+    return Axis(name, low, high, known["kind"] in preference.LOGARITHMIC and low > 0)
 
 
 def _bounds(distribution: dict) -> list[float]:

@@ -20,6 +20,7 @@ FEWEST = 3  # finished trials that tell of a preference
 GRID = 256  # values of a continuous hyperparameter
 CONTINUOUS = ("uniform", "loguniform", "normal", "lognormal")
 DISTRIBUTIONS = CONTINUOUS + tuple(f"q{kind}" for kind in CONTINUOUS)
+LOGARITHMIC = tuple(kind for kind in DISTRIBUTIONS if "log" in kind)
 
 _OPERATIONS = {
     ast.Add: operator.add,
@@ -93,12 +94,11 @@ def observed(search: dict, name: str) -> Observed:
     found = {
         trial["trial"]: trial["hyperparameters"][name] for trial in search["trials"] if name in trial["hyperparameters"]
     }
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.values())
-    if distribution["kind"] != "choice" and numbers:
+    if distribution["kind"] != "choice" and all(map(is_number, found.values())):
         return Observed(
             {number: float(value) for number, value in found.items()},
             None,
-            distribution["kind"] in DISTRIBUTIONS and "log" in distribution["kind"],
+            distribution["kind"] in LOGARITHMIC,
         )
     options = distribution["arguments"] if distribution["kind"] == "choice" else []
     constants = [constant(option) for option in options]
@@ -112,6 +112,11 @@ def observed(search: dict, name: str) -> Observed:
         [_label(value) for value in [*constants, *(value for _, value in others)]],
         False,
     )
+
+
+def is_number(value: object) -> bool:
+    """Whether a hyperparameter's value is a number: truth values are options."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def of(search: dict, name: str) -> Preference | None:

@@ -51,7 +51,7 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | No
 
 def busy_seconds(runs: list[dict]) -> float:
     """For how long at least one of these trials was running: pauses between two calls of Snakemake do not count."""
-    spans = sorted((_time(run["started"]), _time(run["finished"])) for run in runs)
+    spans = sorted((moment(run["started"]), moment(run["finished"])) for run in runs)
     total, until = 0.0, None
     for start, end in spans:
         start = start if until is None else max(start, until)
@@ -92,7 +92,8 @@ def outcome(document: dict) -> str:
     return f"loss {document['loss']:.6g}"
 
 
-def _time(text: str) -> datetime.datetime:
+def moment(text: str) -> datetime.datetime:
+    """A time as run.json has it (ISO 8601)."""
     return datetime.datetime.fromisoformat(text)
 
 

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from snakeras import files, pages, progress, timeline
+from snakeras import captions, files, pages, pictures, progress, timeline
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "report" / "summary.html"
 
@@ -69,7 +69,7 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         "algorithm": settings["algo"],
         "startup_trials": settings.get("startup_trials") if settings["algo"] == "tpe" else None,
         "trials": len(trials),
-        **{status: counts[status] for status in ("completed", "pruned", "failed")},
+        **{status: counts[status] for status in pictures.STATUS},
         "parallelism": settings["parallelism"],
         "seed": settings["seed"],
         "pruner": _pruner(settings.get("pruner") or {"type": "none"}),
@@ -108,13 +108,8 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
 
 def write(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str, html: Path) -> dict:
     """Write the page, and give the figures of the caption, both as of ``figures``."""
-    import jinja2
-
     found = figures(search, best, metrics, data, happened, command)
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    body = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(found)
+    body = captions.filled(TEMPLATE.read_text(encoding="utf-8"), found, html=True)
     files.write_text(html, pages.page(f"{search['name']}: summary", body, SHEET))
     return found
 

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable
 
 from snakeras import pictures, progress
+from snakeras.progress import moment
 
 # A pause is cut out of the axis where it is longer than so many trials, and than this share of the axis.
 LONG_PAUSE, LONG_SHARE = 5, 0.05
@@ -33,12 +34,12 @@ def lanes(trials: Iterable[dict]) -> dict[str, list[dict]]:
     dict
         The trials by the name of the lane: ``node1``, ``node1 (2)``, ``node1 GPU 0``; sorted, node2 before node10.
     """
-    trials = sorted(trials, key=lambda trial: (_time(trial["started"]), trial["trial"]))
+    trials = sorted(trials, key=lambda trial: (moment(trial["started"]), trial["trial"]))
     places = {}
     for trial in trials:
         found = places.setdefault((trial["host"] or "unknown", trial.get("gpu")), [])
         for lane in found:
-            if _time(lane[-1]["finished"]) <= _time(trial["started"]):
+            if moment(lane[-1]["finished"]) <= moment(trial["started"]):
                 lane.append(trial)
                 break
         else:
@@ -61,7 +62,7 @@ def pauses(trials: list[dict]) -> list[tuple[datetime.datetime, datetime.datetim
     usual = statistics.median(trial["seconds"] for trial in trials)
     long = max(LONG_PAUSE * usual, LONG_SHARE * progress.busy_seconds(trials))
     found, until = [], None
-    for start, end in sorted((_time(trial["started"]), _time(trial["finished"])) for trial in trials):
+    for start, end in sorted((moment(trial["started"]), moment(trial["finished"])) for trial in trials):
         if until is not None and (start - until).total_seconds() > long:
             found.append((until, start))
         until = end if until is None else max(until, end)
@@ -154,9 +155,9 @@ def _draw(trials: list[dict], known: dict) -> object:
 
     def at(time: str | datetime.datetime) -> float:
         """Where a time lies on the axis: since the start, without the pauses."""
-        moment = _time(time) if isinstance(time, str) else time
-        before = sum((end - begin).total_seconds() for begin, end in breaks if end <= moment)
-        return ((moment - start).total_seconds() - before) / unit
+        when = moment(time) if isinstance(time, str) else time
+        before = sum((end - begin).total_seconds() for begin, end in breaks if end <= when)
+        return ((when - start).total_seconds() - before) / unit
 
     height = min(0.3, 8.0 / len(places)) * len(places)
     figure = pictures.new(height + 1.5)
@@ -307,12 +308,8 @@ def _natural(text: str) -> list[tuple[int, int, str]]:
 
 
 def _first(trials: list[dict]) -> datetime.datetime:
-    return min(_time(trial["started"]) for trial in trials)
+    return min(moment(trial["started"]) for trial in trials)
 
 
 def _last(trials: list[dict]) -> datetime.datetime:
-    return max(_time(trial["finished"]) for trial in trials)
-
-
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text)
+    return max(moment(trial["finished"]) for trial in trials)

@@ -4,7 +4,7 @@ import html as markup
 import urllib.parse
 from pathlib import Path
 
-from snakeras import files, pages
+from snakeras import files, pages, pictures, preference
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
@@ -122,7 +122,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
     statuses = [trial["status"] for trial in trials]
     figures = {
         "trials": len(trials),
-        **{status: statuses.count(status) for status in ("completed", "pruned", "failed")},
+        **{status: statuses.count(status) for status in pictures.STATUS},
         "best": search["best"],
         "linked": sum(trial["trial"] in links for trial in trials),
     }
@@ -150,8 +150,7 @@ def _status(trial: dict, best: int | None) -> str:
 
 
 def _numeric(values: list, has: list[bool]) -> bool:
-    present = [value for value, there in zip(values, has, strict=True) if there]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in present)
+    return all(preference.is_number(value) for value, there in zip(values, has, strict=True) if there)
 
 
 def _text(value: object, there: bool) -> str:

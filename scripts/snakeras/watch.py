@@ -63,7 +63,7 @@ class Watch:
         if best:
             lines.append(f"best so far: {progress.outcome(best)} (trial {history.name(best['trial'])})")
         if ended:
-            last = max(ended.values(), key=lambda files: datetime.datetime.fromisoformat(files[1]["finished"]))[0]
+            last = max(ended.values(), key=lambda files: progress.moment(files[1]["finished"]))[0]
             lines.append(f"last: trial {history.name(last['trial'])}: {progress.outcome(last)}")
         left = note["trials"] - len(ended)
         if left and ended and alive:
