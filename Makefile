@@ -19,11 +19,11 @@ help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: setup  ## The main job; more for Snakemake in ARGS, e.g. make run ARGS="--configfile configs/tutorial.yaml"
-	@PYTHONPATH=scripts python -m snakeras.lock $(ARGS)
+	@PYTHONPATH=scripts python -m snakeras.workflow.stale_lock $(ARGS)
 	@snakemake --cores $(CORES) --resources gpu=1 --quiet host rules progress $(ARGS)
 
 watch:  ## How far the searches in this folder are, from another terminal; --once in ARGS: and end
-	@PYTHONPATH=scripts python -m snakeras.watch $(ARGS)
+	@PYTHONPATH=scripts python -m snakeras.workflow.watch $(ARGS)
 
 report: setup  ## Write report.html, for a finished search
 	snakemake --report report.html $(ARGS)

@@ -13,7 +13,8 @@ from statistics import median
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
-from snakeras import files, history  # noqa: E402
+from snakeras.core import files  # noqa: E402
+from snakeras.search import trial_records  # noqa: E402
 
 SCRIPT = """
 from hyperas.distributions import choice, uniform
@@ -37,14 +38,14 @@ tracking: {uri: null}
 SUGGEST = """
 import json, sys, time
 from pathlib import Path
-from snakeras import history
+from snakeras.search import trial_records
 from hyperopt import fmin, hp, rand, tpe
 import numpy as np
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
 started = time.perf_counter()
-documents, _ = history.read_first(folder, count, 2, {})
+documents, _ = trial_records.read_first(folder, count, 2, {})
 read = time.perf_counter()
-trials = history.to_trials(documents)
+trials = trial_records.to_trials(documents)
 rebuilt = time.perf_counter()
 space = {"x": hp.uniform("x", 0, 1), "y": hp.uniform("y", 0, 2), "kind": hp.choice("kind", ["a", "b", "c"])}
 rng = np.random.default_rng(1)
@@ -89,16 +90,18 @@ def one_trial_and_a_hundred(folder: Path) -> dict:
 
 def long_histories(folder: Path, document: dict) -> None:
     """Print what a history of so many trials costs the next one: reading and checking, hyperopt's own, proposing."""
-    digests = [history.digest_after("", [])]
+    digests = [trial_records.digest_after("", [])]
     (folder / "long").mkdir()
     for trial in range(10_000):
-        before = digests[len(history.visible(trial, 2))]
+        before = digests[len(trial_records.visible(trial, 2))]
         document["trial"] = document["hyperopt"]["tid"] = document["hyperopt"]["misc"]["tid"] = trial
         document["hyperopt"]["misc"]["idxs"] = {label: [trial] for label in document["hyperopt"]["misc"]["idxs"]}
         document["determined_by"] |= {"trial": trial, "history": before}
-        sealed = history.sealed({key: value for key, value in document.items() if key not in ("digest", "checksum")})
-        files.write_json(folder / "long" / f"{history.name(trial)}.json", sealed)
-        digests.append(history.digest_after(digests[-1], [sealed]))
+        sealed = trial_records.sealed(
+            {key: value for key, value in document.items() if key not in ("digest", "checksum")}
+        )
+        files.write_json(folder / "long" / f"{trial_records.name(trial)}.json", sealed)
+        digests.append(trial_records.digest_after(digests[-1], [sealed]))
     for count in (10, 100, 1_000, 10_000):
         command = [sys.executable, "-c", SUGGEST, str(folder / "long"), str(count)]
         environment = {"PYTHONPATH": str(ROOT / "scripts")}

@@ -23,7 +23,7 @@ given = json.loads(sys.argv[1])
 sys.path[:0] = given["path"]
 from pathlib import Path
 from published import Search
-from snakeras import publishing
+from snakeras.tracking import publishing
 found = Search(Path(given["folder"]), "squares", given["search"])
 publishing.publish_trial(given["settings"], None, given["opened"], **found.arguments(given["trial"]))
 """
@@ -40,7 +40,7 @@ def cpu_seconds(*command: str) -> float:
 def main() -> None:
     """Print both figures, and what is between them."""
     import published
-    from snakeras import publishing
+    from snakeras.tracking import publishing
 
     with tempfile.TemporaryDirectory() as folder:
         found = published.search(Path(folder) / "results", SEARCH, [0.5] * TURNS)

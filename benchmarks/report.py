@@ -14,8 +14,10 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
-from snakeras import config, files, history, provenance, seeds, step  # noqa: E402
-from snakeras.plan import Plan  # noqa: E402
+from snakeras.core import files, seeds  # noqa: E402
+from snakeras.search import provenance, run_trial, trial_records  # noqa: E402
+from snakeras.workflow import config  # noqa: E402
+from snakeras.workflow.plan import Plan  # noqa: E402
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 EPOCHS = 9
@@ -68,20 +70,20 @@ def make_up(folder: Path, plan: Plan) -> None:
         [ROOT / "models" / "mnist_cnn.py"], plan.search, plan.data, folder / plan.manifest[0]
     )
     rng = np.random.default_rng(1)
-    digests = [history.digest_after("", [])]
+    digests = [trial_records.digest_after("", [])]
     for trial in range(plan.max_evals):
         document = _document(trial, plan, rng)
         document["determined_by"] = fixed | {
             "trial": trial,
-            "history": digests[len(history.visible(trial, plan.parallelism))],
+            "history": digests[len(trial_records.visible(trial, plan.parallelism))],
             "packages": provenance.versions(),
         }
-        document = history.sealed(document)
-        digests.append(history.digest_after(digests[-1], [document]))
-        (trials / history.name(trial)).mkdir(parents=True)
+        document = trial_records.sealed(document)
+        digests.append(trial_records.digest_after(digests[-1], [document]))
+        (trials / trial_records.name(trial)).mkdir(parents=True)
         start = START + datetime.timedelta(seconds=31 * (trial // 2))
         files.write_json(
-            trials / f"{history.name(trial)}.run.json",
+            trials / f"{trial_records.name(trial)}.run.json",
             {
                 "started": start.isoformat(),
                 "finished": (start + datetime.timedelta(seconds=3 * document["epochs"] + 2)).isoformat(),
@@ -91,7 +93,7 @@ def make_up(folder: Path, plan: Plan) -> None:
                 "peak_memory_mb": 900.0,
             },
         )
-        files.write_json(trials / f"{history.name(trial)}.json", document)
+        files.write_json(trials / f"{trial_records.name(trial)}.json", document)
 
 
 def _document(trial: int, plan: Plan, rng: np.random.Generator) -> dict:
@@ -99,7 +101,7 @@ def _document(trial: int, plan: Plan, rng: np.random.Generator) -> dict:
     for name, (low, high, size) in SPACE.items():
         value = float(rng.uniform(low, high))
         values[name] = value if size is None else round(value / size) * float(size)
-    document = step.unfinished(trial, plan.search)
+    document = run_trial.unfinished(trial, plan.search)
     document |= {"seed": seeds.of_trial(plan.search["seed"], trial), "hyperparameters": values}
     document["hyperopt"]["misc"]["vals"] = {name: [value] for name, value in values.items()}
     if rng.uniform() < 0.03:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from snakeras import results
-from snakeras.job import job
+from snakeras.search import best_trial
+from snakeras.workflow.job import job
 
 with job(snakemake):
-    results.conclude(
+    best_trial.conclude(
         name=snakemake.params.name,
         folder=Path(snakemake.input.trials[0]).parent,
         max_evals=len(snakemake.input.trials),

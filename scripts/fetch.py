@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from snakeras import files, mnist
-from snakeras.job import job, mnist_folder
+from snakeras.core import files
+from snakeras.data import mnist
+from snakeras.workflow.job import job, mnist_folder
 
 with job(snakemake) as terminal:
     sums = Path(snakemake.output.sums)

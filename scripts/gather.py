@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from snakeras import gathered
-from snakeras.job import job
+from snakeras.report import search_data
+from snakeras.workflow.job import job
 
 with job(snakemake):
-    gathered.gather(
+    search_data.gather(
         name=snakemake.wildcards.name,
         trials=[Path(path) for path in snakemake.input.trials],
         happened=[Path(path) for path in snakemake.input.happened],

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from snakeras import captions, files, trial_table
-from snakeras.job import job
+from snakeras.core import files
+from snakeras.report import captions, trial_table
+from snakeras.workflow.job import job
 
 with job(snakemake):
     links = {}

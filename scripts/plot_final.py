@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from snakeras import captions, files, final_pictures, pictures
-from snakeras.job import job
+from snakeras.core import files
+from snakeras.report import captions, final_model, style
+from snakeras.workflow.job import job
 
 with job(snakemake):
     metrics = files.read_json(Path(snakemake.input.metrics))
-    with pictures.style():
+    with style.style():
         drawn = {
-            "confusion": final_pictures.confusion(metrics),
-            "mistakes": final_pictures.mistakes(Path(snakemake.input.mistakes)),
-            "training": final_pictures.training(metrics),
-            "network": final_pictures.network(files.read_json(Path(snakemake.input.network))),
+            "confusion": final_model.confusion(metrics),
+            "mistakes": final_model.mistakes(Path(snakemake.input.mistakes)),
+            "training": final_model.training(metrics),
+            "network": final_model.network(files.read_json(Path(snakemake.input.network))),
         }
     captions.save(drawn, snakemake.input, snakemake.output)

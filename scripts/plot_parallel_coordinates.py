@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from snakeras import captions, files, parallel_coordinates
-from snakeras.job import job
+from snakeras.core import files
+from snakeras.report import captions, parallel_coordinates
+from snakeras.workflow.job import job
 
 with job(snakemake):
     figures = parallel_coordinates.write(

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from snakeras import captions, course, files, hyperparameters, importance, pictures, timeline
-from snakeras.job import job
+from snakeras.core import files
+from snakeras.report import captions, hyperparameters, importance, optimization_history, style, timeline
+from snakeras.workflow.job import job
 
 DRAWN = {
-    "validation": course.validation,
-    "curves": course.curves,
+    "validation": optimization_history.validation,
+    "curves": optimization_history.curves,
     "hyperparameters": hyperparameters.hyperparameters,
     "importance": importance.importance,
     "timeline": timeline.timeline,
@@ -15,6 +16,6 @@ DRAWN = {
 
 with job(snakemake):
     search = files.read_json(Path(snakemake.input.search))
-    with pictures.style():
+    with style.style():
         drawn = {name: draw(search) for name, draw in DRAWN.items()}
     captions.save(drawn, snakemake.input, snakemake.output)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from snakeras import datasets
-from snakeras.job import job, mnist_folder
+from snakeras.data import datasets
+from snakeras.workflow.job import job, mnist_folder
 
 with job(snakemake) as terminal:
     datasets.prepare(

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from snakeras import files, mflux, trackers
-from snakeras.job import job, mflux_token_file, mnist_folder
-from snakeras.redaction import redacting
+from snakeras.core import files
+from snakeras.tracking import connection, mflux
+from snakeras.tracking.redaction import redacting
+from snakeras.workflow.job import job, mflux_token_file, mnist_folder
 
 with job(snakemake) as terminal, redacting():
     tracking = snakemake.params.tracking
-    with trackers.explained(tracking):
+    with connection.explained(tracking):
         mflux.connect(mflux.token(mflux_token_file(snakemake)), tracking["mflux_host"])
         stored = mflux.put_dataset(Path(snakemake.input.data[0]), mnist_folder(snakemake), terminal)
     files.write_json(Path(snakemake.output.dataset), stored)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from snakeras import files, mflux, publishing
-from snakeras.job import job, mflux_token_file
-from snakeras.redaction import redacting
+from snakeras.core import files
+from snakeras.tracking import mflux, publishing
+from snakeras.tracking.redaction import redacting
+from snakeras.workflow.job import job, mflux_token_file
 
 with job(snakemake) as terminal, redacting():
     tracking = snakemake.params.tracking

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from snakeras import files, publishing, worker
-from snakeras.job import job, mflux_token_file
-from snakeras.redaction import redacting
+from snakeras.core import files
+from snakeras.process import child
+from snakeras.tracking import publishing
+from snakeras.tracking.redaction import redacting
+from snakeras.workflow.job import job, mflux_token_file
 
 with job(snakemake), redacting():
     opened = publishing.open_search(
@@ -17,6 +19,6 @@ with job(snakemake), redacting():
         manifest=next(map(Path, snakemake.input.data), None),
         config=snakemake.config,
         trials=Path(snakemake.params.trials),
-        began=worker.snakemakes_start(),
+        began=child.snakemakes_start(),
     )
     files.write_json(Path(snakemake.output.search), opened)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from snakeras import files, publishing
-from snakeras.job import job, mflux_token_file
-from snakeras.redaction import redacting
+from snakeras.core import files
+from snakeras.tracking import publishing
+from snakeras.tracking.redaction import redacting
+from snakeras.workflow.job import job, mflux_token_file
 
 with job(snakemake), redacting():
     run = publishing.publish_trial(

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import yaml
-from snakeras import captions, files, summary
-from snakeras.job import job
+from snakeras.core import files
+from snakeras.report import captions, summary
+from snakeras.workflow.job import job
 
 with job(snakemake):
     configuration = Path(snakemake.output.configuration)

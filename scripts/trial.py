@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from snakeras import files, progress, step, training, worker
-from snakeras.job import job
+from snakeras.core import files
+from snakeras.process import child
+from snakeras.search import run_trial
+from snakeras.workflow import progress, training_job
+from snakeras.workflow.job import job
 
 with job(snakemake) as terminal:
     trial = int(snakemake.wildcards.trial)
@@ -12,22 +15,22 @@ with job(snakemake) as terminal:
     settings = snakemake.config["search"]
     total, timeout = settings["max_evals"], settings["trial_timeout"]
     print(progress.starts(trial, total), file=terminal)
-    arguments = training.common_arguments(snakemake) | {
+    arguments = training_job.common_arguments(snakemake) | {
         "trial": trial,
         "sources": list(snakemake.input.model),
         "data": snakemake.params.data,
         "folder": str(result.parent),
         "model_folder": snakemake.output.model,
     }
-    limits = (step.timeout(timeout),) if timeout else ()
+    limits = (run_trial.timeout(timeout),) if timeout else ()
     try:
-        answer = training.compute(snakemake, terminal, step.run, arguments, limits)
+        answer = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
         document, best = answer["document"], answer["best"]
-    except worker.Died as death:
+    except child.Died as death:
         # Snakemake tries it again with more memory and time, unless more of these would not help.
-        if snakemake.resources.attempt <= settings["retries"] and not isinstance(death, worker.TimedOut):
+        if snakemake.resources.attempt <= settings["retries"] and not isinstance(death, child.TimedOut):
             raise
-        document, best = step.died(death, **arguments), None
+        document, best = run_trial.died(death, **arguments), None
     Path(snakemake.output.model).mkdir(exist_ok=True)
     files.write_json(result, document)
     print(progress.ends(trial, total, result.parent, snakemake.params.search["parallelism"], best), file=terminal)

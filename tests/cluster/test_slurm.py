@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cluster_folder import LIGHT, ClusterFolder, Run, jobs, light, node, wait_for
-from snakeras import history
+from snakeras.search import trial_records
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -21,7 +21,7 @@ BEST = "results/light/best.json"
 
 
 def document(folder: ClusterFolder, trial: int) -> dict:
-    return history.read(folder.results / "trials" / f"{trial:04d}.json")
+    return trial_records.read(folder.results / "trials" / f"{trial:04d}.json")
 
 
 def seen(folder: ClusterFolder) -> list[dict]:
@@ -148,7 +148,7 @@ CANCEL = """squeue --me --noheader --format "%i %Z" | awk -v here="$PWD" '$2 == 
 
 
 def unlock(folder: ClusterFolder) -> None:
-    command = [sys.executable, "-m", "snakeras.lock", "--profile", "profiles/slurm", *folder.arguments]
+    command = [sys.executable, "-m", "snakeras.workflow.stale_lock", "--profile", "profiles/slurm", *folder.arguments]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"PYTHONPATH": "scripts", "PATH": path}
     subprocess.run(command, cwd=folder.path, env=environment, check=True)

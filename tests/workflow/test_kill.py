@@ -64,7 +64,9 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
             twin.command("--", *targets), cwd=twin.path, stdout=output, stderr=output, start_new_session=True
         )
         # In the middle of a trial: its computing process is up.
-        wait_for(lambda: any("snakeras import worker" in command_of(process) for process in processes(twin.path)))
+        wait_for(
+            lambda: any("snakeras.process import child" in command_of(process) for process in processes(twin.path))
+        )
         time.sleep(1)
         kill(run)
         run.wait(timeout=60)
@@ -76,7 +78,7 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
     if kill is not ctrl_c:
         assert "LockException" in twin.run("--", *targets, fails=True)
         unlocked = subprocess.run(
-            [sys.executable, "-m", "snakeras.lock", *twin.arguments],
+            [sys.executable, "-m", "snakeras.workflow.stale_lock", *twin.arguments],
             cwd=twin.path,
             env=os.environ
             | {

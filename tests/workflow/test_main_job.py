@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from snakeras import history
+from snakeras.search import trial_records
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def test_results_hold_nothing_that_merely_happened(finished) -> None:
 
 def test_every_trial_keeps_its_curve_and_model(finished) -> None:
     for number in range(4):
-        document = history.read(finished.results / "trials" / f"{number:04d}.json")
+        document = trial_records.read(finished.results / "trials" / f"{number:04d}.json")
         (fit,) = document["fits"]
         assert fit["epochs"] == (2 if document["status"] == "completed" else document["pruned"]["epoch"])
         assert set(fit["metrics"]) == {"accuracy", "loss", "val_accuracy", "val_loss"}

@@ -8,7 +8,7 @@ import time
 
 import psutil
 import pytest
-from snakeras import history
+from snakeras.search import trial_records
 from workflow_folder import Folder, new_folder
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def test_one_core_or_two_are_the_same_with_pruned_and_failed_trials(pruned: Fold
 
 
 def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
-    documents = [history.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(8)]
+    documents = [trial_records.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(8)]
     for row, document in zip(rows(pruned), documents, strict=True):
         if document["status"] == "pruned":
             assert document["pruned"]["epoch"] == document["epochs"] == int(row["epochs"]) < 4
@@ -71,7 +71,7 @@ def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path)
     folder = new_folder(tmp_path / "faults", "faults")
     said = folder.run()
     failures = {
-        row["way"]: history.read(folder.results / "trials" / f"{int(row['trial']):04d}.json")["failure"]
+        row["way"]: trial_records.read(folder.results / "trials" / f"{int(row['trial']):04d}.json")["failure"]
         for row in rows(folder)
     }
     assert (

@@ -22,7 +22,7 @@ import mflux_server
 import psutil
 import pytest
 import servers
-from snakeras import history
+from snakeras.search import trial_records
 from test_kill import wait_for
 from workflow_folder import Folder, environment, new_folder
 
@@ -140,7 +140,7 @@ def test_a_trial_has_its_curve_and_its_data(finished: Folder) -> None:
     data = json.loads((finished.results / "data.json").read_text())
     _, nested = runs(uri, "test")
     for number, run in enumerate(nested):
-        document = history.read(finished.results / "trials" / f"{number:04d}.json")
+        document = trial_records.read(finished.results / "trials" / f"{number:04d}.json")
         points = client_of(uri).get_metric_history(run.info.run_id, "val_acc")
         assert [point.step for point in points] == list(range(document["epochs"]))
         assert [point.value for point in points] == document["fits"][0]["metrics"]["val_accuracy"]
@@ -302,7 +302,7 @@ def test_what_the_script_logs_itself_is_in_the_run_of_the_trial(tracked: Tracked
     for number, run in enumerate(nested):
         if number == FAILED:
             continue
-        document = history.read(tracked.folder.results / "trials" / f"{number:04d}.json")
+        document = trial_records.read(tracked.folder.results / "trials" / f"{number:04d}.json")
         units = int(run.data.params["units"])
         assert run.data.tags["purpose"] == "to be seen"
         assert run.data.params["weights"] == str(3 * units + 2 * units + 2)

@@ -1,0 +1,202 @@
+"""What there is to look at in a trained model: the test rows that it gets wrong, and of which layers it is made."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from snakeras.core import files
+from snakeras.data import arrays
+
+MOST = 100  # mistakes that are kept
+SMALLEST_SIDE, LARGEST_SIDE = 8, 128  # pixels of an image
+MNIST_PIXELS = 28 * 28
+# A probability may leave 0 to 1 by so much of rounding, also in half precision.
+ROUNDING = 1e-3
+
+
+def no_mistakes() -> arrays.Arrays:
+    """What ``mistakes`` gives of a model that is no classifier, or was not tested."""
+    return _found(False, 0, 0, *4 * [np.empty(0)])
+
+
+def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
+    """The misclassified rows of a test, the most confident first.
+
+    Parameters
+    ----------
+    outputs
+        What the model predicted, shape (n, classes), or (n, 1) for two classes: probabilities. Others are taken for
+        logits, of which softmax (or the logistic function) makes probabilities.
+    x
+        Inputs of the model: an array of shape (n, ...), or a list of such.
+    y
+        Targets, as ``classes`` takes them.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``classified`` (bool): whether this is a classification at all; ``rows`` and ``count`` (int64): how many rows
+        were tested and how many of them are misclassified; and of the first 100 of these ``index`` (the row), ``true``,
+        ``predicted`` (classes), all int64, and ``probability`` (float32, of the predicted class). If the input is
+        images, also ``image``: float32, shape (k, height, width) or (k, height, width, 3), 0 to 1 over the range of all
+        of ``x``; of a side longer than 128 pixels only every second, third, ... pixel.
+    """
+    true, predicted = classes(y, outputs)
+    if true is None:
+        return no_mistakes()
+    wrong = np.flatnonzero(true != predicted)
+    probability = _probabilities(outputs)[wrong, predicted[wrong]]
+    # A stable sort leaves equals in the order of the rows; what is not a number comes last.
+    first = np.argsort(-probability, kind="stable")[:MOST]
+    index = wrong[first]
+    found = _found(True, len(true), len(wrong), index, true[index], predicted[index], probability[first])
+    images = _images(x, index)
+    return found if images is None else found | {"image": images}
+
+
+def write(path: Path, found: arrays.Arrays) -> None:
+    """Write what ``mistakes`` gave as .npz, whole or not at all; the same mistakes give the same bytes."""
+    with files.whole(path) as temporary:
+        np.savez_compressed(temporary, **found)
+
+
+def classes(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """True and predicted class per row, int64 of shape (n,); (None, None) where this is no classification.
+
+    Parameters
+    ----------
+    y
+        Targets: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
+    outputs
+        What the model predicted: shape (n, classes), or (n, 1) for two classes.
+    """
+    labels = arrays.labels_of(y)
+    if labels is None or labels.dtype.kind not in "iubf" or outputs.ndim != 2:
+        return None, None
+    labels = labels.astype(int)
+    count = outputs.shape[1]
+    if count == 1:
+        return (labels, (outputs[:, 0] > 0.5).astype(int)) if set(np.unique(labels)) <= {0, 1} else (None, None)
+    if labels.min() < 0 or labels.max() >= count:
+        return None, None
+    return labels, outputs.argmax(axis=1)
+
+
+def _found(
+    classified: bool,
+    rows: int,
+    count: int,
+    index: np.ndarray,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    probability: np.ndarray,
+) -> arrays.Arrays:
+    return {
+        "classified": np.bool_(classified),
+        "rows": np.int64(rows),
+        "count": np.int64(count),
+        "index": index.astype(np.int64),
+        "true": true.astype(np.int64),
+        "predicted": predicted.astype(np.int64),
+        "probability": probability.astype(np.float32),
+    }
+
+
+def _probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Of each class, shape (n, classes), float64."""
+    outputs = outputs.astype(np.float64)
+    single = outputs.shape[1] == 1
+    if np.any((outputs < -ROUNDING) | (outputs > 1 + ROUNDING)):
+        logits = np.hstack([np.zeros_like(outputs), outputs]) if single else outputs
+        with np.errstate(invalid="ignore"):
+            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+    outputs = outputs.clip(0, 1)
+    return np.hstack([1 - outputs, outputs]) if single else outputs
+
+
+def _images(x: object, index: np.ndarray) -> np.ndarray | None:
+    if isinstance(x, list | tuple) and len(x) == 1:
+        (x,) = x
+    shape = tuple(getattr(x, "shape", ()))
+    if shape[1:] == (MNIST_PIXELS,):
+        shape = (shape[0], 28, 28)
+    flat = len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
+    if not (flat or (len(shape) == 4 and shape[3] == 3)) or min(shape[1:3]) < SMALLEST_SIDE:
+        return None
+    x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        return None
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
+    step = math.ceil(max(shape[1:3]) / LARGEST_SIDE)
+    chosen = x[index].reshape(len(index), *shape[1:3], *(() if flat else (3,)))[:, ::step, ::step]
+    scaled = (chosen.astype(np.float64) - low) / ((high - low) or 1.0)
+    return np.nan_to_num(scaled).clip(0, 1).astype(np.float32)
+
+
+def network(model: object | None) -> dict:
+    """The layers of a Keras model, in order.
+
+    Parameters
+    ----------
+    model
+        A Keras model; None: there is none.
+
+    Returns
+    -------
+    dict
+        ``name`` and ``class``; ``parameters``: how many are ``trainable`` and how many ``not_trainable``; ``layers``:
+        for each ``name``, ``class``, ``output_shape`` (of its first output; None for the batch and any other size that
+        is open; None as a whole if the model does not tell), ``parameters`` as above, ``activation`` (None without
+        one) and ``inputs``: the names of the layers that it takes its input from. A nested model is one layer, an
+        operation between layers (such as a sum) is one too. ``connected``: whether the model tells of inputs at all;
+        one that subclasses ``keras.Model`` does not.
+    """
+    if model is None:
+        return {"name": None, "class": None, "parameters": _parameters(None), "connected": False, "layers": []}
+    # A Sequential that was built has a graph too, which begins with its input.
+    graph = getattr(model, "_functional", None) or model
+    nodes = {id(node) for nodes in getattr(graph, "_nodes_by_depth", {}).values() for node in nodes}
+    operations = getattr(graph, "operations", None) if nodes else None
+    return {
+        "name": model.name,
+        "class": type(model).__name__,
+        "parameters": _parameters(model),
+        "connected": bool(operations),
+        "layers": [_layer(operation, nodes) for operation in operations or getattr(model, "layers", [])],
+    }
+
+
+def _layer(layer: object, nodes: set[int]) -> dict:
+    # A layer that several models share has nodes of others too.
+    own = [node for node in getattr(layer, "_inbound_nodes", []) if id(node) in nodes]
+    inputs = dict.fromkeys(tensor._keras_history.operation.name for node in own for tensor in node.input_tensors)
+    outputs = [tensor for node in own for tensor in node.output_tensors]
+    return {
+        "name": layer.name,
+        "class": type(layer).__name__,
+        "output_shape": _shape(outputs[0]) if outputs else None,
+        "parameters": _parameters(layer),
+        "activation": _activation(layer),
+        "inputs": list(inputs),
+    }
+
+
+def _shape(tensor: object) -> list[int | None]:
+    return [None if size is None else int(size) for size in tensor.shape]
+
+
+def _parameters(layer: object) -> dict[str, int]:
+    """How many numbers its weights are; an operation has none."""
+    return {
+        "trainable": sum(math.prod(weight.shape) for weight in getattr(layer, "trainable_weights", [])),
+        "not_trainable": sum(math.prod(weight.shape) for weight in getattr(layer, "non_trainable_weights", [])),
+    }
+
+
+def _activation(layer: object) -> str | None:
+    activation = getattr(layer, "activation", None)
+    if activation is None or isinstance(activation, str):
+        return activation
+    return getattr(activation, "__name__", type(activation).__name__)

@@ -1,0 +1,188 @@
+"""The accelerators of this machine: how many there are, and which of them are a job's own."""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote
+
+from snakeras.core import files
+from snakeras.core.errors import UserError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+ORDER = "CUDA_DEVICE_ORDER"
+POLL = 0.2  # seconds
+PATIENCE = 1  # seconds of waiting before a line says so
+
+# Of Slurm, PBS, LSF and Grid Engine. A scheduler's control groups number the devices of each of its jobs from 0.
+SCHEDULERS_JOB = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
+
+
+def gpus() -> int:
+    """How many NVIDIA GPUs this machine has, by their device files: no driver or library needs to be loaded."""
+    return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
+
+
+def in_use() -> str:
+    """What TensorFlow computes on here: the name of the first GPU, else CPU."""
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+    return "CPU"
+
+
+def which(own: dict[str, str]) -> str | None:
+    """The number or identifier of a job's GPU on its machine, several with commas between; None without any.
+
+    Parameters
+    ----------
+    own
+        What ``reserved`` gave.
+    """
+    # Slurm's control groups number the devices of each job from 0.
+    candidates = (os.environ.get("SLURM_JOB_GPUS"), own.get(VISIBLE, os.environ.get(VISIBLE)))
+    return next((found for found in candidates if found not in (None, "", "-1")), None)
+
+
+def declared(setting: str | int) -> int:
+    """What a rule declares as Snakemake's resource ``gpu``: the setting, or for ``auto`` one GPU if there is any."""
+    if setting == "auto":
+        return 1 if gpus() else 0
+    return setting
+
+
+@contextmanager
+def reserved(
+    count: int,
+    per_gpu: int,
+    devices: list[str] | None = None,
+    folder: Path | None = None,
+    terminal: TextIO = sys.stderr,
+) -> Iterator[dict[str, str]]:
+    """Keep ``count`` devices for the block, waiting until they can be had.
+
+    Snakemake counts GPUs but gives none to a job. Jobs agree by locks on files, which the kernel takes from a process
+    that dies: no device stays reserved. They are this process's alone, and what it starts does not hold them.
+
+    Parameters
+    ----------
+    count
+        So many different devices, all at once or none yet.
+    per_gpu
+        At most so many jobs on a device. Where jobs that share a device differ in it, the smallest holds for all.
+    devices
+        What to choose from, as in ``CUDA_VISIBLE_DEVICES``; None: what this variable lists if it is set, else the
+        GPUs of this machine. What a scheduler's job finds there is its own, if it is no more than ``count``: it is
+        obeyed as it is, without a lock.
+    folder
+        Of the lock files; None: one in the temporary folder, for this user, machine and job of a scheduler.
+    terminal
+        Where one line goes if it has to wait.
+
+    Yields
+    ------
+    dict of str to str
+        The environment of the process that computes. Without any device it is empty, whatever ``count`` is, and that
+        process takes the CPU; with ``count`` 0 it hides the devices.
+
+    Raises
+    ------
+    UserError
+        When there are fewer devices than ``count``, or the folder cannot have locks.
+    """
+    listed = os.environ.get(VISIBLE) if devices is None else ",".join(devices)
+    # A variable that is set but empty is a choice too: no device.
+    names = list(map(str, range(gpus()))) if listed is None else _split(listed)
+    if not names:
+        yield {}
+        return
+    if count == 0:
+        yield {VISIBLE: ""}
+        return
+    # Small models share a device, and TensorFlow would take all of its memory.
+    environment = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    if ORDER not in os.environ:
+        # A number then means the same to everyone, and what nvidia-smi shows.
+        environment[ORDER] = "PCI_BUS_ID"
+    if devices is None and listed is not None and (len(names) < count or (len(names) == count and _job())):
+        yield environment | {VISIBLE: listed}
+        return
+    if count > len(names):
+        raise UserError(f"search.gpu: found {count}, expected at most {len(names)}, the GPUs here ({', '.join(names)})")
+    with ExitStack() as held:
+        yield environment | {VISIBLE: ",".join(_wait_for(names, count, per_gpu, folder or _folder(), held, terminal))}
+
+
+def _split(listed: str) -> list[str]:
+    return list(dict.fromkeys(filter(None, map(str.strip, listed.split(",")))))
+
+
+def _job() -> list[str]:
+    """The number of the scheduler's job that this process is in, if it is in one."""
+    return [os.environ[variable] for variable in SCHEDULERS_JOB if os.environ.get(variable)][:1]
+
+
+def _folder() -> Path:
+    words = ["snakeras", str(os.getuid()), platform.node(), *_job()]
+    return Path(tempfile.gettempdir()) / "-".join(quote(word, safe="") for word in words)
+
+
+def _wait_for(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitStack, terminal: TextIO) -> list[str]:
+    started, said = time.monotonic(), False
+    while not (taken := _take(names, count, per_gpu, folder, held)):
+        if not said and time.monotonic() - started >= PATIENCE:
+            jobs = "1 job" if per_gpu == 1 else f"{per_gpu} jobs"
+            what = f"{count} of {len(names)} GPUs ({', '.join(names)}; {jobs} on each at most, locks in {folder})"
+            print(f"waiting for {what}", file=terminal, flush=True)
+            said = True
+        time.sleep(POLL)
+    return taken
+
+
+def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitStack) -> list[str]:
+    """One try to get ``count`` devices: their locks go into ``held``. Empty if too few are free."""
+    from filelock import FileLock, Timeout
+
+    def lock(path: Path) -> FileLock:
+        # The substitute for a file system without locks would outlive a killed process.
+        return FileLock(path, fallback_to_soft=False)
+
+    def is_held(path: Path) -> bool:
+        try:
+            with lock(path).acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    def limits(name: str) -> list[int]:
+        """``per_gpu`` of each job on a device: it stands in the names of the files."""
+        paths = folder.glob(f"{quote(name, safe='')},*,*.lock")
+        return [int(path.name.split(",")[1]) for path in paths if is_held(path)]
+
+    try:
+        files.make_private(folder)
+        # Only one process at a time looks and takes. It waits for nothing meanwhile, so there can be no deadlock.
+        with lock(folder / "all.lock").acquire(timeout=POLL, poll_interval=POLL / 20), ExitStack() as got:
+            on = {name: limits(name) for name in names}
+            free = [name for name in names if len(on[name]) < min([per_gpu, *on[name]])]
+            if len(free) < count:
+                return []
+            chosen = sorted(free, key=lambda name: len(on[name]))[:count]
+            for name in chosen:
+                slots = (folder / f"{quote(name, safe='')},{per_gpu},{slot}.lock" for slot in range(per_gpu))
+                path = next(path for path in slots if not is_held(path))
+                got.enter_context(lock(path).acquire(blocking=False))
+                # Some systems remove old files from the temporary folder, locked or not.
+                path.touch()
+            held.enter_context(got.pop_all())
+            return chosen
+    except Timeout:
+        return []
+    except OSError as error:
+        raise UserError(f"{folder}: no GPU can be locked there ({error}), name another place by TMPDIR") from None

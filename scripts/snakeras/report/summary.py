@@ -1,0 +1,136 @@
+"""The summary of a search on one page: its data, what was found, what it cost, and how to run it again."""
+
+import math
+from collections import Counter
+from pathlib import Path
+
+from snakeras.core import files
+from snakeras.report import captions, pages, style, timeline
+from snakeras.workflow import progress
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "report" / "summary.html"
+
+SHEET = """
+.cards{columns:2;column-gap:16px;max-width:1300px}
+.card{break-inside:avoid;border:1px solid var(--faint);border-radius:8px;padding:12px 16px;margin:0 0 16px}
+.card h2{font-size:16px;margin:0 0 8px}
+.card table{width:100%;border-collapse:collapse}
+.card th,.card td{text-align:left;vertical-align:top;font-weight:400;padding:4px 0;border-top:1px solid var(--faint)}
+.card tr:first-child>*{border-top:0}
+.card th{color:var(--muted);width:42%;padding-right:12px}
+.card td{font-variant-numeric:tabular-nums}
+.card p{margin:8px 0 0}
+.card .result{font-size:22px;font-weight:600}
+.card pre{white-space:pre-wrap;margin:0 0 8px;padding:8px;border:1px solid var(--faint);border-radius:6px}
+code,pre{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace}
+@media (max-width:800px){.cards{columns:1}.card{padding:10px 12px}}
+"""
+
+
+def saved_epochs(search: dict) -> int | None:
+    """Epochs that pruning spared: what the pruned trials did not train of all that they would have.
+
+    They would have trained as many as each completed one did, several fits in a trial together, or as ``epochs`` of the
+    settings if that is more. None where the completed ones differ and the settings do not say: then nobody knows.
+    """
+    completed = {trial["epochs"] for trial in search["trials"] if trial["status"] == "completed"}
+    known = [search["search"].get("epochs") or 0, *(completed if len(completed) == 1 else [])]
+    planned = max(known)
+    if not planned:
+        return None
+    pruned = [trial["epochs"] for trial in search["trials"] if trial["status"] == "pruned"]
+    return sum(max(0, planned - epochs) for epochs in pruned)
+
+
+def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str) -> dict:
+    """All that the page and its caption tell, texts and numbers; None for what does not apply or is not known.
+
+    Parameters
+    ----------
+    search
+        By ``gathered.described``.
+    best, metrics, data, happened
+        The documents ``best.json``, ``final/metrics.json``, ``data.json`` and ``final/run.json``; ``data`` is None
+        where the script has its own data function.
+    command
+        What to call to run the search again.
+    """
+    settings, trials = search["search"], search["trials"]
+    counts = Counter(trial["status"] for trial in trials)
+    memory = [trial["peak_memory_mb"] for trial in trials if trial["peak_memory_mb"] is not None]
+    interval = metrics["test_accuracy_interval"]
+    made_with = best["provenance"]
+    spent = timeline.figures(search)
+    git = happened.get("git")
+    return {
+        "name": search["name"],
+        "dataset": data and data["dataset"],
+        "arrays": _arrays(data) if data else [],
+        "validation_share": data and pages.shown(100 * data["validation_fraction"]),
+        "data_sha256": made_with["data_sha256"],
+        "algorithm": settings["algo"],
+        "startup_trials": settings.get("startup_trials") if settings["algo"] == "tpe" else None,
+        "trials": len(trials),
+        **{status: counts[status] for status in style.STATUS},
+        "parallelism": settings["parallelism"],
+        "seed": settings["seed"],
+        "pruner": _pruner(settings.get("pruner") or {"type": "none"}),
+        "objective": search["objective"]["label"],
+        "best": best["trial"],
+        "hyperparameters": {name: pages.shown(value) for name, value in best["hyperparameters"].items()},
+        "val_accuracy": _accuracy(best["val_accuracy"]),
+        "loss": _number(best["loss"]),
+        "model": metrics["model"],
+        "parameters": metrics["parameters"] and f"{metrics['parameters']:,}",
+        "final_loss": _number(metrics["loss"]),
+        "test_accuracy": _accuracy(metrics["test_accuracy"]),
+        "test_interval": interval and [_accuracy(end) for end in interval],
+        "test_loss": _number(metrics["test_loss"]),
+        "test_samples": metrics["test_samples"],
+        "test_seen": metrics["test_data_seen_by_search"],
+        "train_on": metrics["train_on"],
+        "epochs": sum(trial["epochs"] for trial in trials),
+        "saved_epochs": saved_epochs(search),
+        "computing": progress.duration(spent["busy_seconds"]),
+        "wall": spent["wall"] if spent["trials"] else None,
+        "active": spent["active"] if spent["trials"] else None,
+        "speed_up": spent["speed_up"] and f"{spent['speed_up']:.1f}",
+        "devices": ", ".join(sorted({trial["device"] for trial in trials if trial["device"]})) or None,
+        "memory": f"{max(memory):.0f}" if memory else None,
+        "command": command,
+        "commit": git and git["commit"],
+        "changed": bool(git and git["changed"]),
+        "commit_of": git and git.get("of"),
+        "python": happened.get("python"),
+        "packages": made_with["packages"],
+        "config_sha256": made_with["config_sha256"],
+        "model_sha256": made_with["model_sha256"],
+    }
+
+
+def write(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str, html: Path) -> dict:
+    """Write the page, and give the figures of the caption, both as of ``figures``."""
+    found = figures(search, best, metrics, data, happened, command)
+    body = captions.filled(TEMPLATE.read_text(encoding="utf-8"), found, html=True)
+    files.write_text(html, pages.page(f"{search['name']}: summary", body, SHEET))
+    return found
+
+
+def _arrays(data: dict) -> list[tuple[str, str]]:
+    """Name, shape and dtype of each prepared array."""
+    return [
+        (name, f"{' × '.join(map(str, entry['shape']))}, {entry['dtype']}") for name, entry in data["arrays"].items()
+    ]
+
+
+def _pruner(settings: dict) -> str:
+    more = ", ".join(f"{key} {value}" for key, value in settings.items() if key != "type")
+    return f"{settings['type']} ({more})" if more else settings["type"]
+
+
+def _accuracy(value: object) -> str | None:
+    return f"{100 * value:.2f} %" if isinstance(value, int | float) else None
+
+
+def _number(value: object) -> str | None:
+    return f"{value:.6g}" if isinstance(value, int | float) and math.isfinite(value) else None

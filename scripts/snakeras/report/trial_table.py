@@ -1,0 +1,219 @@
+"""All trials in one table that sorts and searches in the browser: a page that needs no network."""
+
+import html as markup
+import urllib.parse
+from pathlib import Path
+
+from snakeras.core import files
+from snakeras.report import pages, preference, style
+
+ROWS = 25  # a page
+REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
+
+# Numbers stay numbers for sorting, the missing ones below all others.
+NUMBER = """function (data, type) {
+  const missing = data === null || Number.isNaN(data);
+  if (type === "sort" || type === "type") return missing ? -Infinity : data;
+  if (missing) return "";
+  return Number.isInteger(data) ? String(data) : String(Number(data.toPrecision(Math.abs(data) < 1e4 ? 4 : 8)));
+}"""
+
+SHEET = """
+table.dataTable{font-size:13px;margin:0!important}
+table.dataTable td,table.dataTable th{text-align:left!important;vertical-align:top;white-space:nowrap}
+table.dataTable th{white-space:normal;overflow-wrap:normal;min-width:60px}
+table.dataTable td.number{text-align:right!important;font-variant-numeric:tabular-nums}
+table.dataTable td.reason{white-space:normal;min-width:420px}
+table.dataTable>tbody>tr>td:first-child{position:sticky;left:0;background:var(--paper)}
+table.dataTable>tbody>tr:has(mark)>td{background:var(--marked)!important;box-shadow:none!important;font-weight:600}
+mark{background:none;color:inherit;border:1px solid currentColor;border-radius:4px;padding:0 4px;margin-left:4px}
+div.dt-container{background:none;color:inherit}
+div.dt-container .dt-input{min-height:32px;background:var(--paper);color:var(--ink);border:1px solid var(--muted)}
+div.dt-container .dt-search input{width:min(220px,60vw)}
+"""
+
+# The bundle is a module, which a page of its own can only import from an address within itself.
+SCRIPT = """
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const turn = () => document.documentElement.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", turn);
+turn();
+const bundle = new Blob([document.getElementById("bundle").textContent], {type: "text/javascript"});
+const {ITable} = await import(URL.createObjectURL(bundle));
+new ITable(document.getElementById("trials"), settings);
+"""
+
+
+def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
+    """The address of each trial's run in MLflow's pages; none where the runs are in no server.
+
+    Parameters
+    ----------
+    search_tracking
+        What publishing wrote of the search: ``tracking_uri`` and ``experiment_id``.
+    trial_tracking
+        Likewise of each trial, ``run_id``; a file is named by its trial.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or no JSON object.
+    """
+    search = files.read_json(search_tracking)
+    uri = urllib.parse.urlsplit(str(search.get("tracking_uri") or ""))
+    if uri.scheme not in ("http", "https"):
+        return {}
+    # A report goes to others: no user and no password.
+    server = f"{uri.scheme}://{uri.netloc.rpartition('@')[2]}{uri.path.rstrip('/')}"
+    experiment = urllib.parse.quote(str(search["experiment_id"]), safe="")
+    runs = {int(path.stem): files.read_json(path)["run_id"] for path in map(Path, trial_tracking)}
+    return {
+        trial: f"{server}/#/experiments/{experiment}/runs/{urllib.parse.quote(str(run), safe='')}"
+        for trial, run in runs.items()
+    }
+
+
+def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
+    """The table by columns: numbers (None where there is none), and texts, as HTML."""
+    trials = search["trials"]
+    # The script's order; a hyperparameter may be called like a column.
+    names = dict.fromkeys([*search["space"], *(name for trial in trials for name in trial["hyperparameters"])])
+    found = {
+        "Trial": [_number(trial["trial"], links) for trial in trials],
+        "Status": [_status(trial, search["best"]) for trial in trials],
+        search["objective"]["label"]: [trial["value"] for trial in trials],
+    }
+    if search["objective"]["key"] != "loss":
+        found["Loss"] = [trial["loss"] for trial in trials]
+    found |= {"Epochs": [trial["epochs"] for trial in trials], "Duration in s": [trial["seconds"] for trial in trials]}
+    for name in names:
+        values = [trial["hyperparameters"].get(name) for trial in trials]
+        title = f"{name} (hyperparameter)" if name in found else name
+        has = [name in trial["hyperparameters"] for trial in trials]
+        found[title] = values if _numeric(values, has) else [_text(*pair) for pair in zip(values, has, strict=True)]
+    return found | {"Why it ended early": [markup.escape(reason(trial)) for trial in trials]}
+
+
+def reason(trial: dict) -> str:
+    """Why a trial failed or was pruned, on one line; empty for one that completed."""
+    if trial["status"] == "failed":
+        place = f" ({trial['failed_at']})" if trial["failed_at"] else ""
+        return pages.shortened(str(trial["failure"]), REASON) + place
+    if trial["status"] == "pruned":
+        pruned = trial["pruned"]
+        return f"pruned after epoch {pruned['epoch']}: {pruned['monitor']} {pages.shown(pruned['value'])}"
+    return ""
+
+
+def write(search: dict, html: Path, links: dict[int, str]) -> dict:
+    """Write the page, and give the figures of the caption.
+
+    Parameters
+    ----------
+    links
+        Where each trial is to be found, by ``links``.
+
+    Returns
+    -------
+    dict
+        ``trials``; ``completed``, ``pruned`` and ``failed``, how many; ``best``, the best trial's number or None;
+        ``linked``, how many have a link.
+    """
+    trials = search["trials"]
+    statuses = [trial["status"] for trial in trials]
+    figures = {
+        "trials": len(trials),
+        **{status: statuses.count(status) for status in style.STATUS},
+        "best": search["best"],
+        "linked": sum(trial["trial"] in links for trial in trials),
+    }
+    said = "Click on a column's name to sort by it."
+    if search["best"] is not None:
+        best = next(trial for trial in trials if trial["trial"] == search["best"])
+        said = f"The best is trial {best['trial']}: {_objective(search, best)}. {said}"
+    body = f"<p>{markup.escape(said)}</p>\n{_table(columns(search, links))}"
+    files.write_text(html, pages.page(f"{search['name']}: all trials", body))
+    return figures
+
+
+def _objective(search: dict, trial: dict) -> str:
+    return f"{search['objective']['label'].lower()} {pages.shown(trial['value'])}"
+
+
+def _number(trial: int, links: dict[int, str]) -> str:
+    if trial not in links:
+        return str(trial)
+    return f'<a href="{markup.escape(links[trial])}" target="_blank" rel="noopener">{trial}</a>'
+
+
+def _status(trial: dict, best: int | None) -> str:
+    return trial["status"] + ("<mark>best</mark>" if trial["trial"] == best else "")
+
+
+def _numeric(values: list, has: list[bool]) -> bool:
+    return all(preference.is_number(value) for value, there in zip(values, has, strict=True) if there)
+
+
+def _text(value: object, there: bool) -> str:
+    return markup.escape(pages.shown(value)) if there else ""
+
+
+def _table(columns: dict[str, list]) -> str:
+    import pandas as pd
+    from itables.javascript import get_itable_arguments
+    from itables.options import dt_bundle
+    from itables.typing import JavascriptFunction
+
+    numeric = [
+        number
+        for number, values in enumerate(columns.values())
+        if all(value is None or not isinstance(value, str) for value in values)
+    ]
+    frame = pd.DataFrame(
+        {
+            # A long name may break where its words do.
+            markup.escape(name).replace("_", "_<wbr>"): pd.Series(
+                values, dtype="float64" if number in numeric else "object"
+            )
+            for number, (name, values) in enumerate(columns.items())
+        }
+    )
+    settings = get_itable_arguments(
+        frame,
+        # What is HTML here was escaped above.
+        allow_html=True,
+        maxBytes=0,
+        maxRows=0,
+        maxColumns=0,
+        showIndex=False,
+        classes="display compact",
+        style="width:100%",
+        layout={"topStart": "search", "topEnd": "pageLength", "bottomStart": "info", "bottomEnd": "paging"},
+        pageLength=ROWS,
+        lengthMenu=[ROWS, 100, {"label": "all", "value": -1}],
+        language={
+            "lengthMenu": "_MENU_ rows a page",
+            "info": "_START_ to _END_ of _TOTAL_ trials",
+            "infoEmpty": "no trial",
+            "infoFiltered": "found among _MAX_",
+            "zeroRecords": "No trial has this.",
+        },
+        order=[[0, "asc"]],
+        # Else only the arrows beside it sort.
+        text_in_header_can_be_selected=False,
+        columnDefs=[
+            {"targets": 0, "type": "html-num"},
+            {"targets": numeric, "render": JavascriptFunction(NUMBER), "type": "num", "className": "number"},
+            {"targets": len(columns) - 1, "className": "reason"},
+        ],
+    )
+    for key in ("dt_url", "connected", "display_logo_when_loading"):
+        settings.pop(key, None)
+    settings |= {"classes": settings["classes"].split(), "style": {"width": "100%"}}
+    script = Path(dt_bundle).read_text(encoding="utf-8")
+    return (
+        f"<style>{Path(dt_bundle).with_suffix('.css').read_text(encoding='utf-8')}</style>\n<style>{SHEET}</style>\n"
+        '<table id="trials"></table>\n'
+        f'<script type="text/plain" id="bundle">{script}</script>\n'
+        f'<script type="module">\nconst settings = {pages.in_script(settings)};\n{SCRIPT}</script>'
+    )

@@ -1,0 +1,215 @@
+"""The hook on ``Model.fit``: any Hyperas file yields its curves per epoch and can be stopped, not a line changed."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from snakeras.core.patching import put
+from snakeras.model_file.keras_legacy import old_names
+from snakeras.process import run_record
+from snakeras.search import pruners
+
+# Where a step of training is so short that starting it counts, TensorFlow is told to run so many of them at once.
+STEPS_AT_ONCE = 8
+SMALL_BATCH = 16
+# Its larger graph takes a moment to build, which fewer steps do not give back.
+MANY_STEPS = 2000
+
+
+class Pruned(BaseException):
+    """Ends a trial whose pruner says so. No Exception: what a script does about its own errors must not hold it up."""
+
+    def __init__(self, stop: pruners.Stop) -> None:
+        super().__init__(f"{stop.monitor} {stop.value:.6g} after epoch {stop.epoch}")
+        self.stop = stop
+
+
+@dataclass
+class Fit:
+    """One call of ``fit``: what the script asked for and what came of it."""
+
+    script_epochs: int  # the epochs that the script named
+    epochs: int  # the epochs that it was told to train
+    metrics: dict[str, list[float | None]] = field(default_factory=dict)  # a value per finished epoch
+    trained: int = 0  # how many epochs were finished
+    ended: list[str] = field(default_factory=list)  # when, in ISO 8601
+    finished: bool = False  # fit came back, and did not raise
+
+    def add(self, logs: dict[str, float]) -> None:
+        """Take the metrics of one more epoch; one that is reported every few epochs only has None in between."""
+        for name, value in logs.items():
+            values = self.metrics.setdefault(name, [])
+            values += [None] * (self.trained - len(values))
+            values.append(float(value))
+        self.trained += 1
+        self.ended.append(run_record.now().isoformat(timespec="milliseconds"))
+
+    def as_json(self) -> dict:
+        """As it stands in a trial's JSON file."""
+        return {"epochs": self.trained, "metrics": self.metrics}
+
+
+@dataclass
+class Fits:
+    """All calls of ``fit`` in one run of a model function, and the model of the last of them."""
+
+    calls: list[Fit] = field(default_factory=list)
+    model: object | None = None
+    validation_data: object | None = None  # what the last of them was given
+    pruned: Pruned | None = None
+
+    @property
+    def overridden(self) -> Fit | None:
+        """The first call whose epochs were not the script's own."""
+        return next((call for call in self.calls if call.epochs != call.script_epochs), None)
+
+    @property
+    def ended(self) -> list[list[str]]:
+        """When each epoch of each fit ended."""
+        return [call.ended for call in self.calls]
+
+    def reason(self, text: str) -> str:
+        """One line on why the model function failed, ``text`` being the error's own."""
+        if call := self.overridden:
+            text += (
+                f" (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if it cannot "
+                "live with another number than its own, set search.epochs and final.epochs to null)"
+            )
+        return text
+
+
+def _never(_metrics: dict, _ended: bool = False) -> None:
+    return None
+
+
+@contextmanager
+def recorded(
+    epochs: int | None = None,
+    after: Callable[[object], None] = lambda model: None,
+    pruner: Callable[[dict, bool], pruners.Stop | None] = _never,
+) -> Iterator[Fits]:
+    """Record every ``keras.Model.fit`` inside the block.
+
+    Parameters
+    ----------
+    epochs
+        How many epochs each fit trains; None leaves it to the script.
+    after
+        Called with the model after each fit.
+    pruner
+        Asked at the end of every epoch of the first fit but its last, and at its end, as ``pruning.pruner`` gives it.
+
+    Raises
+    ------
+    Pruned
+        From inside a fit, when the pruner says so; and from every later one, should the script go on.
+    """
+    import keras
+
+    fits = Fits()
+    inherited = keras.Model.fit
+    signature = inspect.signature(inherited)
+
+    class Curve(keras.callbacks.Callback):
+        def __init__(self, call: Fit) -> None:
+            super().__init__()
+            self.call = call
+
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            self.call.add(logs or {})
+            if self.call is fits.calls[0] and self.call.trained < self.call.epochs:
+                stop = pruner(self.call.metrics, False)
+                if stop is not None:
+                    fits.pruned = Pruned(stop)
+                    raise fits.pruned
+
+    def fit(self: object, *args: object, **kwargs: object) -> object:
+        if fits.pruned:
+            raise fits.pruned
+        bound = signature.bind(self, *args, **old_names.translated_fit_arguments(kwargs, self))
+        start = bound.arguments.get("initial_epoch", 0)
+        # Keras counts epochs from the first ever; what is meant is how many this call trains.
+        asked = bound.arguments.get("epochs", 1)
+        if epochs is not None:
+            bound.arguments["epochs"] = start + epochs
+        # A line per epoch: what it prints goes to a file, where a moving bar is unreadable.
+        bound.arguments.setdefault("verbose", 2)
+        call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
+        fits.calls.append(call)
+        fits.model, fits.validation_data = self, bound.arguments.get("validation_data")
+        if _gains_from_steps_at_once(self, bound.arguments, call.epochs):
+            self.steps_per_execution = STEPS_AT_ONCE
+        with _with(bound.arguments.get("callbacks"), Curve(call)) as bound.arguments["callbacks"]:
+            history = inherited(*bound.args, **bound.kwargs)
+        call.finished = True
+        if call is fits.calls[0]:
+            pruner(call.metrics, True)
+        after(self)
+        return history
+
+    # Model inherits fit: the hook stands in Model itself and goes when the block ends.
+    with ExitStack() as undo:
+        put(undo, keras.Model, "fit", fit)
+        yield fits
+
+
+def _gains_from_steps_at_once(model: object, arguments: dict, epochs: int) -> bool:
+    """Whether several steps in one call of TensorFlow are faster and give the same weights and curves.
+
+    They do but for callbacks that act between two steps, and for what is no array, which may end anywhere.
+    """
+    shape = getattr(arguments.get("x"), "shape", None)
+    batch_size = arguments.get("batch_size") or 32
+    return (
+        getattr(model, "steps_per_execution", None) == 1
+        and not model.run_eagerly
+        and model.train_function is None
+        and bool(shape)
+        and batch_size <= SMALL_BATCH
+        and arguments.get("steps_per_epoch") is None
+        and epochs * shape[0] // batch_size >= MANY_STEPS
+        and not any(map(_acts_on_batches, _listed(arguments.get("callbacks"))))
+    )
+
+
+def _acts_on_batches(callback: object) -> bool:
+    import keras
+
+    names = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    return any(getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name) for name in names)
+
+
+def _listed(callbacks: object) -> list:
+    given = getattr(callbacks, "callbacks", callbacks)
+    return list(given) if isinstance(given, list | tuple) else [given] if given else []
+
+
+@contextmanager
+def _with(callbacks: object, extra: object) -> Iterator[object]:
+    """The caller's callbacks (None, one, a list or a CallbackList) and one more; the caller's stay as they are."""
+    import keras
+
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        yield [*_listed(callbacks), extra]
+        return
+    # Keras takes such a list as it is, and no other can be made of it without running each callback's set-up again.
+    callbacks.callbacks.append(extra)
+    try:
+        yield callbacks
+    finally:
+        callbacks.callbacks.remove(extra)
+
+
+def last_accuracy(fits: list[dict]) -> float | None:
+    """Validation accuracy after the last epoch of the last fit; None where the model reports none.
+
+    Parameters
+    ----------
+    fits
+        As in a trial's JSON file: dicts with ``metrics``.
+    """
+    for call in reversed(fits):
+        if name := pruners.validation_accuracy(call["metrics"]):
+            return call["metrics"][name][-1]
+    return None

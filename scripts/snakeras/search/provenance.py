@@ -1,0 +1,73 @@
+"""Where a result comes from: all that determines it, and the packages that it was made with."""
+
+import importlib.metadata
+import subprocess
+from pathlib import Path
+
+from snakeras.core import files
+
+GIT_TIMEOUT = 10  # seconds
+PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
+
+
+def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path | None) -> dict:
+    """All that determines every trial of a search, but for its number, its history and the packages.
+
+    Parameters
+    ----------
+    sources
+        The Hyperas script, then what else of the user's own decides a trial.
+    search
+        The keys of ``config["search"]`` that the trials depend on.
+    data
+        Likewise of ``config["data"]``.
+    manifest
+        Of the prepared arrays; None where the script has its own data function.
+    """
+    digest = files.read_json(manifest)["digest"] if manifest else None
+    return {
+        "model": [files.sha256_of_file(path) for path in sources],
+        "search": search,
+        "data": data | {"digest": digest},
+    }
+
+
+def commit(path: Path) -> dict | None:
+    """The Git commit that a file belongs to, and whether anything in its repository was changed since; None without."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(path.resolve().parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT).stdout.strip()
+
+    try:
+        # In a repository, but ignored by it or not yet part of it: its commit says nothing about the file.
+        if not git("ls-files", "--", path.name):
+            return None
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "changed": bool(git("status", "--porcelain", "--untracked-files=no")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def commit_of(paths: dict[str, Path]) -> dict | None:
+    """The first of these files' ``commit`` that there is, with the file's name as ``of``; None without any."""
+    for name, path in paths.items():
+        if found := commit(path):
+            return found | {"of": name}
+    return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that make the numbers."""
+    found = {}
+    for package in PACKAGES:
+        # TensorFlow is distributed under two names.
+        for distribution in (package, f"{package}-cpu"):
+            try:
+                found[package] = importlib.metadata.version(distribution)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found

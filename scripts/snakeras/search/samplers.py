@@ -1,0 +1,65 @@
+"""Search algorithms: hyperopt's own by their short names, any other suggest function by its dotted path."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from snakeras.core.errors import flat
+
+SHORT_NAMES = {"tpe": "hyperopt.tpe.suggest", "rand": "hyperopt.rand.suggest", "anneal": "hyperopt.anneal.suggest"}
+
+
+def suggest_function(algo: str) -> Callable:
+    """The suggest function that ``search.algo`` names.
+
+    Raises
+    ------
+    ImportError, AttributeError, ValueError
+        When there is no such module, no such name in it, or no dot in the path. A module's code may raise others.
+    """
+    module, _, name = SHORT_NAMES.get(algo, algo).rpartition(".")
+    if not module:
+        raise ValueError("no such name")
+    # The working directory comes last: a file there must not hide an installed package.
+    if "." not in sys.path:
+        sys.path.append(".")
+    importlib.invalidate_caches()
+    return getattr(importlib.import_module(module), name)
+
+
+def complaint(algo: str) -> str | None:
+    """What is wrong with ``search.algo``, as one line; None if nothing is."""
+    if algo in SHORT_NAMES:
+        return None
+    try:
+        if callable(suggest_function(algo)):
+            return None
+        reason = "no function"
+    # Importing a module may raise anything, and even leave.
+    except (Exception, SystemExit) as error:
+        reason = flat(error)
+    names = ", ".join(SHORT_NAMES)
+    return f"found {algo!r} ({reason}), expected {names} or the dotted path of a suggest function in hyperopt's form"
+
+
+def own_file(algo: str) -> str | None:
+    """The file of the user's own suggest function, if it lies in the working directory."""
+    if algo in SHORT_NAMES:
+        return None
+    path = Path(*algo.split(".")[:-1])
+    return next((str(file) for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def configured(search: dict) -> Callable:
+    """The suggest function of ``search.algo``, told when its random start ends.
+
+    Such functions count the trials that they see, of which a parallel search shows ``parallelism - 1`` less: the
+    start ends at trial ``startup_trials`` all the same.
+    """
+    suggest = suggest_function(search["algo"])
+    if "n_startup_jobs" not in inspect.signature(suggest).parameters:
+        return suggest
+    return partial(suggest, n_startup_jobs=max(1, search["startup_trials"] - search["parallelism"] + 1))

@@ -1,0 +1,100 @@
+"""No secret in a log or on a screen: what is printed loses the values of the variables that hold secrets."""
+
+import base64
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
+from urllib.parse import quote
+
+from snakeras.core.errors import UserError, one_line
+
+# What MLflow, MFlux.ai, S3 clients and database drivers take secrets from.
+SECRET = (
+    "MFLUX_AI_TOKEN",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_TRACKING_PASSWORD",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "DATABRICKS_TOKEN",
+    "PGPASSWORD",
+    "MYSQL_PWD",
+)
+# Shorter ones are no secrets, and stand in every text by chance.
+SHORTEST = 3
+MARK = "[secret]"
+
+_more: set[str] = set()
+
+
+def keep_secret(value: str) -> None:
+    """Add a secret that is in no variable (yet)."""
+    _more.add(value)
+
+
+def secrets(environment: Mapping[str, str]) -> list[str]:
+    """All texts that give a secret away: its value, as part of a URL, and as HTTP sends it; the longest first."""
+    values = {environment.get(name, "") for name in SECRET} | _more
+    values = {value for value in values if len(value) >= SHORTEST}
+    user = environment.get("MLFLOW_TRACKING_USERNAME", "")
+    encoded = {base64.b64encode(f"{user}:{value}".encode()).decode() for value in values}
+    return sorted(values | encoded | {quote(value, safe="") for value in values}, key=len, reverse=True)
+
+
+def redacted(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """``text`` with a mark in place of every secret."""
+    for secret in secrets(environment):
+        text = text.replace(secret, MARK)
+    return text
+
+
+class _Redacting:
+    """A stream that writes whole lines, redacted, to another."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._line = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._stream.write(redacted(line) + "\n")
+        return len(text)
+
+    def flush(self) -> None:
+        if self._line:
+            self._stream.write(redacted(self._line))
+            self._line = ""
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def redacting() -> Iterator[None]:
+    """Redact all that Python code prints or raises inside the block.
+
+    Raises
+    ------
+    UserError
+        In place of any exception: its one line, redacted. The traceback of an unexpected one is printed.
+    """
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Redacting(sys.stdout), _Redacting(sys.stderr)
+    try:
+        yield
+    except UserError as error:
+        raise UserError(redacted(str(error))) from None
+    except Exception as error:
+        traceback.print_exc()
+        raise UserError(f"{redacted(one_line(error))} (a traceback is in the log)") from None
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = streams

@@ -1,0 +1,154 @@
+"""Snakemake's lock after a run that was killed: taken away only once it is sure that no run is alive."""
+
+import base64
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from snakeras.core import files
+from snakeras.core.errors import UserError
+from snakeras.process import child
+from snakeras.search import trial_records
+
+LOCKS = Path(".snakemake/locks")
+INCOMPLETE, METADATA = Path(".snakemake/incomplete"), Path(".snakemake/metadata")
+TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
+NOTES = Path(".snakemake/snakeras")
+PATIENCE = 5  # seconds for the jobs of a killed Snakemake to notice and end
+
+
+def note_run(plan: object) -> None:
+    """Note which machine runs which search here, since processes on another one cannot be seen.
+
+    Parameters
+    ----------
+    plan
+        By ``plan.Plan``.
+    """
+    note = {
+        "host": platform.node(),
+        "process": os.getpid(),
+        "name": plan.name,
+        "trials": plan.max_evals,
+        "made_with": {"search": plan.search, "data": plan.data},
+    }
+    files.write_json(NOTES / f"{plan.name}.json", note)
+
+
+def notes(folder: Path) -> list[dict]:
+    """What was noted of the last run of each search in ``folder``, the newest last."""
+    paths = sorted((folder / NOTES).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
+    return [files.read_json(path) for path in paths]
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a Snakemake holds ``folder``, or died while it did."""
+    return (folder / LOCKS).is_dir() and any((folder / LOCKS).iterdir())
+
+
+def live_runs(folder: Path) -> list[int]:
+    """Process numbers of the Snakemakes, and of their jobs, that work in ``folder`` on this machine."""
+    import psutil
+
+    this = psutil.Process()
+    own = {this.pid, *(parent.pid for parent in this.parents())}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid in own or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if _is_run(process.cmdline()) and Path(process.cwd()) == folder:
+                found.append(process.pid)
+        # It has just ended, or is another user's, who has no run in this folder.
+        except psutil.Error:
+            continue
+    return found
+
+
+def _is_run(command: list[str]) -> bool:
+    return child.BOOTSTRAP in command or any(
+        Path(word).name == "snakemake" or "/.snakemake/scripts/" in word for word in command[:3]
+    )
+
+
+def unlock(folder: Path, arguments: list[str]) -> bool:
+    """Unlock ``folder`` for ``snakemake`` with these arguments, if it is locked; returns whether it was.
+
+    Raises
+    ------
+    UserError
+        When a run is alive there, or may be: one on another machine.
+    """
+    if not is_locked(folder):
+        return False
+    host = found[-1]["host"] if (found := notes(folder)) else platform.node()
+    if host != platform.node():
+        raise UserError(
+            f"{folder}: locked by a run on {host}, which cannot be seen from here; if it is dead, "
+            "run: snakemake --unlock"
+        )
+    deadline = time.monotonic() + PATIENCE
+    while alive := live_runs(folder):
+        if time.monotonic() > deadline:
+            numbers = ", ".join(map(str, alive))
+            raise UserError(f"{folder}: locked by a run that is alive (process {numbers}); wait for it or end it first")
+        time.sleep(0.2)
+    subprocess.run(["snakemake", "--unlock", "--quiet", "all", *arguments], cwd=folder, check=True)
+    return True
+
+
+def keep_finished(folder: Path) -> int:
+    """Keep the trials in ``folder`` whose jobs ended well on a cluster after their Snakemake was killed.
+
+    A trial's JSON file comes last and whole, but only Snakemake takes away the marks of its outputs that say otherwise.
+    Nor does it record what the trial was made with: from then on the file itself says so (``Plan.contradicted``).
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    marks = unfinished(folder)
+    kept = 0
+    for output in list(marks):
+        if not (match := TRIAL.fullmatch(output)):
+            continue
+        try:
+            trial_records.read(folder / output)
+        except UserError:
+            continue
+        kept += 1
+        for name in (output, match[1], f"{match[1]}.run.json"):
+            if mark := marks.get(name):
+                (folder / METADATA / mark.relative_to(folder / INCOMPLETE)).unlink(missing_ok=True)
+                mark.unlink()
+    return kept
+
+
+def unfinished(folder: Path) -> dict[str, Path]:
+    """Snakemake's marks of unfinished outputs in ``folder``, by output: a mark's path is the output's, encoded."""
+    found = {}
+    for path in (folder / INCOMPLETE).rglob("*"):
+        if path.is_file():
+            encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder / INCOMPLETE).parts)
+            try:
+                found[base64.urlsafe_b64decode(encoded).decode()] = path
+            except ValueError:
+                continue
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        if unlock(Path.cwd().resolve(), sys.argv[1:]):
+            print("An earlier run was killed here; its lock is taken away and the search goes on.", file=sys.stderr)
+        if kept := keep_finished(Path.cwd()):
+            print(f"Trials that ended since then on a cluster, and are kept: {kept}", file=sys.stderr)
+    except UserError as error:
+        sys.exit(str(error))
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)

@@ -1,0 +1,188 @@
+"""A search's files as its rules leave them, without training: for tests of what only reads them."""
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakeras.core import files, seeds
+from snakeras.search import best_trial, provenance, run_trial, trial_records
+
+SETTINGS = {
+    "uri": "sqlite:///mlflow.db",
+    "experiment": "tests",
+    "models": "all",
+    "registered_model": None,
+    "mflux": False,
+    "mflux_host": None,
+    "mflux_model_group": None,
+}
+START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
+PACKAGES = {"tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"}
+
+
+@dataclass(frozen=True)
+class Search:
+    """The files of a search in a folder of its own."""
+
+    folder: Path
+    name: str
+    settings: dict  # config["search"]
+
+    @property
+    def script(self) -> Path:
+        return self.folder / "model.py"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "data.json"
+
+    @property
+    def trials(self) -> Path:
+        return self.folder / "trials"
+
+    def arguments(self, trial: int) -> dict:
+        """For ``publishing.publish_trial``, but for the tracker."""
+        number = trial_records.name(trial)
+        return {
+            "name": self.name,
+            "document": self.trials / f"{number}.json",
+            "happened": self.trials / f"{number}.run.json",
+            "folder": self.trials / number,
+            "manifest": self.manifest,
+        }
+
+    def opening(self) -> dict:
+        """For ``publishing.open_search``, but for the tracker."""
+        return {
+            "name": self.name,
+            "sources": [self.script],
+            "search": self.settings,
+            "data": {"dataset": "squares"},
+            "manifest": self.manifest,
+            "config": {"name": self.name},
+            "trials": self.trials,
+            "began": (START + datetime.timedelta(days=30)).timestamp(),
+        }
+
+    def final(self) -> dict:
+        """For ``publishing.publish_final``, but for the tracker."""
+        own = self.folder / "final"
+        return {
+            "name": self.name,
+            "best": self.folder / "best.json",
+            "table": self.folder / "trials.csv",
+            "metrics": own / "metrics.json",
+            "model": own / "model.keras",
+            "example": own / "example.json",
+            "happened": own / "run.json",
+            "trials": self.trials,
+            "manifest": self.manifest,
+            "config": {"name": self.name},
+        }
+
+
+def search(folder: Path, settings: dict, accuracies: list[float | None], name: str = "squares") -> Search:
+    """Write the files of a search whose trials came to these validation accuracies; None for a failed one.
+
+    Every third trial is pruned after its first epoch.
+    """
+    found = Search(folder, name, settings)
+    found.trials.mkdir(parents=True)
+    found.script.write_text("# a model file\n")
+    shape = {"shape": [40, 2], "dtype": "float32"}
+    files.write_json(
+        found.manifest,
+        {
+            "dataset": "squares",
+            "folder": "prepared",
+            "digest": "d" * 64,
+            "arrays": {"x_train": shape, "y_train": shape},
+        },
+    )
+    fixed = provenance.determined_by([found.script], settings, {"dataset": "squares"}, found.manifest)
+    documents = []
+    for trial, accuracy in enumerate(accuracies):
+        seen = documents[: len(trial_records.visible(trial, settings["parallelism"]))]
+        documents.append(_write_trial(found, fixed, trial, accuracy, seen))
+    best_trial.conclude(
+        name=name,
+        folder=found.trials,
+        max_evals=len(accuracies),
+        sources=[found.script],
+        search=settings,
+        data={"dataset": "squares"},
+        manifest=found.manifest,
+        table=folder / "trials.csv",
+        best=folder / "best.json",
+    )
+    write_final(found, 0.9)
+    return found
+
+
+def write_final(found: Search, accuracy: float) -> None:
+    """Write a final model and its files."""
+    own = found.folder / "final"
+    own.mkdir(exist_ok=True)
+    best = json.loads((found.folder / "best.json").read_text())
+    (own / "model.keras").write_bytes(b"final" * 1000)
+    metrics = {
+        "model": "model.keras",
+        "loss": -accuracy,
+        "test_accuracy": accuracy,
+        "test_loss": 0.3,
+        "fits": [{"epochs": 2, "metrics": {"accuracy": [0.5, accuracy], "val_accuracy": [0.4, accuracy]}}],
+        "hyperparameters": best["hyperparameters"],
+    }
+    files.write_json(own / "metrics.json", metrics)
+    tensor = {"name": "x", "dtype": "float32", "shape": [None, 2]}
+    files.write_json(
+        own / "example.json",
+        {"inputs": [tensor], "outputs": [tensor], "example": [[[1.0, 2.0]]], "prediction": [[[0.5, 0.5]]]},
+    )
+    files.write_json(own / "run.json", _happened(1000))
+
+
+def _happened(minute: int) -> dict:
+    start = START + datetime.timedelta(minutes=minute)
+    return {
+        "started": start.isoformat(),
+        "finished": (start + datetime.timedelta(seconds=40)).isoformat(),
+        "seconds": 40.0,
+        "host": "here",
+        "device": "CPU",
+        "peak_memory_mb": 700.0,
+        "git": None,
+        "epochs_ended": [[(start + datetime.timedelta(seconds=second)).isoformat() for second in (15, 30)]],
+    }
+
+
+def _write_trial(found: Search, fixed: dict, trial: int, accuracy: float | None, seen: list[dict]) -> dict:
+    document = run_trial.unfinished(trial, found.settings) | {"seed": seeds.of_trial(1, trial)}
+    document["hyperparameters"] = {"units": 8.0 + trial, "optimizer": "adam"}
+    document["determined_by"] = fixed | {
+        "trial": trial,
+        "history": trial_records.digest_after("", seen),
+        "packages": PACKAGES,
+    }
+    own = found.trials / trial_records.name(trial)
+    own.mkdir()
+    if accuracy is None:
+        document |= {"failure": "ValueError: no", "failed_at": "model.py, line 3"}
+    else:
+        pruned = trial % 3 == 2
+        curve = [accuracy] if pruned else [accuracy / 2, accuracy]
+        document |= {
+            "status": "pruned" if pruned else "completed",
+            "pruned": {"epoch": 1, "monitor": "val_accuracy", "value": accuracy} if pruned else None,
+            "loss": -accuracy,
+            "val_accuracy": accuracy,
+            "epochs": len(curve),
+            "fits": [{"epochs": len(curve), "metrics": {"accuracy": curve, "loss": curve, "val_accuracy": curve}}],
+        }
+        (own / "model.keras").write_bytes(bytes([trial]) * 5000)
+    document["hyperopt"]["misc"]["vals"] = {"units": [8.0 + trial], "optimizer": [0]}
+    document = trial_records.sealed(document)
+    files.write_json(found.trials / f"{trial_records.name(trial)}.json", document)
+    files.write_json(found.trials / f"{trial_records.name(trial)}.run.json", _happened(trial))
+    return document

@@ -1,0 +1,89 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCENARIOS = ROOT / "tests" / "workflow"
+WORKFLOW = (
+    "Snakefile",
+    "config.yaml",
+    "rules",
+    "scripts",
+    "schemas",
+    "envs",
+    "profiles",
+    "models",
+    "report",
+    "configs",
+)
+
+
+class Folder:
+    """A working directory with its own copy of the workflow, and Snakemake in it."""
+
+    def __init__(self, path: Path, scenario: str) -> None:
+        self.path = path
+        self.arguments = ["--configfile", "config.yaml", str(SCENARIOS / scenario / "config.yaml")]
+        self.name = re.search(r"name: (\w+)", Path(self.arguments[-1]).read_text())[1]
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results" / self.name
+
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
+        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *self.arguments, *arguments]
+
+    def run(self, *arguments: str, cores: int = 2, fails: bool = False) -> str:
+        """Run Snakemake to its end; returns all that it printed."""
+        run = subprocess.run(
+            self.command(*arguments, cores=cores),
+            cwd=self.path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+        assert (run.returncode == 1) if fails else (run.returncode == 0), run.stdout
+        assert "Traceback" not in run.stdout, run.stdout
+        return run.stdout
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """How many jobs of each rule a dry run plans."""
+        said = self.run("--dry-run", *arguments)
+        jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", said, re.MULTILINE))
+        assert jobs or "Nothing to be done" in said, said
+        return {rule: count for rule, count in jobs.items() if rule != "all"}
+
+    def copy(self, path: Path) -> "Folder":
+        """A copy elsewhere, in which every file has a new time."""
+        shutil.copytree(self.path, path, copy_function=shutil.copyfile)
+        twin = object.__new__(Folder)
+        twin.__dict__ |= self.__dict__ | {"path": path}
+        return twin
+
+    def outcome(self) -> tuple[bytes, bytes]:
+        return (self.results / "trials.csv").read_bytes(), (self.results / "best.json").read_bytes()
+
+
+def environment() -> dict[str, str]:
+    # Bytecode saves most of the time of an import of TensorFlow.
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
+def new_folder(path: Path, scenario: str) -> Folder:
+    path.mkdir(parents=True, exist_ok=True)
+    for name in WORKFLOW:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, path / name)
+    for file in (SCENARIOS / scenario).iterdir():
+        if file.name != "config.yaml":
+            shutil.copy(file, path)
+    return Folder(path, scenario)

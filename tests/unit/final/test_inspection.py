@@ -1,0 +1,145 @@
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from snakeras.final import inspection
+
+# Rows 1, 2 and 4 are wrong, the last of them most surely.
+OUTPUTS = np.array([[0.9, 0.1, 0.0], [0.2, 0.6, 0.2], [0.5, 0.3, 0.2], [0.0, 0.0, 1.0], [0.05, 0.9, 0.05]])
+TRUE = np.array([0, 2, 1, 2, 0])
+DIGITS = np.arange(5 * 28 * 28, dtype=np.uint8).reshape(5, 28, 28)
+
+
+def test_mistakes_are_all_that_is_wrong_the_surest_first() -> None:
+    found = inspection.mistakes(OUTPUTS, np.zeros((5, 4)), np.eye(3)[TRUE])
+    assert found["index"].tolist() == [4, 1, 2]
+    assert found["true"].tolist() == [0, 2, 1]
+    assert found["predicted"].tolist() == [1, 1, 0]
+    assert found["probability"] == pytest.approx([0.9, 0.6, 0.5])
+    assert (bool(found["classified"]), int(found["rows"]), int(found["count"])) == (True, 5, 3)
+    assert "image" not in found
+    assert {name: array.dtype.name for name, array in found.items()} == {
+        "classified": "bool",
+        **dict.fromkeys(["rows", "count", "index", "true", "predicted"], "int64"),
+        "probability": "float32",
+    }
+
+
+def test_at_most_100_are_kept_but_all_counted() -> None:
+    found = inspection.mistakes(np.tile([0.7, 0.3], (250, 1)), np.zeros((250, 4)), np.ones(250))
+    assert found["index"].tolist() == list(range(100))
+    assert int(found["count"]) == 250
+
+
+@pytest.mark.parametrize(
+    ("outputs", "probability"),
+    [
+        ([[0.8], [0.1]], [0.9, 0.8]),
+        ([[3.0], [-1.0]], [1 / (1 + np.exp(-3)), 1 / (1 + np.exp(-1))]),
+        ([[0.0, 2.0], [5.0, 0.0]], [1 / (1 + np.exp(-5)), 1 / (1 + np.exp(-2))]),
+    ],
+)
+def test_one_output_and_logits_become_probabilities(outputs: list, probability: list[float]) -> None:
+    found = inspection.mistakes(np.array(outputs), np.zeros((2, 4)), np.array([0, 1]))
+    assert found["probability"] == pytest.approx(probability)
+
+
+@pytest.mark.parametrize("shape", [(5, 28, 28), (5, 28, 28, 1), (5, 784)])
+def test_images_come_along_scaled_by_the_range_of_all(shape: tuple[int, ...]) -> None:
+    found = inspection.mistakes(OUTPUTS, [DIGITS.reshape(shape)], TRUE)
+    assert found["image"].dtype == np.float32
+    np.testing.assert_allclose(found["image"], DIGITS[[4, 1, 2]] / 255, rtol=1e-6)
+
+
+def test_large_images_become_smaller() -> None:
+    found = inspection.mistakes(OUTPUTS, np.random.default_rng(1).normal(size=(5, 300, 200, 3)), TRUE)
+    assert found["image"].shape == (3, 100, 67, 3)
+
+
+@pytest.mark.parametrize("x", [np.zeros((5, 20, 4)), np.zeros((5, 9, 9, 2)), [DIGITS, DIGITS], {"digits": DIGITS}])
+def test_other_inputs_are_no_images(x: object) -> None:
+    assert "image" not in inspection.mistakes(OUTPUTS, x, TRUE)
+
+
+def test_a_regression_makes_no_mistakes() -> None:
+    found = inspection.mistakes(np.array([[0.9], [0.2]]), np.zeros((2, 4)), np.array([1.1, 0.3]))
+    assert (bool(found["classified"]), int(found["count"]), len(found["index"])) == (False, 0, 0)
+
+
+def test_the_file_has_no_time_in_it(tmp_path: Path) -> None:
+    found = inspection.mistakes(OUTPUTS, DIGITS, TRUE)
+    inspection.write(tmp_path / "mistakes.npz", found)
+    with zipfile.ZipFile(tmp_path / "mistakes.npz") as file:
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    with np.load(tmp_path / "mistakes.npz", allow_pickle=False) as file:
+        assert {name: file[name].tolist() for name in file} == {name: array.tolist() for name, array in found.items()}
+
+
+def test_no_model_has_no_layers() -> None:
+    assert inspection.network(None)["layers"] == []
+
+
+@pytest.mark.slow
+def test_a_network_with_branches_and_two_inputs() -> None:
+    import keras
+    from keras import layers
+
+    picture, numbers = keras.Input((8, 8, 1), name="picture"), keras.Input((3,), name="numbers")
+    first = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(picture)
+    normal = layers.BatchNormalization(name="normal")(first)
+    total = layers.Flatten(name="flat")(layers.Add(name="sum")([first, normal]))
+    inner = keras.Sequential([layers.Dense(5), layers.Dropout(0.5)], name="inner")(numbers)
+    joined = layers.Concatenate(name="joined")([total, inner])
+    model = keras.Model([picture, numbers], layers.Dense(2, activation="softmax", name="last")(joined), name="both")
+
+    found = inspection.network(model)
+    assert (found["name"], found["class"], found["connected"]) == ("both", "Functional", True)
+    assert found["parameters"] == {"trainable": 40 + 8 + 20 + 524, "not_trainable": 8}
+    of = {layer["name"]: layer for layer in found["layers"]}
+    assert {name: layer["inputs"] for name, layer in of.items()} == {
+        "picture": [],
+        "numbers": [],
+        "first": ["picture"],
+        "normal": ["first"],
+        "sum": ["first", "normal"],
+        "flat": ["sum"],
+        "inner": ["numbers"],
+        "joined": ["flat", "inner"],
+        "last": ["joined"],
+    }
+    assert of["first"] == {
+        "name": "first",
+        "class": "Conv2D",
+        "output_shape": [None, 8, 8, 4],
+        "parameters": {"trainable": 40, "not_trainable": 0},
+        "activation": "relu",
+        "inputs": ["picture"],
+    }
+    assert of["normal"]["parameters"] == {"trainable": 8, "not_trainable": 8}
+    assert (of["inner"]["class"], of["inner"]["output_shape"]) == ("Sequential", [None, 5])
+
+
+@pytest.mark.slow
+def test_a_sequential_begins_with_its_input_and_a_subclass_tells_little() -> None:
+    import keras
+
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.only = keras.layers.Dense(2, name="only")
+
+        def call(self, x: object) -> object:
+            return self.only(x)
+
+    own = Own()
+    own(np.zeros((1, 3)))
+    found = inspection.network(own)
+    assert not found["connected"]
+    (layer,) = found["layers"]
+    assert (layer["output_shape"], layer["inputs"], layer["parameters"]["trainable"]) == (None, [], 8)
+
+    chain = keras.Sequential([keras.layers.Dense(2, name="only")])
+    chain.build((None, 3))
+    begin, end = inspection.network(chain)["layers"]
+    assert (begin["class"], begin["output_shape"], end["inputs"]) == ("InputLayer", [None, 3], [begin["name"]])

@@ -1,0 +1,98 @@
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from snakeras.final import retraining
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (5, 10), (989, 1000), (10_000, 10_000)])
+def test_wilson_interval_is_the_textbooks(right: int, n: int) -> None:
+    z, p = 1.959963984540054, right / n
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert retraining.wilson_interval(right, n) == pytest.approx(
+        [max(0, centre - half), min(1, centre + half)], abs=1e-12
+    )
+
+
+class Classifier(SimpleNamespace):
+    """Stands for a Keras model that predicts what it is given."""
+
+    calls = 0
+
+    def predict(self, x: np.ndarray, **_: object) -> np.ndarray:
+        self.calls += 1
+        return x
+
+    def evaluate(self, x: np.ndarray, y: np.ndarray, **_: object) -> dict:
+        return {"loss": 0.5}
+
+    def count_params(self) -> int:
+        return 42
+
+    def save(self, path: Path) -> None:
+        path.write_text("a model")
+
+
+PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
+
+
+@pytest.mark.parametrize(
+    "true", [np.eye(3)[[0, 1, 2, 2, 0]], np.array([0, 1, 2, 2, 0]), np.array([[0], [1], [2], [2], [0]])]
+)
+def test_metrics_of_a_classifier(true: np.ndarray) -> None:
+    model = Classifier()
+    metrics, _ = retraining.test_metrics(model, PREDICTED, true)
+    assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert metrics["test_accuracy"] == 0.8
+    assert metrics["per_class_accuracy"] == [1.0, 1.0, 0.5]
+    assert metrics["test_accuracy_interval"] == retraining.wilson_interval(4, 5)
+    assert (metrics["test_loss"], metrics["parameters"], model.calls) == (0.5, 42, 1)
+
+
+def test_a_class_without_test_data_has_no_accuracy() -> None:
+    metrics, _ = retraining.test_metrics(Classifier(), PREDICTED[:2], np.array([0, 1]))
+    assert metrics["per_class_accuracy"] == [1.0, 1.0, None]
+
+
+def test_two_classes_by_one_probability() -> None:
+    metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2], [0.6]]), np.array([1, 0, 0]))
+    assert metrics["confusion_matrix"] == [[1, 1], [0, 1]]
+
+
+def test_two_classes_may_be_floats() -> None:
+    metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([[1.0], [1.0]]))
+    assert metrics["confusion_matrix"] == [[0, 0], [1, 1]]
+
+
+def test_a_regression_has_a_loss_only() -> None:
+    metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
+    assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None
+    assert metrics["test_loss"] == 0.5
+
+
+def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
+    model = Classifier()
+    metrics, mistakes = retraining._saved_and_tested(
+        model, (PREDICTED, np.array([0, 1, 2, 2, 0])), tmp_path / "model.keras"
+    )
+    assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
+    assert model.calls == 1
+
+
+@pytest.mark.parametrize("test", [None, (PREDICTED, np.array([0, 1, 2]))])
+def test_what_is_not_tested_has_no_mistakes(tmp_path: Path, test: tuple | None) -> None:
+    metrics, mistakes = retraining._saved_and_tested(Classifier(), test, tmp_path / "model.keras")
+    assert metrics["test_samples"] == 0
+    assert not mistakes["classified"]
+
+
+def test_a_model_that_cannot_be_described_is_kept() -> None:
+    def broken(*_arguments: object) -> None:
+        raise ZeroDivisionError("no shape")
+
+    assert retraining._for_pictures(broken, lambda: "nothing", 1, 2) == "nothing"
+    assert retraining._for_pictures(max, lambda: "nothing", 1, 2) == 2

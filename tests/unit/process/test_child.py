@@ -1,0 +1,205 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT
+from snakeras.core.errors import UserError
+from snakeras.process import child
+
+pytestmark = pytest.mark.slow
+
+
+# What the tests call in a computing process.
+def answers(number: int) -> dict:
+    import tensorflow as tf
+
+    print("said by the child")
+    return {
+        "number": number,
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "omp": os.environ["OMP_NUM_THREADS"],
+        "hash": hash("text"),
+        "pid": os.getpid(),
+    }
+
+
+def mistaken() -> dict:
+    raise UserError("key: found 1, expected 2")
+
+
+def broken() -> dict:
+    raise ZeroDivisionError("a\nbug")
+
+
+def reports_and_ends(how: int) -> dict:
+    child.report({"known": 1})
+    child.report({"known": 2})
+    os.kill(os.getpid(), how)
+
+
+def exits() -> dict:
+    os._exit(3)
+
+
+def leaves_a_process(note: str, then: str) -> dict:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(note).write_text(str(child.pid))
+    if then == "sleep":
+        time.sleep(600)
+    return {}
+
+
+def sleeps(note: str) -> dict:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(f"{note}s own").write_text(str(child.pid))
+    Path(note).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}")
+
+
+def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What Snakemake sets for a scaled-down job must not reach the computing.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    log = tmp_path / "log"
+    first, second = (child.call(answers, {"number": 3}, log, threads=3) for _ in range(2))
+    assert first.pop("pid") != second.pop("pid") != os.getpid()
+    assert first == second
+    assert (first["number"], first["threads"], first["omp"]) == (3, 3, "3")
+    assert log.read_text().count("said by the child") == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        (mistaken, "key: found 1, expected 2"),
+        (broken, "ZeroDivisionError: a bug (a traceback is in the log)"),
+        (exits, "the computing process ended with exit code 3"),
+    ],
+)
+def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -> None:
+    with pytest.raises(UserError) as raised:
+        child.call(function, {}, tmp_path / "log", threads=1)
+    assert str(raised.value).startswith(line)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGABRT, "SIGABRT"), (signal.SIGKILL, "SIGKILL (out of memory")],
+)
+def test_a_crash_leaves_what_was_reported_last(tmp_path: Path, how: int, name: str) -> None:
+    with pytest.raises(child.Died, match=f"was ended by {re.escape(name)}") as raised:
+        child.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+    assert raised.value.reported == {"known": 2}
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_interruption_is_no_crash(tmp_path: Path, how: int) -> None:
+    with pytest.raises(child.Interrupted, match="nothing is recorded"):
+        child.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+
+
+@pytest.mark.parametrize("then", ["sleep", "return"])
+def test_what_a_script_started_ends_with_it(tmp_path: Path, then: str) -> None:
+    note = tmp_path / "note"
+    limits = [child.Limit(500, child.Died("too long")), child.Limit(30, child.TimedOut("timeout"))]
+    if then == "sleep":
+        with pytest.raises(child.TimedOut, match="^timeout$"):
+            child.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", 1, limits=limits)
+    else:
+        child.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", threads=1)
+    assert gone(written(note))
+
+
+def test_more_environment_reaches_the_child(tmp_path: Path) -> None:
+    answer = child.call(answers, {"number": 1}, tmp_path / "log", 1, environment={"OMP_NUM_THREADS": "7"})
+    assert answer["omp"] == "7"
+
+
+def gone(pid: int, patience: float = 20) -> bool:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def written(path: Path, patience: float = 60) -> int:
+    deadline = time.monotonic() + patience
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path[:0] = {paths}
+import test_child
+from snakeras.process import child
+if {watches}:
+    child.die_with_snakemake()
+Path({folder!r}, "parent").write_text(str(child.os.getpid()))
+child.call(test_child.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}, "log"), threads=1)
+"""
+
+
+def parent_text(folder: Path, watches: bool) -> str:
+    paths = [str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT / "scripts")]
+    return PARENT.format(paths=paths, folder=str(folder), watches=watches)
+
+
+def test_the_computing_dies_with_its_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", parent_text(tmp_path, watches=False)])
+    child = written(tmp_path / "child")
+    grandchild = written(tmp_path / "childs own")
+    parent.kill()
+    parent.wait()
+    assert gone(child)
+    assert gone(grandchild)
+
+
+def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text(parent_text(tmp_path, watches=True))
+    (tmp_path / "snakemake").write_text(
+        f"import subprocess\nsubprocess.run(['bash', '-c', '{sys.executable} {tmp_path}/job.py; true'])\n"
+    )
+    snakemake = subprocess.Popen([sys.executable, str(tmp_path / "snakemake")])
+    child, job = written(tmp_path / "child"), written(tmp_path / "parent")
+    snakemake.kill()
+    snakemake.wait()
+    assert gone(job)
+    assert gone(child)
+
+
+START = """
+import psutil, subprocess, sys
+sys.path.append("SCRIPTS")
+from snakeras.process import child
+
+if len(sys.argv) > 1:
+    subprocess.run([sys.executable, __file__, *sys.argv[2:]], check=True)
+else:
+    own, parent, grandparent = psutil.Process(), psutil.Process().parent(), psutil.Process().parent().parent()
+    print({process.create_time(): process.pid for process in (own, parent, grandparent)}[child.jobs_start()] == PID)
+"""
+
+
+@pytest.mark.parametrize(("options", "which"), [(["--target-jobs", "x"], "grandparent"), (["x", "y"], "own")])
+def test_a_clusters_job_begins_with_its_snakemake(tmp_path: Path, options: list[str], which: str) -> None:
+    script = tmp_path / "start.py"
+    script.write_text(START.replace("SCRIPTS", str(ROOT / "scripts")).replace("PID", f"{which}.pid"))
+    said = subprocess.run([sys.executable, script, *options], check=True, capture_output=True, text=True).stdout
+    assert said == "True\n"

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+from pictured import search
+from snakeras.report import summary, timeline
+
+BEST = {
+    "hyperparameters": {"<b>": 0.123456, "f1": 40.0},
+    "loss": -0.9,
+    "val_accuracy": 0.9,
+    "trial": 1,
+    "provenance": {
+        "data_sha256": "d" * 64,
+        "model_sha256": "e" * 64,
+        "config_sha256": "c" * 64,
+        "packages": {"k": "3"},
+    },
+}
+METRICS = {
+    "model": "model.keras",
+    "loss": -0.91,
+    "test_loss": 0.3,
+    "test_samples": 1000,
+    "test_accuracy": 0.667,
+    "test_accuracy_interval": [0.6372, 0.6955],
+    "parameters": 200002,
+    "test_data_seen_by_search": False,
+    "train_on": "all",
+}
+DATA = {
+    "dataset": "mnist-5k",
+    "validation_fraction": 0.1667,
+    "arrays": {"x_train": {"shape": [3333, 28, 28, 1], "dtype": "float32"}},
+}
+HAPPENED = {"python": "3.11.7", "git": {"commit": "a" * 40, "changed": True}}
+NOTHING = dict.fromkeys(("test_accuracy", "test_accuracy_interval", "test_loss", "parameters")) | {"test_samples": 0}
+
+
+def page(tmp_path: Path, metrics: dict = METRICS, data: dict | None = DATA, happened: dict = HAPPENED) -> str:
+    summary.write(search(20), BEST, metrics, data, happened, "snakemake <x>", tmp_path / "x.html")
+    return (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
+def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
+    text = page(tmp_path)
+    for said in (
+        *("66.70 % test accuracy", "63.72 % to 69.55 %", "1000 samples", "200,002 parameters", "&lt;b&gt;", "0.1235"),
+        *(
+            "3333 × 28 × 28 × 1, float32",
+            "16.67 % of",
+            "snakemake &lt;x&gt;",
+            f"{'a' * 40}, with changes since",
+            f"{timeline.figures(search(20))['speed_up']:.1f} times",
+        ),
+    ):
+        assert said in text
+    assert "None" not in text and "http" not in text
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        (METRICS | {"test_accuracy": None, "test_accuracy_interval": None}, "Test loss"),
+        (METRICS | NOTHING, "was not tested"),
+        (METRICS | NOTHING | {"model": None}, "trains no model to keep"),
+        (METRICS | {"test_data_seen_by_search": True}, "favourable"),
+    ],
+)
+def test_other_kinds_of_models(tmp_path: Path, metrics: dict, said: str) -> None:
+    text = page(tmp_path, metrics, None, {"git": None})
+    assert said in text and "None" not in text and "the script's own data function" in text.replace("&#39;", "'")
+
+
+def test_epochs_that_pruning_spared() -> None:
+    trials = [
+        {"status": "completed", "epochs": 6},
+        {"status": "pruned", "epochs": 2},
+        {"status": "pruned", "epochs": 9},
+        {"status": "failed", "epochs": 1},
+    ]
+    assert summary.saved_epochs({"search": {"epochs": 10}, "trials": trials}) == 9
+    assert summary.saved_epochs({"search": {"epochs": None}, "trials": trials}) == 4
+    assert summary.saved_epochs({"search": {}, "trials": trials[1:]}) is None

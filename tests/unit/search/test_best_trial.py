@@ -1,0 +1,44 @@
+import pytest
+from snakeras.core.errors import UserError
+from snakeras.search import best_trial
+
+
+def trial(number: int, loss: float | None, failure: str | None = None, **hyperparameters: object) -> dict:
+    return {
+        "trial": number,
+        "status": "failed" if failure else "completed",
+        "failure": failure,
+        "loss": loss,
+        "val_accuracy": None if loss is None else -loss,
+        "epochs": 0 if failure else 2,
+        "hyperparameters": hyperparameters,
+    }
+
+
+def test_the_lowest_loss_wins_and_of_equals_the_first() -> None:
+    documents = [trial(0, -0.5), trial(1, None, "x"), trial(2, -0.9), trial(3, -0.9)]
+    assert best_trial.best_of(documents)["trial"] == 2
+
+
+def test_a_pruned_trial_wins_only_where_none_has_completed() -> None:
+    pruned = [trial(0, -0.8) | {"status": "pruned"}, trial(1, -0.9) | {"status": "pruned"}]
+    assert best_trial.best_of([*pruned, trial(2, -0.1), trial(3, None, "x")])["trial"] == 2
+    assert best_trial.best_of([*pruned, trial(3, None, "x")])["trial"] == 1
+
+
+def test_when_all_failed_the_commonest_reason_is_named() -> None:
+    with pytest.raises(UserError) as raised:
+        best_trial.best_of([trial(0, None, "rare"), trial(1, None, "common"), trial(2, None, "common")])
+    assert str(raised.value) == "all 3 trials failed, 2 of them so: common"
+
+
+def test_a_row_a_trial_and_a_column_a_hyperparameter() -> None:
+    documents = [trial(0, -0.5, f1=8.0, kind="a,b"), trial(1, None, "x", f1=16.0, extra=None)]
+    assert best_trial.as_csv(documents) == (
+        'trial,status,loss,val_accuracy,epochs,f1,kind,extra\n0,completed,-0.5,0.5,2,8.0,"a,b",\n1,failed,,,0,16.0,,\n'
+    )
+
+
+def test_a_hyperparameter_does_not_hide_a_column() -> None:
+    text = best_trial.as_csv([trial(0, -0.5) | {"hyperparameters": {"loss": "mse", "epochs": 3}}])
+    assert text.splitlines()[0] == "trial,status,loss,val_accuracy,epochs,hyperparameter.loss,hyperparameter.epochs"

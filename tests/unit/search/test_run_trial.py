@@ -1,0 +1,144 @@
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import MODELS
+from reference import proposals, uninterrupted
+from snakeras.model_file import parser
+from snakeras.search import run_trial, samplers, trial_records
+
+pytestmark = pytest.mark.slow
+
+
+def one_by_one(script: Path, search: dict, count: int) -> list[dict]:
+    """A search of single steps, in which every document goes to JSON and back."""
+    documents = []
+    for trial in range(count):
+        seen = documents[: len(trial_records.visible(trial, search["parallelism"]))]
+        documents.append(run_trial.evaluate(parser.read(script), None, search, trial, seen))
+    return documents
+
+
+@pytest.fixture
+def quadratic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copy(MODELS / "quadratic.py", tmp_path))
+
+
+@pytest.mark.parametrize("algo", ["tpe", "rand", "anneal"])
+def test_thirty_steps_are_one_uninterrupted_search(quadratic: Path, search: dict, algo: str) -> None:
+    search["algo"] = algo
+    documents = one_by_one(quadratic, search, 30)
+    expected = uninterrupted(quadratic, search, 30)
+    assert proposals(documents) == expected
+    assert len({str(point) for point, _ in expected}) == 30
+
+
+def test_hyperparameters_are_as_the_model_received_them(quadratic: Path, search: dict) -> None:
+    (document,) = one_by_one(quadratic, search, 1)
+    point = document["hyperparameters"]
+    assert list(point) == ["x", "n", "rate", "kind"]
+    assert point["kind"] in ["a", "b", "c"]
+    assert point["n"] == int(point["n"])
+    assert trial_records.decode(document["hyperopt"])["misc"]["idxs"]["x"] == [0]
+    assert document["status"] == "completed"
+    assert document["val_accuracy"] is None
+
+
+@pytest.mark.parametrize("parallelism", [1, 3, 7])
+def test_the_random_start_ends_where_it_should(
+    quadratic: Path, search: dict, parallelism: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random_trials = []
+    for trial in range(9):
+        search["parallelism"] = parallelism
+        seen = [{"hyperopt": {}}] * len(trial_records.visible(trial, parallelism))
+        start = samplers.configured(search).keywords["n_startup_jobs"]
+        random_trials.append(len(seen) < start)
+    assert random_trials == [trial < max(search["startup_trials"], parallelism) for trial in range(9)]
+
+
+def test_a_parallel_search_depends_on_what_it_may_see(quadratic: Path, search: dict) -> None:
+    search |= {"parallelism": 3, "startup_trials": 4}
+    documents = one_by_one(quadratic, search, 10)
+    assert documents == one_by_one(quadratic, search, 10)
+    assert [trial_records.decode(document["hyperopt"]["tid"]) for document in documents] == list(range(10))
+    # What trial 9 may not see does not matter; what it may see does.
+    script = parser.read(quadratic)
+    assert run_trial.evaluate(script, None, search, 9, documents[:7]) == documents[9]
+    assert (
+        run_trial.evaluate(script, None, search, 9, documents[:6])["hyperparameters"] != documents[9]["hyperparameters"]
+    )
+
+
+def test_nothing_that_a_model_does_stops_the_search(tmp_path: Path, search: dict) -> None:
+    search["algo"] = "rand"
+    documents = one_by_one(MODELS / "failing.py", search, 25)
+    reasons = {document["hyperparameters"]["way"]: document["failure"] for document in documents}
+    assert reasons == {
+        "fine": None,
+        "raises": "ValueError: a network that cannot be built",
+        "type error": "TypeError: unsupported",
+        "nan": "ValueError: the loss is nan",
+        "no loss": "ValueError: the model function returned no loss, but ['status']",
+        "exits": "SystemExit: 3",
+    }
+    for document in documents:
+        failed = document["failure"] is not None
+        assert document["status"] == ("failed" if failed else "completed")
+        assert document["hyperopt"]["result"]["status"] == ("fail" if failed else "ok")
+        # One call each, also after a TypeError, on which Hyperas would call again.
+        assert document["loss"] == (None if failed else 1.0)
+
+
+def test_hyperas_writes_nothing_into_the_working_directory(quadratic: Path, search: dict) -> None:
+    (quadratic.parent / "temp_model.py").write_text("mine")
+    one_by_one(quadratic, search, 1)
+    assert sorted(path.name for path in quadratic.parent.iterdir()) == ["quadratic.py", "temp_model.py"]
+    assert (quadratic.parent / "temp_model.py").read_text() == "mine"
+
+
+COUNTING = """
+import numpy as np
+
+def data():
+    table = np.loadtxt("rows.csv", dtype=int)
+    x = list(table)
+    y = table % 3
+    pairs = np.random.rand(len(table), 2)
+    x_test = table[:5]
+    return x, y, pairs, x_test
+
+def model(x, y, pairs, x_test):
+    unused = {{uniform(0, 1)}}
+    assert len(x) == len(y) == len(pairs) and len(x_test) == 5
+    assert all(row % 3 == label for row, label in zip(x, y))
+    return {"loss": float(pairs[0, 0]), "status": "ok", "counts": np.bincount(y).tolist()}
+"""
+
+
+def test_data_is_read_from_the_working_directory_and_cut_in_proportion(
+    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("rows.csv", np.arange(90), fmt="%d")
+    Path("counting.py").write_text(COUNTING)
+    documents = one_by_one(Path("counting.py"), search | {"train_samples": 30}, 2)
+    assert [document["failure"] for document in documents] == [None, None]
+    assert [document["hyperopt"]["result"]["counts"] for document in documents] == [[10, 10, 10]] * 2
+    # Random data without a seed of its own is the same in every trial.
+    assert documents[0]["loss"] == documents[1]["loss"]
+    (whole,) = one_by_one(Path("counting.py"), search | {"train_samples": 91}, 1)
+    assert whole["hyperopt"]["result"]["counts"] == [30, 30, 30]
+
+
+def test_python_random_is_seeded_too() -> None:
+    from snakeras.core import seeds
+
+    def draws(trial: int) -> tuple:
+        seeds.seed_everything(seeds.of_trial(1337, trial))
+        return random.random(), np.random.rand()
+
+    assert draws(0) == draws(0) != draws(1)

@@ -1,0 +1,184 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import MODELS, ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from snakeras.core.errors import UserError
+from snakeras.workflow import config
+
+SCHEMA = ROOT / "schemas" / "config.schema.yaml"
+
+
+def settled(given: dict) -> dict:
+    config.settle(given, SCHEMA, ROOT)
+    return given
+
+
+def complaint(given: dict) -> str:
+    with pytest.raises(UserError) as raised:
+        settled(given)
+    return str(raised.value)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_documented_file_names_every_key(default_config: dict) -> None:
+    assert list(config._known_keys(yaml.safe_load(SCHEMA.read_text()))) == list(every_key(default_config))
+
+
+def every_key(config: dict, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from every_key(value, f"{prefix}{key}.")
+
+
+def test_a_short_configuration_leaves_the_script_as_it_is() -> None:
+    short = settled({"name": "mine"})
+    assert (short["search"]["epochs"], short["search"]["train_samples"], short["final"]["epochs"]) == (None,) * 3
+
+
+def test_every_key_is_documented(default_config: dict) -> None:
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    schema = yaml.safe_load(SCHEMA.read_text())
+    for key in config._known_keys(schema):
+        if "properties" not in value_of(schema, key):
+            assert any(line.strip().startswith(f"{key.split('.')[-1]}:") and "#" in line for line in lines), key
+
+
+def value_of(schema: dict, key: str) -> dict:
+    for part in key.split("."):
+        schema = schema["properties"][part]
+    return schema
+
+
+def test_strings_from_the_command_line_equal_values_from_a_file() -> None:
+    from_file = settled({"search": {"max_evals": 6, "epochs": None, "train_samples": 600}, "tracking": {"uri": None}})
+    from_command = settled(
+        {"search": {"max_evals": "6", "epochs": "null", "train_samples": "600"}, "tracking": {"uri": "null"}}
+    )
+    assert from_command == from_file
+    assert [type(value) for value in from_command["search"].values()] == [
+        type(value) for value in from_file["search"].values()
+    ]
+
+
+@given(st.integers(1, 10**6))
+def test_a_whole_number_reads_alike_in_every_spelling(number: int) -> None:
+    rule = {"type": ["integer", "null"]}
+    assert config._typed(str(number), rule) == config._typed(float(number), rule) == number
+    assert type(config._typed(float(number), rule)) is int
+
+
+@given(st.floats(1e-12, 1 - 1e-12))
+def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
+    assert config._typed(repr(fraction), {"type": "number"}) == fraction
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"search": {"max_evals": "many"}}, "search.max_evals: found 'many', expected a whole number at least 1"),
+        ({"search": {"max_evals": 0}}, "search.max_evals: found 0, expected a whole number at least 1"),
+        ({"search": {"max_evals": True}}, "search.max_evals: found true, expected a whole number at least 1"),
+        ({"search": {"max_evals": 2.5}}, "search.max_evals: found 2.5, expected a whole number at least 1"),
+        ({"search": {"threads": None}}, "search.threads: found null, expected"),
+        ({"search": {"epochs": -1}}, "search.epochs: found -1, expected a whole number or null at least 1"),
+        ({"search": {"max_eval": 3}}, "search.max_eval: unknown key, did you mean search.max_evals?"),
+        ({"max_evals": 3}, "max_evals: unknown key, did you mean search.max_evals?"),
+        ({"serach": {}}, "serach: unknown key, did you mean search?"),
+        ({"data": {"zzz": 1}}, "data.zzz: unknown key, expected one of data.dataset, data.validation_fraction"),
+        ({"search": 5}, "search: found 5, expected keys with values"),
+        ({"name": "../up"}, "name: found '../up', expected a text of letters"),
+        ({"name": 7}, "name: found 7, expected a text"),
+        ({"data": {"dataset": "cifar"}}, "data.dataset: found 'cifar', expected one of mnist, mnist-5k, model"),
+        ({"data": {"validation_fraction": 1}}, "data.validation_fraction: found 1.0, expected a number above 0 and b"),
+        ({"data": {"validation_fraction": 1e-5}}, "data.validation_fraction: found 1e-05, which holds out 1 of 60000"),
+        ({"search": {"algo": "magic"}}, "search.algo: found 'magic' (no such name), expected tpe, rand, anneal or"),
+        ({"search": {"algo": "hyperopt.tpe.nothing"}}, "search.algo: found 'hyperopt.tpe.nothing' (module"),
+        ({"search": {"algo": "no_such.suggest"}}, "search.algo: found 'no_such.suggest' (No module named"),
+        ({"search": {"model": "models/none.py"}}, "search.model: models/none.py: not there"),
+        ({"tracking": {"uri": "https://me:s3cret@host/"}}, "tracking.uri: has a password in it"),
+        ({"tracking": {"uri": "postgresql://h/db?user=u&password=s3cret"}}, "tracking.uri: has a password in it"),
+        (
+            {"tracking": {"mflux_token": "s3cret"}},
+            "tracking.mflux_token: a token or password has no place in the configuration",
+        ),
+        ({"tracking": {"uri": "5"}}, "tracking.uri: no address of a tracker, expected one like sqlite:///mlflow.db"),
+        ({"tracking": {"uri": "foo://x"}}, "tracking.uri: no address of a tracker"),
+        ({"tracking": {"uri": "http://a b"}}, "tracking.uri: no address of a tracker"),
+        ({"tracking": {"mflux": "maybe"}}, "tracking.mflux: found 'maybe', expected true or false"),
+        ({"tracking": {"mflux_host": "https://me:s3cret@host"}}, "tracking.mflux_host: has a password in it"),
+        (
+            {"tracking": {"mflux_host": "mflux.ai"}},
+            "tracking.mflux_host: expected an address like https://www.mflux.ai",
+        ),
+        (
+            {"tracking": {"registered_model": "a/b"}},
+            "tracking.registered_model: found 'a/b', expected a text without '/'",
+        ),
+        ({"tracking": {"models": "some"}}, "tracking.models: found 'some', expected one of all, best, none"),
+        ({"tracking": {"uri": "http://[abc"}}, "tracking.uri: no address that can be read, expected one like"),
+        (
+            {"data": {"validation_fraction": float("nan")}},
+            "data.validation_fraction: found nan, expected a finite number",
+        ),
+        ({"name": "mnist\n"}, "name: found 'mnist\\n', expected a text of letters"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(given: dict, line: str) -> None:
+    said = complaint(given)
+    assert "\n" not in said
+    assert said.startswith(line)
+    assert "s3cret" not in said
+
+
+def test_several_mistakes_are_a_line_each() -> None:
+    said = complaint({"search": {"seed": "x", "threads": 0}, "nmae": "a"}).splitlines()
+    assert [line.split(":")[0] for line in said] == ["nmae", "search.seed", "search.threads"]
+
+
+def test_a_broken_config_is_left_as_it_was() -> None:
+    given = {"search": {"seed": "x"}}
+    complaint(given)
+    assert given == {"search": {"seed": "x"}}
+
+
+def test_a_model_is_looked_for_here_then_in_the_workflow(elsewhere: Path) -> None:
+    found = settled({})["search"]["model"]
+    assert not Path(found).is_absolute()
+    assert Path(found).samefile(ROOT / "models" / "mnist_cnn.py")
+    (elsewhere / "models").mkdir()
+    shutil.copy(ROOT / "models" / "mnist_cnn.py", elsewhere / "models")
+    assert settled({})["search"]["model"] == "models/mnist_cnn.py"
+
+
+def test_a_model_for_mnist_takes_four_arrays(elsewhere: Path) -> None:
+    shutil.copy(MODELS / "quadratic.py", elsewhere / "mine.py")
+    assert "model() in mine.py has 1 parameters, expected 4" in complaint({"search": {"model": "mine.py"}})
+    assert settled({"search": {"model": "mine.py"}, "data": {"dataset": "model"}})["data"]["dataset"] == "model"
+
+
+def test_a_model_with_its_own_data_has_a_data_function() -> None:
+    assert "has no data function" in complaint({"data": {"dataset": "model"}})
+
+
+def test_an_own_search_algorithm_is_found_in_the_working_directory(elsewhere: Path) -> None:
+    (elsewhere / "my_algorithms.py").write_text("from hyperopt.rand import suggest\nnumber = 3\n")
+    assert settled({"search": {"algo": "my_algorithms.suggest"}})["search"]["algo"] == "my_algorithms.suggest"
+    assert "(no function)" in complaint({"search": {"algo": "my_algorithms.number"}})
+    (elsewhere / "leaving.py").write_text("raise SystemExit('bye')\n")
+    assert complaint({"search": {"algo": "leaving.suggest"}}).startswith("search.algo: found 'leaving.suggest' (bye)")
+
+
+def test_every_shipped_config_is_valid() -> None:
+    for path in (ROOT / "configs").glob("*.yaml"):
+        settled(yaml.safe_load(path.read_text()))
