@@ -12,10 +12,10 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.config import settle_or_exit
-from snakeras.lock import note_run
-from snakeras.plan import Plan
-from snakeras.progress import summary, unpublished
+from snakeras.workflow.config import settle_or_exit
+from snakeras.workflow.stale_lock import note_run
+from snakeras.workflow.plan import Plan
+from snakeras.workflow.progress import summary, unpublished
 
 settle_or_exit(
     config,

@@ -12,6 +12,7 @@ rule fetch:
         sums="resources/mnist/SHA256SUMS",
     params:
         sha256=plan.mnist_sha256,
+        job=plan.job,
     log:
         "resources/logs/fetch.log",
     benchmark:
@@ -35,6 +36,7 @@ rule prepare:
     params:
         data=plan.prepared,
         arrays=plan.arrays,
+        job=plan.job,
     log:
         "results/{name}/logs/prepare.log",
     benchmark:

@@ -23,6 +23,7 @@ rule retrain:
     params:
         search=plan.search,
         final=plan.final,
+        job=plan.job,
     log:
         "results/{name}/logs/retrain.log",
     benchmark:

@@ -158,6 +158,7 @@ rule summarize:
         caption="results/{name}/plots/captions/summary.rst",
     params:
         final=plan.final,
+        config=plan.configuration,
     log:
         "results/{name}/logs/plots/summary.log",
     benchmark:

@@ -17,6 +17,7 @@ rule trial:
         code=plan.code_digest("trial.py"),
         search=plan.search,
         data=plan.data,
+        job=plan.job,
     log:
         "results/{name}/logs/trials/{trial}.log",
     benchmark:

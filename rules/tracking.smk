@@ -20,6 +20,8 @@ rule publish_search:
         data=plan.data,
         tracking=plan.tracking,
         trials=plan.trials_folder,
+        job=plan.job,
+        config=plan.configuration,
     log:
         "results/{name}/logs/tracking/search.log",
     benchmark:
@@ -50,6 +52,7 @@ rule publish_trial:
         code=plan.code_digest("publish_trial.py"),
         name=plan.name,
         tracking=plan.tracking,
+        job=plan.job,
     log:
         "results/{name}/logs/tracking/{trial}.log",
     benchmark:
@@ -82,6 +85,8 @@ rule publish_final:
         name=plan.name,
         tracking=plan.tracking,
         trials=plan.trials_folder,
+        job=plan.job,
+        config=plan.configuration,
     log:
         "results/{name}/logs/tracking/final.log",
     benchmark:
@@ -105,6 +110,7 @@ rule publish_data:
         dataset="results/{name}/tracking/data.json",
     params:
         tracking=plan.tracking,
+        job=plan.job,
     log:
         "results/{name}/logs/tracking/data.log",
     benchmark:

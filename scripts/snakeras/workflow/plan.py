@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from snakeras.core import files, seeds
+from snakeras.core.settings import JobSettings
 from snakeras.data import mnist
 from snakeras.model_file import parser
 from snakeras.process import gpus
@@ -116,6 +117,18 @@ class Plan:
     def attempt(self, _wildcards: object, attempt: int) -> int:
         """How many times the job has been started, this time included: Snakemake tells only its resources."""
         return attempt
+
+    def job(self, _wildcards: object, resources: object) -> dict:
+        """Return the settings that a job needs and that decide nothing about its result (``JobSettings``).
+
+        Snakemake does not compare params that depend on resources: hence that argument.
+        """
+        flat = self._config["search"] | self._config["data"] | self._config["tracking"]
+        return {key: flat[key] for key in JobSettings.model_fields}
+
+    def configuration(self, _wildcards: object, resources: object) -> dict:
+        """Return the whole configuration, to be kept beside the results; not compared, as ``job``."""
+        return self._config
 
     @cached_property
     def model(self) -> list[str]:

@@ -1,0 +1,155 @@
+"""The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataSettings(Section):
+    """``data``: what the trials train on."""
+
+    dataset: Literal["mnist", "mnist-5k", "model"] = "mnist"
+    validation_fraction: float = Field(0.1667, gt=0, lt=1)
+    mnist_folder: str | None = None
+    keras_home: str | None = None
+
+
+class PrunerSettings(Section):
+    """``search.pruner``, with the keys of every type of pruner."""
+
+    type: Literal["none", "median", "halving"] = "none"
+    min_epochs: Count = 1
+    reduction: int = Field(4, ge=2)
+    n_startup_trials: int = Field(5, ge=0)
+    n_warmup_steps: int = Field(0, ge=0)
+
+
+class NoPruner(Section):
+    """Every trial trains to its end."""
+
+    type: Literal["none"] = "none"
+
+
+class MedianPruner(Section):
+    """What the median pruner goes by."""
+
+    type: Literal["median"] = "median"
+    n_startup_trials: int
+    n_warmup_steps: int
+    monitor: str
+    mode: str
+
+
+class HalvingPruner(Section):
+    """What successive halving goes by."""
+
+    type: Literal["halving"] = "halving"
+    min_epochs: int
+    reduction: int
+    monitor: str
+    mode: str
+
+
+Pruner = Annotated[NoPruner | MedianPruner | HalvingPruner, Field(discriminator="type")]
+
+
+class TrialSettings(Section):
+    """The settings that decide what a trial gives. A trial's record holds them, and a change of one runs it again."""
+
+    model_function: str | None = None
+    data_function: str | None = None
+    algo: str = "tpe"
+    startup_trials: Count = 5
+    parallelism: Count = 4
+    seed: int = Field(1337, ge=0, le=2**32 - 1)
+    epochs: Count | None = None
+    train_samples: Count | None = None
+    threads: int = Field(2, ge=1, le=1024)
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    pruner: Pruner = NoPruner()
+
+
+class SearchSettings(TrialSettings):
+    """``search``: the search, its trials, and how their jobs run."""
+
+    pruner: PrunerSettings = PrunerSettings()
+    model: str = "models/mnist_cnn.py"
+    max_evals: Count = 12
+    monitor: Text = "auto"
+    mode: Literal["auto", "max", "min"] = "auto"
+    gpu: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    trials_per_gpu: Count = 1
+    retries: int = Field(1, ge=0)
+    trial_timeout: float | None = Field(None, gt=0)
+
+    def trial_settings(self) -> TrialSettings:
+        """Return the settings that decide what a trial gives; of the pruner, only the keys that its type goes by."""
+        values = {key: getattr(self, key) for key in TrialSettings.model_fields}
+        kind = {"none": NoPruner, "median": MedianPruner, "halving": HalvingPruner}[self.pruner.type]
+        known = self.pruner.model_dump() | {"monitor": self.monitor, "mode": self.mode}
+        return TrialSettings(**values | {"pruner": kind(**{key: known[key] for key in kind.model_fields})})
+
+
+class FinalSettings(Section):
+    """``final``: the model trained again with the best hyperparameters."""
+
+    epochs: Count | None = None
+    train_on: Literal["all", "train"] = "all"
+
+
+class TrackingSettings(Section):
+    """``tracking``: where runs are published, and what of them."""
+
+    uri: str | None = "sqlite:///mlflow.db"
+    experiment: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "MNIST hyperas"
+    models: Literal["all", "best", "none"] = "all"
+    registered_model: Annotated[str, StringConstraints(pattern=r"^[^/:\n]{1,256}$")] | None = None
+    mflux: bool = False
+    mflux_token_file: str | None = None
+    mflux_host: str | None = None
+    mflux_model_group: str | None = None
+
+
+class ResourceSettings(Section):
+    """``resources``: what a job that trains asks of a cluster at its first attempt."""
+
+    mem_mb: Count = 4000  # MB
+    runtime: Count = 240  # minutes
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "mnist"
+    data: DataSettings = DataSettings()
+    search: SearchSettings = SearchSettings()
+    final: FinalSettings = FinalSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    resources: ResourceSettings = ResourceSettings()
+
+
+class JobSettings(Section):
+    """What a job needs to know that decides nothing about its result: a change of it must run nothing again."""
+
+    max_evals: int
+    retries: int
+    trial_timeout: float | None  # minutes
+    trials_per_gpu: int
+    mnist_folder: str | None
+    keras_home: str | None
+    mflux_token_file: str | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "JobSettings":
+        """Return the part of ``settings`` that jobs need."""
+        flat = settings.search.model_dump() | settings.data.model_dump() | settings.tracking.model_dump()
+        return cls(**{key: flat[key] for key in cls.model_fields})
