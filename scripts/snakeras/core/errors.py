@@ -2,14 +2,14 @@
 
 
 class UserError(Exception):
-    """A mistake that the user can mend. Its text is one line, shown without a traceback."""
+    """A mistake that the user can fix. Its text is one line, shown without a traceback."""
 
 
 def one_line(error: BaseException) -> str:
-    """Any other error in one line: its kind and its text."""
+    """Return any other error as one line: its type and its text."""
     return ": ".join(filter(None, [type(error).__name__, flat(error)]))
 
 
 def flat(text: object) -> str:
-    """A text without line breaks."""
+    """Return a text without line breaks."""
     return " ".join(str(text).encode(errors="backslashreplace").decode().split())

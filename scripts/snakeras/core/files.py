@@ -18,9 +18,9 @@ STALE = 60  # seconds
 
 @contextmanager
 def whole(path: Path, unless_same: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` to write to; it takes the name ``path`` when the block ends well.
+    """Yield a temporary path beside ``path`` to write to; it is renamed to ``path`` when the block ends well.
 
-    The temporary name keeps the suffix, since some writers (Keras, NumPy) go by it.
+    It keeps the suffix, which some writers (Keras, NumPy) go by.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def whole(path: Path, unless_same: bool = False) -> Iterator[Path]:
         yield temporary
         if unless_same and path.is_file() and filecmp.cmp(temporary, path, shallow=False):
             return
-        # mkstemp makes files private; results get the permissions that any new file gets.
+        # mkstemp makes files private; results get the permissions of any new file.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
@@ -47,7 +47,7 @@ def whole(path: Path, unless_same: bool = False) -> Iterator[Path]:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove what a killed writer of ``path`` left; one that is still at work has written within the last minute."""
+    """Remove what a killed writer of ``path`` left; a live one has written within the last minute."""
     for old in path.parent.glob(f".{path.stem}.????????{path.suffix}"):
         with suppress(FileNotFoundError):
             if time.time() - old.stat().st_mtime > STALE:
@@ -61,18 +61,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, document: object) -> None:
-    """Write ``document`` as JSON that any reader takes: NaN and infinity are refused with ValueError."""
+    """Write ``document`` as JSON that any reader takes. Raise ValueError on NaN and infinity."""
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict:
-    """Read a JSON object.
-
-    Raises
-    ------
-    UserError
-        When the file is missing, truncated or no JSON object.
-    """
+    """Return the JSON object in a file. Raise UserError if the file is missing, truncated or no JSON object."""
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -85,26 +79,23 @@ def read_json(path: Path) -> dict:
 
 
 def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_of(document: object) -> str:
-    """SHA-256 of a JSON-able value: equal values give equal digests whatever the order of their keys."""
+    """Return the SHA-256 of a JSON-able value; the order of keys does not matter."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder in the temporary one, or see that it is nobody else's: anyone may write there.
+    """Make a folder that only this user can write to. Raise OSError if it cannot be made, or belongs to others.
 
-    Raises
-    ------
-    OSError
-        When it cannot be made, or others may write to it.
+    For folders in the temporary one, where anyone may have made one of this name.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise PermissionError("not a folder that only you may write to")

@@ -1,12 +1,15 @@
-"""What is replaced in another package while a script runs, and put back afterwards."""
+"""What is replaced in other packages for a while, and put back afterwards."""
 
-from contextlib import ExitStack
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
 
 
 def put(undo: ExitStack, owner: object, name: str, value: object) -> None:
     """Set an attribute of a module or class until ``undo`` closes.
 
-    One that ``owner`` does not have itself (an inherited method) is taken away then, not written down in it.
+    An inherited method is then deleted from ``owner`` again, not copied into it.
     """
     absent = object()
     before = vars(owner).get(name, absent)
@@ -15,3 +18,36 @@ def put(undo: ExitStack, owner: object, name: str, value: object) -> None:
         undo.callback(delattr, owner, name)
     else:
         undo.callback(setattr, owner, name, before)
+
+
+@contextmanager
+def absent(names: Iterable[str]) -> Iterator[None]:
+    """Hide packages from ``import`` inside the block, as if they were not installed.
+
+    Used where a package imports another that it may never use, which takes half as long as TensorFlow. Packages
+    imported before stay.
+    """
+    # None is how the import system itself marks a module that must not be imported.
+    with _in_sys_modules(dict.fromkeys(names)):
+        yield
+
+
+@contextmanager
+def postponed(*names: str) -> Iterator[None]:
+    """Let imports of ``names`` inside the block give empty modules, for importers that use them later or never.
+
+    A submodule is then found as an attribute of its package, if that loads its submodules on demand.
+    """
+    with _in_sys_modules({name: ModuleType(name) for name in names}):
+        yield
+
+
+@contextmanager
+def _in_sys_modules(modules: dict[str, ModuleType | None]) -> Iterator[None]:
+    added = {name: module for name, module in modules.items() if name not in sys.modules}
+    sys.modules.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del sys.modules[name]

@@ -1,31 +1,31 @@
-"""All random seeds, each derived from ``search.seed`` and what it is for, so that no two are alike by chance."""
+"""All random seeds, each derived from ``search.seed`` and its purpose, so that no two are equal by chance."""
 
 import hashlib
 
 
 def derive(seed: int, *purpose: str | int) -> int:
-    """A 32-bit seed for a purpose, such as ``derive(1337, "trial", 3)``: the first bytes of a SHA-256."""
+    """Return a 32-bit seed for a purpose, such as ``derive(1337, "trial", 3)``: the first bytes of a SHA-256."""
     text = "/".join(map(str, (seed, *purpose)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def of_trial(seed: int, trial: int) -> int:
-    """The seed that trial ``trial`` sets for Python, NumPy, TensorFlow and Keras before its model function runs."""
+    """Return the seed that a trial sets before its model function runs."""
     return derive(seed, "trial", trial)
 
 
 def of_data(seed: int) -> int:
-    """The seed in force while a script's own data function runs: the same in every trial."""
+    """Return the seed set before the model file's own data function runs: the same in every trial."""
     return derive(seed, "data")
 
 
 def of_subset(seed: int) -> int:
-    """The seed that chooses ``search.train_samples`` rows: the same in every trial."""
+    """Return the seed that chooses ``search.train_samples`` rows: the same in every trial."""
     return derive(seed, "subset")
 
 
 def of_split(seed: int) -> int:
-    """The seed that splits training images from validation images."""
+    """Return the seed that splits training images from validation images."""
     return derive(seed, "split")
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from snakeras.core.imports import postponed
+from snakeras.core.patching import postponed
 
 
 def import_hyperas() -> ModuleType:

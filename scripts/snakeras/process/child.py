@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakeras.core.errors import UserError, one_line
-from snakeras.core.imports import absent
+from snakeras.core.patching import absent
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.2  # seconds

@@ -46,7 +46,7 @@ def test_modules_beside_the_script_count(tmp_path: Path) -> None:
 KERAS = """
 import sys
 sys.path.append("scripts")
-from snakeras.core.imports import absent
+from snakeras.core.patching import absent
 with absent(["matplotlib", "pandas", "sklearn"]):
     import keras
 assert not {"matplotlib", "pandas", "sklearn"} & set(sys.modules)
