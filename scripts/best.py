@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from snakeras.core.settings import TrialSettings
 from snakeras.search import best_trial
 from snakeras.workflow.job import job
 
@@ -11,9 +12,9 @@ with job(snakemake):
         folder=Path(snakemake.input.trials[0]).parent,
         max_evals=len(snakemake.input.trials),
         sources=[Path(source) for source in snakemake.input.model],
-        search=snakemake.params.search,
+        search=TrialSettings(**snakemake.params.search),
         data=snakemake.params.data,
         manifest=next(map(Path, snakemake.input.data), None),
         table=Path(snakemake.output.table),
-        best=Path(snakemake.output.best),
+        result=Path(snakemake.output.best),
     )

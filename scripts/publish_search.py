@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.process import child
+from snakeras.process import lifetime
 from snakeras.tracking import publishing
 from snakeras.tracking.redaction import redacting
 from snakeras.workflow.job import job, mflux_token_file
@@ -19,6 +19,6 @@ with job(snakemake), redacting():
         manifest=next(map(Path, snakemake.input.data), None),
         config=snakemake.config,
         trials=Path(snakemake.params.trials),
-        began=child.snakemakes_start(),
+        began=lifetime.snakemake_started(),
     )
     files.write_json(Path(snakemake.output.search), opened)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakeras.core import files, seeds
+from snakeras.core.settings import TrialSettings
 from snakeras.search import best_trial, provenance, run_trial, trial_records
 
 SETTINGS = {
@@ -110,11 +111,11 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
         folder=found.trials,
         max_evals=len(accuracies),
         sources=[found.script],
-        search=settings,
+        search=TrialSettings(**settings),
         data={"dataset": "squares"},
         manifest=found.manifest,
         table=folder / "trials.csv",
-        best=folder / "best.json",
+        result=folder / "best.json",
     )
     write_final(found, 0.9)
     return found
@@ -158,7 +159,7 @@ def _happened(minute: int) -> dict:
 
 
 def _write_trial(found: Search, fixed: dict, trial: int, accuracy: float | None, seen: list[dict]) -> dict:
-    document = run_trial.unfinished(trial, found.settings) | {"seed": seeds.of_trial(1, trial)}
+    document = run_trial.unfinished(trial, found.settings["seed"]) | {"seed": seeds.of_trial(1, trial)}
     document["hyperparameters"] = {"units": 8.0 + trial, "optimizer": "adam"}
     document["determined_by"] = fixed | {
         "trial": trial,

@@ -5,14 +5,27 @@ import importlib.util
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import hyperopt
 import numpy as np
 from snakeras.core import seeds
-from snakeras.model_file import hyperas_compat
-from snakeras.search import trial_records
+from snakeras.core.settings import TrialSettings
+from snakeras.model_file import hyperas_compat, loader
+from snakeras.search import run_trial, trial_records
+
+
+def evaluated(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = ()) -> run_trial.Evaluation:
+    """One trial with the settings ``search``, by the data of its script."""
+    settings = TrialSettings(**search)
+    return run_trial.evaluate(loader.read(Path(script), settings, True), None, settings, trial, list(earlier))
+
+
+def record(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = ()) -> dict:
+    """Its record."""
+    return evaluated(script, search, trial, earlier).record
 
 
 def proposals(documents: list[dict]) -> list[tuple[dict, float]]:

@@ -5,6 +5,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from snakeras.core import files, seeds
 from snakeras.core.errors import UserError, flat
+from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import datasets
 from snakeras.final import inspection
 from snakeras.model_file import hyperas_compat, loader, mlflow_capture
@@ -20,113 +22,131 @@ from snakeras.search import fit_hook, trial_records
 
 CONFIDENCE = 0.95
 
+# The metrics of a model without test data; also the keys of all others.
+UNTESTED = {
+    "test_loss": None,
+    "test_samples": 0,
+    "test_accuracy": None,
+    "test_accuracy_interval": None,
+    "confusion_matrix": None,
+    "per_class_accuracy": None,
+}
+
+
+@dataclass(frozen=True)
+class FinalResult:
+    """The final model, as it goes to the parent process; its file is saved already."""
+
+    metrics: dict
+    example: dict | None  # what the model takes and gives, by ``described``
+    network: dict  # its layers, by ``inspection.network``
+    run: dict  # for the run record: ``device`` and ``epochs_ended``
+    notes: str  # lines for people
+
+
+@dataclass(frozen=True)
+class _Trained:
+    network: object | None  # the Keras model; None if the model file fits none
+    loss: float | None  # of the model function; None if it failed after its last fit
+    fits: fit_hook.Fits
+
 
 def retrain(
-    best: str,
-    model: str,
-    search: dict,
-    final: dict,
-    manifest: str | None,
+    best: Path,
+    model: Path,
+    search: TrialSettings,
+    final: FinalSettings,
+    manifest: Path | None,
     mnist_folder: str | None,
-    result: str,
-    mistakes: str | None = None,
-) -> dict:
+    result: Path,
+    mistakes: Path | None = None,
+) -> FinalResult:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
-    What it does after its last ``fit`` is ignored: the weights are those at that fit's end. But a model that it gives
-    back is taken as it is.
+    What it does after its last ``fit`` is ignored: the weights are those at that fit's end. But a model that it returns
+    is taken as it is.
 
     Parameters
     ----------
-    best, model, manifest, result
-        Paths: ``best.json``, the Hyperas script, the manifest of the prepared arrays (None: the script's
-        own data function), and where the trained model goes.
-    final
-        ``epochs`` (None: the script's own) and ``train_on`` (``all`` or ``train``).
+    best, model, manifest
+        ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's own data function).
     mnist_folder
         A folder that the user names to take MNIST from, should it be lost.
+    result
+        Where the trained model goes. A file that fits no model leaves this empty and has the metric ``model: None``.
     mistakes
-        Path for what ``inspection.mistakes`` gives of the test; None: nowhere.
-
-    Returns
-    -------
-    dict
-        ``metrics`` on the test set; ``example``: what the model takes and gives, by ``described``; ``network``:
-        its layers, by ``inspection.network``; ``happened``: for ``happened.write``; ``notes``: lines for people. A
-        script that fits no model has the metric ``model: None``, an empty file for ``result``, no mistakes and no
-        layers.
+        Where the test's mistakes go, by ``inspection.mistakes``; None: nowhere.
 
     Raises
     ------
     UserError
         When the model function fails before or in its last fit.
     """
-    hyperopt = hyperas_compat.import_hyperopt()
     script = loader.read(model, search, needs_data=manifest is None)
-    winner = files.read_json(Path(best))
+    winner = files.read_json(best)
     # train_samples makes the search cheaper; the final model gets all there is.
-    search = search | {"train_samples": None}
+    search = search.model_copy(update={"train_samples": None})
     notes = io.StringIO()
-    prepared, test = None, None
-    if manifest:
-        prepared, test = _prepared(Path(manifest), final["train_on"], mnist_folder, notes)
-    weights, fits, loss, returned, example = [], fit_hook.Fits(), None, None, None
-    wrong = inspection.no_mistakes()
+    prepared, test = _prepared(manifest, final.train_on, mnist_folder, notes) if manifest else (None, None)
+    # What the script logs to MLflow is kept for the search's trials only.
+    with (
+        tempfile.TemporaryDirectory(prefix="snakeras-") as folder,
+        mlflow_capture.captured(Path(folder)),
+        loader.loaded(script, prepared, search, mnist_folder) as model_file,
+    ):
+        trained = _trained(model_file, winner, final.epochs)
+        test = test or _own_test(model_file, trained.fits)
+    network, example = trained.network, None
+    if network is None:
+        # Nothing to keep, but the rule's output has to be there.
+        with files.whole(result):
+            pass
+        metrics, wrong = UNTESTED | {"parameters": None}, inspection.no_mistakes()
+    else:
+        metrics, wrong = _saved_and_tested(network, test, result)
+        example = described(network, test)
+    if mistakes:
+        inspection.write(mistakes, wrong)
+    metrics = {"model": None if network is None else result.name, "loss": trained.loss} | metrics
+    metrics |= {
+        "test_data_seen_by_search": manifest is None,
+        "trial": winner["trial"],
+        "hyperparameters": winner["hyperparameters"],
+        "train_on": final.train_on if manifest else "train",
+        "fits": trial_records.encode([call.as_json() for call in trained.fits.calls]),
+    }
+    return FinalResult(
+        metrics=metrics,
+        example=example,
+        network=_for_pictures(inspection.network, lambda: inspection.network(None), network),
+        run={"device": gpus.in_use(), "epochs_ended": trained.fits.ended},
+        notes=notes.getvalue(),
+    )
 
-    def keep(network: object) -> None:
-        weights[:] = [np.copy(weight) for weight in network.get_weights()]
 
-    def fmin(function: Callable, search_space: object, _algo: object, loaded: loader.Loaded, _trials: object) -> None:
-        nonlocal fits, loss, returned, test
-        point = hyperopt.space_eval(search_space, winner["point"])
-        seeds.seed_everything(winner["seed"])
+def _trained(model_file: loader.Loaded, winner: dict, epochs: int | None) -> _Trained:
+    """Call the model function with the hyperparameters of the best trial, by ``best.json``."""
+    script = model_file.script
+    point = hyperas_compat.import_hyperopt().space_eval(model_file.space, winner["point"])
+    seeds.seed_everything(winner["seed"])
+    loss, returned = None, None
+    with fit_hook.recorded(epochs, keep_weights=True) as fits:
         try:
-            with fit_hook.recorded(final["epochs"], after=keep) as fits:
-                result = loader.checked(function(point))
+            result = loader.checked(model_file.function(point))
             loss, returned = result["loss"], loader.returned_model(result)
         except (Exception, SystemExit) as error:
             reason = fits.reason(loader.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
                 at = loader.at(script, error)
-                raise UserError(f"{model}: the model function failed: {reason}{at}") from error
-            # A script may index its curves by its own number of epochs, ...
+                raise UserError(f"{script.path}: the model function failed: {reason}{at}") from error
+            # A script may index its curves by its own number of epochs, for example.
             print(f"ignored, after the last fit: {reason}")
-        test = test or _own_test(loaded, fits)
-
-    # What the script logs to MLflow is kept for the search's trials only.
-    with tempfile.TemporaryDirectory(prefix="snakeras-") as folder, mlflow_capture.captured(Path(folder)):
-        loader.minimize(script, prepared, search, fmin, algo=None, trials=[], mnist_folder=mnist_folder)
-    network = returned or fits.model
-    if network is None:
-        # Nothing to keep, but the rule's output has to be there.
-        with files.whole(Path(result)):
-            pass
-        metrics = UNTESTED | {"parameters": None}
-    else:
-        # One that the script gives back is what it means; else what it did after its last fit is left out.
-        if returned is None:
-            network.set_weights(weights)
-        metrics, wrong = _saved_and_tested(network, test, Path(result))
-        example = described(network, test)
-    if mistakes:
-        inspection.write(Path(mistakes), wrong)
-    metrics = {"model": None if network is None else Path(result).name, "loss": loss} | metrics
-    metrics |= {
-        "test_data_seen_by_search": manifest is None,
-        "trial": winner["trial"],
-        "hyperparameters": winner["hyperparameters"],
-        "train_on": final["train_on"] if manifest else "train",
-        "fits": trial_records.encode([call.as_json() for call in fits.calls]),
-    }
-    return {
-        "metrics": metrics,
-        "example": example,
-        "network": _for_pictures(inspection.network, lambda: inspection.network(None), network),
-        "happened": {"device": gpus.in_use(), "epochs_ended": fits.ended},
-        "notes": notes.getvalue(),
-    }
+    # A returned model is what the script means; else what it did after its last fit is undone.
+    if returned is None and fits.model is not None:
+        fits.model.set_weights(fits.weights)
+    return _Trained(returned or fits.model, loss, fits)
 
 
 def _saved_and_tested(network: object, test: tuple | None, result: Path) -> tuple[dict, dict[str, np.ndarray]]:
@@ -137,7 +157,7 @@ def _saved_and_tested(network: object, test: tuple | None, result: Path) -> tupl
         return untested, inspection.no_mistakes()
     try:
         metrics, outputs = test_metrics(network, *test)
-    # What a script validates on is of any kind, and may be no data for this model.
+    # A script may validate on anything, also on data that do not fit this model.
     except Exception as error:
         print(f"not tested: {flat(error)}")
         return untested, inspection.no_mistakes()
@@ -145,7 +165,7 @@ def _saved_and_tested(network: object, test: tuple | None, result: Path) -> tupl
 
 
 def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -> object:
-    """What ``function`` gives; a model that it cannot describe must not be lost for that."""
+    """Return what ``function`` gives, or ``otherwise``: a model that cannot be described must not be lost for that."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -154,14 +174,14 @@ def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -
 
 
 def described(model: object, test: tuple | None) -> dict | None:
-    """What a Keras model takes and gives, with an example, for those who serve it without loading it first.
+    """Return what a Keras model takes and gives, with an example, for those who serve it without loading it first.
 
     Returns
     -------
     dict
         ``inputs`` and ``outputs``: ``name``, ``dtype`` and ``shape`` (None for any number) of each; ``example``: one
         row of test data for each input, and ``prediction``: what the model makes of it, both as nested lists; None
-        where there is no test data. None for a model that does not tell.
+        where there is no test data. None for a model without defined inputs.
     """
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         return None
@@ -172,25 +192,25 @@ def described(model: object, test: tuple | None) -> dict | None:
             for tensor in tensors
         ]
 
-    found = {"inputs": listed(model.inputs), "outputs": listed(model.outputs), "example": None, "prediction": None}
+    signature = {"inputs": listed(model.inputs), "outputs": listed(model.outputs), "example": None, "prediction": None}
     if test is None:
-        return found
+        return signature
     try:
         given_inputs = test[0] if isinstance(test[0], list | tuple) else [test[0]]
         rows = [
             np.asarray(array)[:1].astype(tensor["dtype"])
-            for array, tensor in zip(given_inputs, found["inputs"], strict=True)
+            for array, tensor in zip(given_inputs, signature["inputs"], strict=True)
         ]
         predicted = model.predict(rows if len(rows) > 1 else rows[0], verbose=0)
         outputs = predicted if isinstance(predicted, list) else [predicted]
-        return found | {
+        return signature | {
             "example": [trial_records.encode(row.tolist()) for row in rows],
             "prediction": [trial_records.encode(np.asarray(output).tolist()) for output in outputs],
         }
-    # What a script validates on is of any kind, and may be no data for this model.
+    # A script may validate on anything, also on data that do not fit this model.
     except Exception as error:
         print(f"no example: {flat(error)}")
-        return found
+        return signature
 
 
 def _size(value: object) -> int | None:
@@ -209,9 +229,9 @@ def _prepared(
 
 
 def _own_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> tuple[object, np.ndarray] | None:
-    """Inputs and targets to test on where the script has its own data: what its last fit validated on.
+    """Return inputs and targets to test on where the script has its own data: what its last fit validated on.
 
-    A fit without validation data leaves Hyperas's convention, the last two of four or more arrays, or nothing.
+    Without validation data: by Hyperas's convention the last two of four or more arrays, or nothing.
     """
     if isinstance(fits.validation_data, list | tuple) and len(fits.validation_data) >= 2:
         x, y = fits.validation_data[:2]
@@ -226,26 +246,15 @@ def _own_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> tuple[object, np.nd
 
 
 def wilson_interval(successes: int, n: int) -> list[float]:
-    """The 95 % Wilson score interval of a proportion (Wilson 1927), by SciPy, as [low, high]."""
+    """Return the 95 % Wilson score interval of a proportion (Wilson 1927), by SciPy, as [low, high]."""
     from scipy.stats import binomtest
 
     interval = binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
     return [float(interval.low), float(interval.high)]
 
 
-# The metrics of a model without test data; also the keys of all others.
-UNTESTED = {
-    "test_loss": None,
-    "test_samples": 0,
-    "test_accuracy": None,
-    "test_accuracy_interval": None,
-    "confusion_matrix": None,
-    "per_class_accuracy": None,
-}
-
-
 def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndarray]:
-    """Test a trained Keras model, once.
+    """Return the test metrics of a trained Keras model, and what it predicts.
 
     Parameters
     ----------
@@ -259,21 +268,21 @@ def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndar
     metrics, outputs
         ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its ``test_accuracy_interval``,
         ``confusion_matrix`` (rows: true class, columns: predicted) and ``per_class_accuracy`` (None for a class
-        without test data), which are None for other models. And what the model predicts, shape (n, ...).
+        without test data), which are None for other models. The outputs have shape (n, ...).
     """
     started = time.perf_counter()
     loss = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)["loss"]
-    found = np.asarray(model.predict(x, batch_size=1000, verbose=0))
+    outputs = np.asarray(model.predict(x, batch_size=1000, verbose=0))
     print(f"tested on {len(y)} rows in {time.perf_counter() - started:.1f} s")
     metrics = UNTESTED | {
         "test_loss": float(loss) if math.isfinite(loss) else None,
         "test_samples": len(y),
         "parameters": int(model.count_params()),
     }
-    true, predicted = inspection.classes(y, found)
+    true, predicted = inspection.classes(y, outputs)
     if true is None:
-        return metrics, found
-    size = max(found.shape[-1], 2)
+        return metrics, outputs
+    size = max(outputs.shape[-1], 2)
     confusion = np.zeros((size, size), dtype=int)
     np.add.at(confusion, (true, predicted), 1)
     right = int(np.trace(confusion))
@@ -285,4 +294,4 @@ def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndar
             int(row[number]) / int(row.sum()) if row.sum() else None for number, row in enumerate(confusion)
         ],
     }
-    return metrics, found
+    return metrics, outputs

@@ -3,18 +3,30 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from snakeras.core.patching import postponed
+from snakeras.core.patching import postponed, put
+
+
+class Recorder:
+    """Stands in for ``hyperopt.fmin`` in Hyperas: notes the objective and its search space, and searches nothing."""
+
+    function: Callable | None = None
+    space: dict | None = None
+
+    def __call__(self, function: Callable, space: dict, **_arguments: object) -> dict:
+        """Note what Hyperas hands over, and return an empty best point."""
+        self.function, self.space = function, space
+        return {}
 
 
 def import_hyperas() -> ModuleType:
-    """Import ``hyperas.optim``.
+    """Return the module ``hyperas.optim``.
 
-    Its ensembles ask for ``keras.models.model_from_yaml``, which Keras dropped: here it says so when it is called. And
-    its README has scripts wrap some choices in ``conditional``, which 0.4.1 lacks: it gives what it is given.
+    Its ensembles import ``keras.models.model_from_yaml``, which Keras dropped: the substitute raises when it is called.
+    Its README has scripts wrap some choices in ``conditional``, which 0.4.1 lacks: the substitute returns its argument.
     """
     import_hyperopt()
     import hyperas.distributions
@@ -27,7 +39,7 @@ def import_hyperas() -> ModuleType:
         keras.models.model_from_yaml = model_from_yaml
     if not hasattr(hyperas.distributions, "conditional"):
         hyperas.distributions.conditional = lambda choice: choice
-    # It needs them for notebooks alone, which are read elsewhere (template.py), and they cost a quarter of TensorFlow.
+    # Hyperas needs them for notebooks alone, which our parser reads, and they cost a quarter of TensorFlow's import.
     with postponed("nbformat", "nbconvert"):
         if not hasattr(sys.modules["nbconvert"], "PythonExporter"):
             sys.modules["nbconvert"].PythonExporter = None
@@ -36,34 +48,33 @@ def import_hyperas() -> ModuleType:
 
 
 def import_hyperopt() -> ModuleType:
-    """Import ``hyperopt``, without the statistics of SciPy that only some of its algorithms use, and then find."""
+    """Return the module ``hyperopt``, without SciPy's statistics, which only some of its algorithms use, later."""
     with postponed("scipy.stats"):
         import hyperopt
     return hyperopt
 
 
 @contextmanager
-def hyperas_in(folder: Path, fmin: Callable[..., object]) -> Iterator[ModuleType]:
-    """Give ``hyperas.optim`` with its temporary module in ``folder`` and its ``fmin`` replaced.
+def recording_hyperas(folder: Path) -> Iterator[tuple[Callable, Recorder]]:
+    """Yield ``hyperas.optim.minimize`` and what records its call of ``fmin``; its temporary module is in ``folder``.
 
     Hyperas writes ``temp_model.py`` into the working directory, where parallel jobs would overwrite each other's; but
-    what a script reads by a relative path it has to read from there. And it calls ``fmin`` with ``rseed`` or a
-    RandomState, where hyperopt wants a ``numpy.random.Generator``.
+    what a script reads by a relative path has to be read from there. And it calls ``fmin`` with ``rseed`` or a
+    RandomState, where today's hyperopt wants a ``numpy.random.Generator``.
     """
     optim = import_hyperas()
-    write_temp_files, original_fmin = optim.write_temp_files, optim.fmin
+    write_temp_files, recorder = optim.write_temp_files, Recorder()
 
     def write_there(text: str, _path: str) -> None:
         write_temp_files(text, str(folder / "temp_model.py"))
         # Python may have listed the folder within the same tick of its clock.
         importlib.invalidate_caches()
 
-    optim.write_temp_files, optim.fmin = write_there, fmin
-    sys.path.insert(0, str(folder))
-    sys.modules.pop("temp_model", None)
-    try:
-        yield optim
-    finally:
-        optim.write_temp_files, optim.fmin = write_temp_files, original_fmin
-        sys.path.remove(str(folder))
+    with ExitStack() as undo:
+        put(undo, optim, "write_temp_files", write_there)
+        put(undo, optim, "fmin", recorder)
+        sys.path.insert(0, str(folder))
+        undo.callback(sys.path.remove, str(folder))
         sys.modules.pop("temp_model", None)
+        undo.callback(sys.modules.pop, "temp_model", None)
+        yield optim.minimize, recorder

@@ -1,11 +1,10 @@
-"""A Hyperas script loaded for use by the real Hyperas: its data in place, its model function ready to be called."""
+"""A Hyperas file loaded by the real Hyperas: its data in place, its objective and search space ready for hyperopt."""
 
 import contextlib
 import importlib
 import importlib.util
 import linecache
 import math
-import os
 import sys
 import tempfile
 import traceback
@@ -20,6 +19,7 @@ import numpy as np
 from snakeras.core import seeds
 from snakeras.core.errors import UserError, flat, one_line
 from snakeras.core.patching import put
+from snakeras.core.settings import TrialSettings
 from snakeras.data import arrays
 from snakeras.model_file import hyperas_compat, keras_datasets, parser, saved_files
 from snakeras.model_file.keras_legacy import old_names
@@ -30,14 +30,15 @@ MODULE, HYPERAS_MODULE = "hyperas_script", "temp_model"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A Hyperas script with its data in place."""
+    """A Hyperas file with its data in place."""
 
     script: parser.HyperasScript
     module: ModuleType  # the one that Hyperas wrote: the data are its globals, by the names of the model's parameters
-    labels: list[str]  # Hyperas's names of the script's templates, in their order
+    function: Callable[[dict], object]  # the objective: a point of the space to what the model function returns
+    space: dict  # hyperopt's search space, by Hyperas's names of the templates (labels), in their order
 
     def described(self) -> dict[str, dict]:
-        """Shape and dtype of each of the model function's parameters that is an array."""
+        """Return shape and dtype of each of the model function's parameters that is an array."""
         values = {name: getattr(self.module, name, None) for name in self.script.parameters}
         return {
             name: {"shape": list(value.shape), "dtype": str(value.dtype)}
@@ -64,7 +65,9 @@ class Loaded:
                 setattr(self.module, name, _take(value, chosen))
 
     def readable(self, point: dict, values: dict[str, list]) -> dict:
-        """Hyperparameters as the model got them, but objects (layers, optimizers) as the script spells them.
+        """Return the hyperparameters of a point in the order of the file.
+
+        Values are as the model function got them, but objects (layers, optimizers) as the file spells them.
 
         Parameters
         ----------
@@ -73,185 +76,104 @@ class Loaded:
         values
             hyperopt's own: for a choice, the index of what was chosen.
         """
-        options = dict(zip(self.labels, self.script.choices, strict=False))
-        found = {}
-        # In the order of the script; hyperopt sorts the names.
-        for label in self.labels:
-            value = found[label] = point[label]
+        options = dict(zip(self.space, self.script.choices, strict=False))
+        result = {}
+        for label in self.space:
+            value = result[label] = point[label]
             if not _is_plain(value):
                 index = values.get(label)
                 spelled = options[label] and index and options[label][int(index[0])]
-                found[label] = spelled or f"{type(value).__name__} object"
-        return found
+                result[label] = spelled or f"{type(value).__name__} object"
+        return result
 
 
-def read(source: str, search: dict, needs_data: bool) -> parser.HyperasScript:
-    """The Hyperas script ``source``, with the functions that the configuration names. Raises as ``template.read``."""
-    return parser.read(Path(source), needs_data, search["model_function"], search["data_function"])
+def read(source: Path, search: TrialSettings, needs_data: bool) -> parser.HyperasScript:
+    """Return the Hyperas file ``source`` taken apart, by the functions that the configuration names.
+
+    Raises as ``parser.read``.
+    """
+    return parser.read(Path(source), needs_data, search.model_function, search.data_function)
 
 
-def checked(result: object) -> dict:
-    """What a model function returned, once it is seen to have a loss that a search can use. Raises ValueError."""
-    import hyperopt
-
-    if isinstance(result, dict):
-        if result.get("status") == hyperopt.STATUS_FAIL:
-            raise ValueError(f"the model function says status: fail ({result.get('failure', 'no reason given')})")
-        if "loss" not in result:
-            raise ValueError(f"the model function returned no loss, but {sorted(map(str, result))}")
-        result = {"status": hyperopt.STATUS_OK, **result}
-        if result["status"] != hyperopt.STATUS_OK:
-            raise ValueError(f"the model function says status: {result['status']!r}, expected hyperopt's STATUS_OK")
-        if not isinstance(result.get("attachments", {}), dict):
-            raise ValueError("the model function returned attachments that are no dict")
-    else:
-        result = {"status": hyperopt.STATUS_OK, "loss": result}
-    try:
-        # Some metrics are arrays of one number.
-        loss = float(np.asarray(result["loss"]).item())
-    except (TypeError, ValueError):
-        raise ValueError(f"the model function returned {result['loss']!r} as loss, expected a number") from None
-    if not math.isfinite(loss):
-        raise ValueError(f"the loss is {loss}")
-    return result | {"loss": loss}
-
-
-def returned_model(result: dict) -> object | None:
-    """The Keras model that a model function returned, which Hyperas takes for its own; None if it returned none."""
-    import keras
-
-    model = result.get("model")
-    return model if isinstance(model, keras.Model) else None
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return isinstance(value, str | bool | int | float | np.generic | None)
-
-
-def _is_several(value: object) -> bool:
-    """Whether a value is a list of arrays of the same length, one for each input of a model."""
-    return (
-        isinstance(value, list)
-        and all(getattr(item, "ndim", 0) for item in value)
-        and len({len(item) for item in value}) == 1
-    )
-
-
-def _rows(value: object) -> int | None:
-    if _is_several(value):
-        return len(value[0])
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        return shape[0] if len(shape) else None
-    return len(value) if isinstance(value, list) else None
-
-
-def _take(value: object, rows: np.ndarray) -> object:
-    if _is_several(value):
-        return [_take(item, rows) for item in value]
-    if isinstance(value, list):
-        return [value[row] for row in rows]
-    return value.iloc[rows] if hasattr(value, "iloc") else np.asarray(value)[rows]
-
-
-_arrays: tuple[np.ndarray, ...] = ()
-
-
-def handed_over() -> tuple[np.ndarray, ...] | np.ndarray:
-    """The arrays for the data function that Hyperas runs in its own module."""
-    return _arrays if len(_arrays) != 1 else _arrays[0]
-
-
-def minimize(
+@contextmanager
+def loaded(
     script: parser.HyperasScript,
     prepared: tuple[np.ndarray, ...] | None,
-    search: dict,
-    fmin: Callable[[Callable, object, Callable, Loaded, object], object],
-    algo: Callable,
-    trials: object,
+    search: TrialSettings,
     mnist_folder: str | None = None,
-) -> None:
-    """Call ``hyperas.optim.minimize`` on a script, with ``fmin`` in the place of its search loop.
+) -> Iterator[Loaded]:
+    """Yield a Hyperas file ready for hyperopt. Inside the block, old Keras names and the precision hold, MNIST is ours.
+
+    ``hyperas.optim.minimize`` itself loads it; only the search that it would start is left out.
 
     Parameters
     ----------
     prepared
-        The model function's arrays; None runs the script's own data function.
-    fmin
-        Called once with the model function of a point of the space, the space, ``algo``, the loaded script and
-        ``trials``.
+        The model function's arrays; None runs the file's own data function.
     mnist_folder
-        A folder that the user names to take MNIST from, should the script use it and it be lost.
+        A folder that the user names to take MNIST from, should the file use it and it be lost.
 
     Raises
     ------
     UserError
-        When the script's data function or its search space fails. What ``fmin`` raises is left as it is.
+        When the file's data function or its search space fails.
     """
-    global _arrays
-    _arrays = prepared or ()
-    here = Path.cwd()
-    data_source = None
-    if prepared is not None:
-        taken = "from snakeras.model_file.loader import handed_over"
-        data_source = parser.call_source("handed_over()", script.parameters, taken)
-    reached, raised = [], []
-
-    def stand_in(function: Callable, space: object, algo: Callable, trials: object, **_: object) -> dict:
-        # Hyperas tries a second time after a TypeError; whatever raised it has been raised by then.
-        if raised:
-            raise raised[0]
-        reached.append(True)
-        loaded = Loaded(script, sys.modules[function.__module__], list(space))
-        try:
-            loaded.take_subset(search["train_samples"], seeds.of_subset(search["seed"]))
-            fmin(function, space, algo, loaded, trials)
-        except TypeError as error:
-            raised.append(error)
-            raise
-        return {}
-
     with (
+        # A script may go elsewhere.
+        contextlib.chdir(Path.cwd()),
         tempfile.TemporaryDirectory(prefix="snakeras-") as scratch,
-        hyperas_compat.hyperas_in(Path(scratch), stand_in) as optim,
+        hyperas_compat.recording_hyperas(Path(scratch)) as (minimize, recorder),
         keras_datasets.verified_mnist(mnist_folder),
         old_names.old_names(),
         saved_files.kept_in(Path(scratch) / "own"),
-        _precision(search["precision"]),
+        _precision(search.precision),
     ):
         # Modules that lie beside the script, after the installed ones.
         sys.path.append(str(script.path.parent.resolve()))
-        path = Path(scratch) / f"{MODULE}.py"
-        # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
-        caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"
-        path.write_text(parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
         try:
-            module = _load(path)
-            # A script's data function may draw random numbers: let every trial draw the same.
-            seeds.seed_everything(seeds.of_data(search["seed"]))
-            module.call_minimize(
-                optim.minimize,
-                model=getattr(module, script.model),
-                data=getattr(module, parser.DATA),
-                functions=[getattr(module, helper) for helper in script.helpers],
-                algo=algo,
-                max_evals=1,
-                trials=trials,
-                rseed=search["seed"],
-                keep_temp=True,
-            )
+            _call_minimize(minimize, script, prepared, search.seed, Path(scratch) / f"{MODULE}.py")
+        except UserError:
+            raise
         except (Exception, SystemExit) as error:
-            if reached or isinstance(error, UserError):
-                raise
             traceback.print_exc()
             frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
             what = "the search space" if "get_space" in frames else "the data function"
             raise UserError(f"{script.path}: {what} failed: {explained(script, error)}{at(script, error)}") from error
-        finally:
-            # A script may have gone elsewhere.
-            os.chdir(here)
+        module = sys.modules[recorder.function.__module__]
+        model_file = Loaded(script, module, recorder.function, recorder.space)
+        model_file.take_subset(search.train_samples, seeds.of_subset(search.seed))
+        yield model_file
+
+
+def _call_minimize(
+    minimize: Callable,
+    script: parser.HyperasScript,
+    prepared: tuple[np.ndarray, ...] | None,
+    seed: int,
+    path: Path,
+) -> None:
+    """Write the module at ``path`` that Hyperas reads, and let Hyperas minimize its model function."""
+    data_source = None
+    if prepared is not None:
+        data_source = parser.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
+    # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
+    caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"
+    path.write_text(parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
+    module = _load(path)
+    module.prepared = prepared
+    # A script's data function may draw random numbers: let every trial draw the same.
+    seeds.seed_everything(seeds.of_data(seed))
+    module.call_minimize(
+        minimize,
+        model=getattr(module, script.model),
+        data=getattr(module, parser.DATA),
+        functions=[getattr(module, helper) for helper in script.helpers],
+        algo=None,
+        max_evals=1,
+        trials=[],
+        rseed=seed,
+        keep_temp=True,
+    )
 
 
 def _load(path: Path) -> ModuleType:
@@ -288,8 +210,74 @@ def _precision(policy: str) -> Iterator[None]:
         yield
 
 
+def checked(result: object) -> dict:
+    """Return what a model function returned, as hyperopt's dict. Raise ValueError if it has no usable loss."""
+    import hyperopt
+
+    if isinstance(result, dict):
+        if result.get("status") == hyperopt.STATUS_FAIL:
+            raise ValueError(f"the model function says status: fail ({result.get('failure', 'no reason given')})")
+        if "loss" not in result:
+            raise ValueError(f"the model function returned no loss, but {sorted(map(str, result))}")
+        result = {"status": hyperopt.STATUS_OK, **result}
+        if result["status"] != hyperopt.STATUS_OK:
+            raise ValueError(f"the model function says status: {result['status']!r}, expected hyperopt's STATUS_OK")
+        if not isinstance(result.get("attachments", {}), dict):
+            raise ValueError("the model function returned attachments that are no dict")
+    else:
+        result = {"status": hyperopt.STATUS_OK, "loss": result}
+    try:
+        # Some metrics are arrays of one number.
+        loss = float(np.asarray(result["loss"]).item())
+    except (TypeError, ValueError):
+        raise ValueError(f"the model function returned {result['loss']!r} as loss, expected a number") from None
+    if not math.isfinite(loss):
+        raise ValueError(f"the loss is {loss}")
+    return result | {"loss": loss}
+
+
+def returned_model(result: dict) -> object | None:
+    """Return the Keras model in what a model function returned, as Hyperas takes it; None without one."""
+    import keras
+
+    model = result.get("model")
+    return model if isinstance(model, keras.Model) else None
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, str | bool | int | float | np.generic | None)
+
+
+def _is_several(value: object) -> bool:
+    """Return whether a value is a list of arrays of the same length, one for each input of a model."""
+    return (
+        isinstance(value, list)
+        and all(getattr(item, "ndim", 0) for item in value)
+        and len({len(item) for item in value}) == 1
+    )
+
+
+def _rows(value: object) -> int | None:
+    if _is_several(value):
+        return len(value[0])
+    shape = getattr(value, "shape", None)
+    if shape is not None:
+        return shape[0] if len(shape) else None
+    return len(value) if isinstance(value, list) else None
+
+
+def _take(value: object, rows: np.ndarray) -> object:
+    if _is_several(value):
+        return [_take(item, rows) for item in value]
+    if isinstance(value, list):
+        return [value[row] for row in rows]
+    return value.iloc[rows] if hasattr(value, "iloc") else np.asarray(value)[rows]
+
+
 def explained(script: parser.HyperasScript, error: BaseException) -> str:
-    """An error of a script in one line, with what to do about it where that is known."""
+    """Return an error of a script in one line, with advice where there is some."""
     text = one_line(error)
     if isinstance(error, NameError):
         for item in script.imports:
@@ -313,7 +301,7 @@ def _import_failure(item: parser.Import) -> str | None:
 
 
 def where(script: parser.HyperasScript, error: BaseException) -> str | None:
-    """The line of the script that an error came from; None if it came from elsewhere."""
+    """Return the line of the script that an error came from; None if it came from elsewhere."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).stem in (MODULE, HYPERAS_MODULE):
             line = linecache.getline(frame.filename, frame.lineno) or frame.line or ""
@@ -323,6 +311,6 @@ def where(script: parser.HyperasScript, error: BaseException) -> str | None:
 
 
 def at(script: parser.HyperasScript, error: BaseException) -> str:
-    """``where`` as it is put behind a message; empty if it is not known."""
+    """Return ``where`` as it is appended to a message; empty if it is not known."""
     place = where(script, error)
     return f" ({place})" if place else ""

@@ -1,39 +1,37 @@
-"""What merely happened while something was computed: times, host, device, memory. Never part of a result."""
+"""The run record: time, place and cost of a computation (``run.json``). Never part of a result."""
 
 import datetime
 import os
 import platform
 import resource
 import sys
-from pathlib import Path
-
-from snakeras.core import files
 
 # getrusage counts in KiB on Linux and in bytes on macOS.
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def now() -> datetime.datetime:
-    """The time here, with its offset from UTC."""
+    """Return the local time, with its offset from UTC."""
     return datetime.datetime.now(datetime.UTC).astimezone()
 
 
-def write(path: Path, started: datetime.datetime, threads: int, more: dict) -> None:
-    """Write what happened from ``started`` until now to ``path`` as JSON.
+def made(started: datetime.datetime, threads: int, more: dict) -> dict:
+    """Return the run record of what the child processes of this one did from ``started`` until now.
 
-    ``peak_memory_mb`` is that of the largest process computing for this one, in MiB; ``cpu_seconds`` is that of all.
+    ``peak_memory_mb`` is that of the largest of them, in MiB; ``cpu_seconds`` is that of all.
 
     Parameters
     ----------
     threads
         CPU threads of the computing process.
     more
-        What it told, if it came so far: ``device``; ``epochs_ended``, when each epoch of each fit ended; ``data``,
-        shape and dtype of each array. And ``git``, by ``provenance.commit``.
+        What else is known: ``git``, by ``provenance.commit_of``; ``gpu``, by ``gpus.which``; and, if the computing
+        process came so far, ``device``; ``epochs_ended``: when each epoch of each fit ended; ``data``: shape and dtype
+        of each array.
     """
     finished = now()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    document = {
+    return {
         "started": started.isoformat(timespec="milliseconds"),
         "finished": finished.isoformat(timespec="milliseconds"),
         "seconds": round((finished - started).total_seconds(), 3),
@@ -44,5 +42,4 @@ def write(path: Path, started: datetime.datetime, threads: int, more: dict) -> N
         "threads": threads,
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
         "peak_memory_mb": round(used.ru_maxrss * _MEMORY_UNIT / 2**20, 1),
-    }
-    files.write_json(path, document | more)
+    } | more

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.model_file import parser
-from snakeras.search import provenance, pruners, trial_records
+from snakeras.search import best_trial, provenance, pruners, trial_records
 
 # From a trial's JSON file: what the search determined.
 FROM_DOCUMENT = (
@@ -80,7 +80,7 @@ def described(
         else {"key": "loss", "label": "Loss", "better": "lower"}
     )
     names = list(dict.fromkeys(label for document in documents for label in document["hyperparameters"]))
-    best = trial_records.best(documents, "completed") or trial_records.best(documents, "pruned")
+    best = best_trial.best(documents)
     return {
         "name": name,
         "search": search,

@@ -1,24 +1,26 @@
-"""The hook on ``Model.fit``: any Hyperas file yields its curves per epoch and can be stopped, not a line changed."""
+"""The hook on ``Model.fit``: records learning curves and stops bad trials, whatever the model file."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from snakeras.core.patching import put
 from snakeras.model_file.keras_legacy import old_names
 from snakeras.process import run_record
 from snakeras.search import pruners
 
-# Where a step of training is so short that starting it counts, TensorFlow is told to run so many of them at once.
+# With small batches the start of a step costs as much as the step: TensorFlow then runs several at once. Its larger
+# graph takes a moment to build, which pays off only over many steps.
 STEPS_AT_ONCE = 8
 SMALL_BATCH = 16
-# Its larger graph takes a moment to build, which fewer steps do not give back.
 MANY_STEPS = 2000
 
 
 class Pruned(BaseException):
-    """Ends a trial whose pruner says so. No Exception: what a script does about its own errors must not hold it up."""
+    """Ends a trial that is pruned. No Exception, so that a script's own ``except Exception`` does not catch it."""
 
     def __init__(self, stop: pruners.Stop) -> None:
         super().__init__(f"{stop.monitor} {stop.value:.6g} after epoch {stop.epoch}")
@@ -27,17 +29,17 @@ class Pruned(BaseException):
 
 @dataclass
 class Fit:
-    """One call of ``fit``: what the script asked for and what came of it."""
+    """One call of ``fit``: its epochs and its learning curves."""
 
     script_epochs: int  # the epochs that the script named
-    epochs: int  # the epochs that it was told to train
+    epochs: int  # the epochs that it trains, after search.epochs or final.epochs
     metrics: dict[str, list[float | None]] = field(default_factory=dict)  # a value per finished epoch
     trained: int = 0  # how many epochs were finished
-    ended: list[str] = field(default_factory=list)  # when, in ISO 8601
-    finished: bool = False  # fit came back, and did not raise
+    ended: list[str] = field(default_factory=list)  # when each of them ended, in ISO 8601
+    finished: bool = False  # fit returned, and did not raise
 
     def add(self, logs: dict[str, float]) -> None:
-        """Take the metrics of one more epoch; one that is reported every few epochs only has None in between."""
+        """Add the metrics of one more epoch; a metric that is reported every few epochs has None in between."""
         for name, value in logs.items():
             values = self.metrics.setdefault(name, [])
             values += [None] * (self.trained - len(values))
@@ -46,7 +48,7 @@ class Fit:
         self.ended.append(run_record.now().isoformat(timespec="milliseconds"))
 
     def as_json(self) -> dict:
-        """As it stands in a trial's JSON file."""
+        """Return the form in a trial's record."""
         return {"epochs": self.trained, "metrics": self.metrics}
 
 
@@ -56,12 +58,13 @@ class Fits:
 
     calls: list[Fit] = field(default_factory=list)
     model: object | None = None
-    validation_data: object | None = None  # what the last of them was given
+    validation_data: object | None = None  # of the last of them
+    weights: list[np.ndarray] | None = None  # at the end of the last finished one, if they are kept
     pruned: Pruned | None = None
 
     @property
     def overridden(self) -> Fit | None:
-        """The first call whose epochs were not the script's own."""
+        """The first call whose epochs are not the script's own."""
         return next((call for call in self.calls if call.epochs != call.script_epochs), None)
 
     @property
@@ -70,7 +73,7 @@ class Fits:
         return [call.ended for call in self.calls]
 
     def reason(self, text: str) -> str:
-        """One line on why the model function failed, ``text`` being the error's own."""
+        """Return in one line why the model function failed, ``text`` being the error's own."""
         if call := self.overridden:
             text += (
                 f" (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if it cannot "
@@ -79,15 +82,9 @@ class Fits:
         return text
 
 
-def _never(_metrics: dict, _ended: bool = False) -> None:
-    return None
-
-
 @contextmanager
 def recorded(
-    epochs: int | None = None,
-    after: Callable[[object], None] = lambda model: None,
-    pruner: Callable[[dict, bool], pruners.Stop | None] = _never,
+    epochs: int | None = None, pruner: pruners.TrialPruner | None = None, keep_weights: bool = False
 ) -> Iterator[Fits]:
     """Record every ``keras.Model.fit`` inside the block.
 
@@ -95,10 +92,10 @@ def recorded(
     ----------
     epochs
         How many epochs each fit trains; None leaves it to the script.
-    after
-        Called with the model after each fit.
     pruner
-        Asked at the end of every epoch of the first fit but its last, and at its end, as ``pruning.pruner`` gives it.
+        Asked at the end of every epoch of the first fit but its last.
+    keep_weights
+        Keep a copy of the weights at the end of the last fit.
 
     Raises
     ------
@@ -118,22 +115,21 @@ def recorded(
 
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             self.call.add(logs or {})
-            if self.call is fits.calls[0] and self.call.trained < self.call.epochs:
-                stop = pruner(self.call.metrics, False)
-                if stop is not None:
-                    fits.pruned = Pruned(stop)
-                    raise fits.pruned
+            is_first = pruner and self.call is fits.calls[0]
+            if is_first and self.call.trained < self.call.epochs and (stop := pruner.stop(self.call.metrics)):
+                fits.pruned = Pruned(stop)
+                raise fits.pruned
 
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
             raise fits.pruned
         bound = signature.bind(self, *args, **old_names.translated_fit_arguments(kwargs, self))
         start = bound.arguments.get("initial_epoch", 0)
-        # Keras counts epochs from the first ever; what is meant is how many this call trains.
+        # Keras counts epochs from the first ever; our setting says how many this call trains.
         asked = bound.arguments.get("epochs", 1)
         if epochs is not None:
             bound.arguments["epochs"] = start + epochs
-        # A line per epoch: what it prints goes to a file, where a moving bar is unreadable.
+        # A line per epoch: the output goes to a file, where a moving bar is unreadable.
         bound.arguments.setdefault("verbose", 2)
         call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
         fits.calls.append(call)
@@ -143,21 +139,22 @@ def recorded(
         with _with(bound.arguments.get("callbacks"), Curve(call)) as bound.arguments["callbacks"]:
             history = inherited(*bound.args, **bound.kwargs)
         call.finished = True
-        if call is fits.calls[0]:
-            pruner(call.metrics, True)
-        after(self)
+        if pruner and call is fits.calls[0]:
+            pruner.check(call.metrics)
+        if keep_weights:
+            fits.weights = [np.copy(weight) for weight in self.get_weights()]
         return history
 
-    # Model inherits fit: the hook stands in Model itself and goes when the block ends.
+    # Model inherits fit: the hook is set on Model itself and deleted when the block ends.
     with ExitStack() as undo:
         put(undo, keras.Model, "fit", fit)
         yield fits
 
 
 def _gains_from_steps_at_once(model: object, arguments: dict, epochs: int) -> bool:
-    """Whether several steps in one call of TensorFlow are faster and give the same weights and curves.
+    """Return whether several steps in one call of TensorFlow are faster and give the same weights and curves.
 
-    They do but for callbacks that act between two steps, and for what is no array, which may end anywhere.
+    Not so with callbacks that act between two steps, nor with data that are no array and may end anywhere.
     """
     shape = getattr(arguments.get("x"), "shape", None)
     batch_size = arguments.get("batch_size") or 32
@@ -187,13 +184,13 @@ def _listed(callbacks: object) -> list:
 
 @contextmanager
 def _with(callbacks: object, extra: object) -> Iterator[object]:
-    """The caller's callbacks (None, one, a list or a CallbackList) and one more; the caller's stay as they are."""
+    """Yield the caller's callbacks (None, one, a list or a CallbackList) and one more; the caller's are left as is."""
     import keras
 
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         yield [*_listed(callbacks), extra]
         return
-    # Keras takes such a list as it is, and no other can be made of it without running each callback's set-up again.
+    # Keras takes a CallbackList as it is, and a copy would run each callback's set-up again.
     callbacks.callbacks.append(extra)
     try:
         yield callbacks
@@ -202,12 +199,12 @@ def _with(callbacks: object, extra: object) -> Iterator[object]:
 
 
 def last_accuracy(fits: list[dict]) -> float | None:
-    """Validation accuracy after the last epoch of the last fit; None where the model reports none.
+    """Return the validation accuracy after the last epoch of the last fit; None where the model reports none.
 
     Parameters
     ----------
     fits
-        As in a trial's JSON file: dicts with ``metrics``.
+        As in a trial's record: dicts with ``metrics``.
     """
     for call in reversed(fits):
         if name := pruners.validation_accuracy(call["metrics"]):

@@ -1,4 +1,4 @@
-"""Where a result comes from: all that determines it, and the packages that it was made with."""
+"""Where a result comes from: all that determines it, its Git commit, its packages."""
 
 import importlib.metadata
 import subprocess
@@ -11,18 +11,18 @@ PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
 
 
 def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path | None) -> dict:
-    """All that determines every trial of a search, but for its number, its history and the packages.
+    """Return all that determines every trial of a search, but for its number, its history and the packages.
 
     Parameters
     ----------
     sources
-        The Hyperas script, then what else of the user's own decides a trial.
+        The model file, then what else of the user's own decides a trial.
     search
-        The keys of ``config["search"]`` that the trials depend on.
+        The JSON form of ``TrialSettings``.
     data
-        Likewise of ``config["data"]``.
+        The keys of ``data`` in the configuration that trials depend on.
     manifest
-        Of the prepared arrays; None where the script has its own data function.
+        Of the prepared arrays; None where the model file has its own data function.
     """
     digest = files.read_json(manifest)["digest"] if manifest else None
     return {
@@ -33,14 +33,14 @@ def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path 
 
 
 def commit(path: Path) -> dict | None:
-    """The Git commit that a file belongs to, and whether anything in its repository was changed since; None without."""
+    """Return the Git commit of a file, and whether anything in its repository was changed since; None without one."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(path.resolve().parent), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_TIMEOUT).stdout.strip()
 
     try:
-        # In a repository, but ignored by it or not yet part of it: its commit says nothing about the file.
+        # A file that Git ignores or does not know yet: the commit says nothing about it.
         if not git("ls-files", "--", path.name):
             return None
         return {
@@ -52,7 +52,7 @@ def commit(path: Path) -> dict | None:
 
 
 def commit_of(paths: dict[str, Path]) -> dict | None:
-    """The first of these files' ``commit`` that there is, with the file's name as ``of``; None without any."""
+    """Return the first commit that one of these files has, with the file's name as ``of``; None without any."""
     for name, path in paths.items():
         if found := commit(path):
             return found | {"of": name}
@@ -60,7 +60,7 @@ def commit_of(paths: dict[str, Path]) -> dict | None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that make the numbers."""
+    """Return the versions of the packages that make the numbers."""
     found = {}
     for package in PACKAGES:
         # TensorFlow is distributed under two names.

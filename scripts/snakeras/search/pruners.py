@@ -1,22 +1,23 @@
-"""When to stop a bad trial early: pure functions of its curve and of those that it may look back on.
+"""When to stop a bad trial early, by its learning curve and those of the trials that it may look back on.
 
-A curve is a list of floats, the monitored value at the end of each epoch in the form of a loss (lower is better,
-accuracies are negated); NaN where an epoch has none.
+A curve is a list of floats: the monitored value at the end of each epoch as a loss (lower is better, accuracies are
+negated), NaN where an epoch has none.
 """
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
+from snakeras.core.settings import HalvingPruner, NoPruner, Pruner
 
 Curve = list[float]
 
 # The settings of search.pruner that each type of it goes by.
 SETTINGS = {"none": (), "median": ("n_startup_trials", "n_warmup_steps"), "halving": ("min_epochs", "reduction")}
 
-# In the names of metrics that are better when higher, and of those that are not all the same (dice_loss).
+# Parts of the names of metrics that are better when higher, and of those that never are (dice_loss).
 HIGHER_IS_BETTER = re.compile(
     r"acc|auc|precision|recall|f1|fbeta|iou|io_u|jaccard|dice|specificity|sensitivity|r2|cosine_similarity|kappa|mcc"
 )
@@ -24,7 +25,7 @@ LOWER_IS_BETTER = re.compile(r"loss|error")
 
 
 def is_rung(epoch: int, min_epochs: int, reduction: int) -> bool:
-    """Whether ``epoch`` (from 1) is one of the rungs ``min_epochs * reduction**k``."""
+    """Return whether ``epoch`` (from 1) is one of the rungs ``min_epochs * reduction**k``."""
     rung = min_epochs
     while rung < epoch:
         rung *= reduction
@@ -32,17 +33,17 @@ def is_rung(epoch: int, min_epochs: int, reduction: int) -> bool:
 
 
 def halving_goes_on(curve: Curve, earlier: list[Curve], min_epochs: int, reduction: int) -> bool:
-    """The rule of asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter
-    Tuning", algorithm 2), without its promotion of trials that were stopped.
+    """Return whether a trial goes on by asynchronous successive halving.
 
-    At a rung, of n trials that came so far, this one included, it goes on only as one of the best n / reduction.
+    At a rung that n trials have reached, this one included, it must be one of the best n / reduction (Li et al. 2020,
+    "A System for Massively Parallel Hyperparameter Tuning", algorithm 2; stopped trials are never promoted).
 
     Parameters
     ----------
     curve
         Of the trial, up to now.
     earlier
-        Of all trials that it looks back on, whatever became of them.
+        Of all trials that it looks back on, whatever their status.
     """
     epoch = len(curve)
     if not is_rung(epoch, min_epochs, reduction):
@@ -54,7 +55,9 @@ def halving_goes_on(curve: Curve, earlier: list[Curve], min_epochs: int, reducti
 
 
 def median_goes_on(curve: Curve, completed: list[Curve], n_startup_trials: int, n_warmup_steps: int) -> bool:
-    """Optuna's ``MedianPruner``: stop where the best so far is worse than the median of the completed trials here.
+    """Return whether a trial goes on by the rule of Optuna's ``MedianPruner``.
+
+    Its best epoch so far must not be worse than the median of the completed trials at this epoch.
 
     Parameters
     ----------
@@ -78,12 +81,12 @@ def median_goes_on(curve: Curve, completed: list[Curve], n_startup_trials: int, 
 
 
 def _comparable(value: float) -> float:
-    """NaN compares with nothing; as a loss it is worse than any other."""
+    """Return infinity for NaN, which compares with nothing: as a loss it is worse than any other."""
     return math.inf if math.isnan(value) else value
 
 
 def monitored(metrics: dict[str, list], monitor: str, mode: str) -> tuple[str, str] | None:
-    """Which metric is monitored, and whether its ``max`` or ``min`` is best; None where there is nothing to monitor.
+    """Return the monitored metric, and whether its ``max`` or ``min`` is best; None if there is no such metric.
 
     Parameters
     ----------
@@ -93,7 +96,6 @@ def monitored(metrics: dict[str, list], monitor: str, mode: str) -> tuple[str, s
         A metric's name, or ``auto``: validation accuracy where the model reports it, else validation loss.
     mode
         ``max``, ``min``, or ``auto``: by the metric's name.
-
     """
     if monitor == "auto":
         monitor = validation_accuracy(metrics) or "val_loss"
@@ -105,13 +107,13 @@ def monitored(metrics: dict[str, list], monitor: str, mode: str) -> tuple[str, s
 
 
 def validation_accuracy(metrics: dict[str, list]) -> str | None:
-    """The name of the validation accuracy among these metrics, whichever kind of accuracy it is."""
+    """Return the name of the validation accuracy, of whichever kind, among these metrics; None without one."""
     others = [name for name in metrics if name.startswith("val_") and name.endswith(("accuracy", "_acc"))]
     return next((name for name in ("val_accuracy", "val_acc", *others) if name in metrics), None)
 
 
 def as_losses(values: list[float | None], mode: str) -> Curve:
-    """A metric's values as a curve."""
+    """Return a metric's values as a curve."""
     sign = -1.0 if mode == "max" else 1.0
     return [math.nan if value is None else sign * value for value in values]
 
@@ -123,54 +125,42 @@ class Stop:
     epoch: int  # the last one that it trained, from 1
     monitor: str
     value: float  # of the monitored metric there
-    loss: float  # the same in the form of a loss
+    loss: float  # the same as a loss
 
 
-def pruner(settings: dict, documents: list[dict]) -> Callable[[dict[str, list], bool], Stop | None]:
-    """The decision for one trial at the end of each epoch of its first fit.
+@dataclass(frozen=True)
+class TrialPruner:
+    """The pruner of one trial, asked in its first fit."""
 
-    Parameters
-    ----------
-    settings
-        ``type``, what this type goes by, and ``monitor`` and ``mode``.
-    documents
-        The trials that it may look back on: ``status`` and, of each fit, ``metrics``.
+    settings: Pruner
+    earlier: list[dict]  # records that the trial may look back on: ``status`` and, of each fit, ``metrics``
 
-    Returns
-    -------
-    callable
-        Takes the fit's metrics up to now, and whether it has come to its end; gives None to go on. At the end it
-        raises ValueError if there was no metric of the name that ``monitor`` asks for.
-    """
-
-    def decide(metrics: dict[str, list], ended: bool = False) -> Stop | None:
-        if settings["type"] == "none":
-            return None
-        found = monitored(metrics, settings["monitor"], settings["mode"])
-        if ended:
-            if found is None and settings["monitor"] != "auto":
-                names = ", ".join(metrics)
-                raise ValueError(
-                    f"search.monitor: found {settings['monitor']!r}, expected a metric of the model: {names}"
-                )
-            return None
+    def stop(self, metrics: dict[str, list]) -> Stop | None:
+        """Return why the trial ends after this epoch, by the fit's metrics up to now; None if it goes on."""
+        settings = self.settings
+        watched = None if isinstance(settings, NoPruner) else monitored(metrics, settings.monitor, settings.mode)
         epoch = max(map(len, metrics.values()), default=0)
         # Some fits validate only every few epochs.
-        if found is None or len(metrics[found[0]]) < epoch:
+        if watched is None or len(metrics[watched[0]]) < epoch:
             return None
-        name, mode = found
+        name, mode = watched
         curve = as_losses(metrics[name], mode)
-        earlier = [
-            (document["status"], as_losses(document["fits"][0]["metrics"].get(name, []), mode))
-            for document in documents
-            if document["fits"]
+        curves = [
+            (record["status"], as_losses(record["fits"][0]["metrics"].get(name, []), mode))
+            for record in self.earlier
+            if record["fits"]
         ]
-        if settings["type"] == "halving":
-            curves = [other for _, other in earlier]
-            goes_on = halving_goes_on(curve, curves, settings["min_epochs"], settings["reduction"])
+        if isinstance(settings, HalvingPruner):
+            every = [other for _, other in curves]
+            goes_on = halving_goes_on(curve, every, settings.min_epochs, settings.reduction)
         else:
-            completed = [other for status, other in earlier if status == "completed"]
-            goes_on = median_goes_on(curve, completed, settings["n_startup_trials"], settings["n_warmup_steps"])
+            completed = [other for status, other in curves if status == "completed"]
+            goes_on = median_goes_on(curve, completed, settings.n_startup_trials, settings.n_warmup_steps)
         return None if goes_on else Stop(epoch, name, metrics[name][-1], curve[-1])
 
-    return decide
+    def check(self, metrics: dict[str, list]) -> None:
+        """Raise ValueError if a fit ended without the metric that ``search.monitor`` names."""
+        monitor = "auto" if isinstance(self.settings, NoPruner) else self.settings.monitor
+        if monitor != "auto" and monitor not in metrics:
+            names = ", ".join(metrics)
+            raise ValueError(f"search.monitor: found {monitor!r}, expected a metric of the model: {names}")

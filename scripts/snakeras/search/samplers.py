@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from snakeras.core.errors import flat
+from snakeras.core.settings import TrialSettings
 
 SHORT_NAMES = {"tpe": "hyperopt.tpe.suggest", "rand": "hyperopt.rand.suggest", "anneal": "hyperopt.anneal.suggest"}
 
 
 def suggest_function(algo: str) -> Callable:
-    """The suggest function that ``search.algo`` names.
+    """Return the suggest function that ``search.algo`` names.
 
     Raises
     ------
@@ -31,35 +32,58 @@ def suggest_function(algo: str) -> Callable:
 
 
 def complaint(algo: str) -> str | None:
-    """What is wrong with ``search.algo``, as one line; None if nothing is."""
+    """Return what is wrong with ``search.algo``, as one line; None if nothing is."""
     if algo in SHORT_NAMES:
         return None
     try:
-        if callable(suggest_function(algo)):
-            return None
-        reason = "no function"
+        reason = _no_suggest_function(suggest_function(algo))
     # Importing a module may raise anything, and even leave.
     except (Exception, SystemExit) as error:
         reason = flat(error)
+    if reason is None:
+        return None
     names = ", ".join(SHORT_NAMES)
     return f"found {algo!r} ({reason}), expected {names} or the dotted path of a suggest function in hyperopt's form"
 
 
+def _no_suggest_function(value: object) -> str | None:
+    """Return why ``value`` cannot be a suggest function; None if it may be one.
+
+    hyperopt calls ``suggest(new_ids, domain, trials, seed)``: a signature has to take four positional arguments. A
+    function in C without a signature is refused too, and whatever is of Python's own library: ``print``, for example,
+    takes any arguments.
+    """
+    if not callable(value):
+        return "no function"
+    if isinstance(value, type):
+        return "a class"
+    inner = value
+    while isinstance(inner, partial):
+        inner = inner.func
+    if (getattr(inner, "__module__", None) or "").split(".")[0] in sys.stdlib_module_names:
+        return "a function of Python's own library"
+    try:
+        inspect.signature(value).bind("new_ids", "domain", "trials", "seed")
+    except (TypeError, ValueError):
+        return "no function of (new_ids, domain, trials, seed)"
+    return None
+
+
 def own_file(algo: str) -> str | None:
-    """The file of the user's own suggest function, if it lies in the working directory."""
+    """Return the file of the user's own suggest function, if it lies in the working directory."""
     if algo in SHORT_NAMES:
         return None
     path = Path(*algo.split(".")[:-1])
     return next((str(file) for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def configured(search: dict) -> Callable:
-    """The suggest function of ``search.algo``, told when its random start ends.
+def configured(search: TrialSettings) -> Callable:
+    """Return the suggest function of ``search.algo``, told when its random start ends.
 
-    Such functions count the trials that they see, of which a parallel search shows ``parallelism - 1`` less: the
-    start ends at trial ``startup_trials`` all the same.
+    Such functions count the trials that they see, of which a parallel search shows ``parallelism - 1`` less. The start
+    ends at trial ``startup_trials`` all the same.
     """
-    suggest = suggest_function(search["algo"])
+    suggest = suggest_function(search.algo)
     if "n_startup_jobs" not in inspect.signature(suggest).parameters:
         return suggest
-    return partial(suggest, n_startup_jobs=max(1, search["startup_trials"] - search["parallelism"] + 1))
+    return partial(suggest, n_startup_jobs=max(1, search.startup_trials - search.parallelism + 1))

@@ -1,4 +1,4 @@
-"""What trials leave for later ones: documents to JSON and back without loss, and who may look back on whom."""
+"""Trial records, the JSON files that trials leave: values to JSON and back, sealing, checking; who sees whose."""
 
 import datetime
 import math
@@ -11,42 +11,40 @@ from snakeras.core import files
 from snakeras.core.errors import UserError
 
 FORMAT = 1
-# hyperopt's JOB_STATE_DONE and STATUS_FAIL; it is not imported for two constants.
-DONE, FAIL = 2, "fail"
 # A dict with this key stands for a value that JSON has no form for.
 _TAG = "$python"
 LARGEST = 1000  # elements of an array in a document
 
 
 def name(trial: int) -> str:
-    """The wildcard of a trial: 0000, 0001, ..."""
+    """Return the wildcard of a trial: 0000, 0001, ..."""
     return f"{trial:04d}"
 
 
 def visible(trial: int, parallelism: int) -> range:
-    """The trials whose results trial ``trial`` looks back on: all but the last ``parallelism - 1`` before it.
+    """Return the trials whose results ``trial`` looks back on: all but the last ``parallelism - 1`` before it.
 
-    They depend on its number alone and never on timing, which is what makes a parallel search repeatable.
+    They depend on its number alone, never on timing: that makes a parallel search repeatable.
     """
     return range(max(0, trial - parallelism + 1))
 
 
 def waited_for(trial: int, parallelism: int) -> range:
-    """The trials that have to be finished before ``trial`` starts, and suffice: these waited for all before them."""
+    """Return the direct dependencies of ``trial``; earlier trials follow transitively."""
     return range(max(0, trial - 2 * parallelism + 1), max(0, trial - parallelism + 1))
 
 
 def encode(value: object) -> object:
-    """A value of a hyperopt document as JSON; ``decode`` gives it back with its types.
+    """Return a value of a hyperopt document as JSON, from which ``decode`` restores it with its types.
 
-    Values that only live in memory (a Keras model in a result) are left as their description, and so are large arrays:
-    every later trial would read them.
+    Of objects (a Keras model in a result) only the type is kept, and of large arrays, which every later trial would
+    read.
     """
     match value:
         case None | bool():
             return value
         case str():
-            # No file can hold half a character.
+            # UTF-8 has no form for a lone surrogate.
             return str(value).encode(errors="backslashreplace").decode()
         case np.generic():
             return {_TAG: "numpy", "dtype": value.dtype.str, "value": encode(value.item())}
@@ -73,7 +71,7 @@ def encode(value: object) -> object:
 
 
 def decode(value: object) -> object:
-    """The value that ``encode`` was given; an object that JSON could not hold stays as its tag."""
+    """Return the value that ``encode`` was given; an object stays as its tag."""
     if isinstance(value, list):
         return [decode(item) for item in value]
     if not isinstance(value, dict):
@@ -100,7 +98,7 @@ def decode(value: object) -> object:
 
 
 def plain(value: object) -> object:
-    """A hyperparameter for people and other programs: JSON's own types, anything else as text."""
+    """Return a hyperparameter in JSON's own types, for people and other programs; anything else becomes text."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -115,13 +113,13 @@ def plain(value: object) -> object:
 
 
 def sealed(document: dict) -> dict:
-    """A trial's document with its digests: ``digest`` of all that determines it, ``checksum`` of all that it says."""
+    """Return a record with its ``digest`` (of ``determined_by``) and its ``checksum`` (of the whole)."""
     document = document | {"digest": files.sha256_of(document["determined_by"])}
     return document | {"checksum": files.sha256_of(document)}
 
 
 def read(path: Path, expected: dict | None = None) -> dict:
-    """Read a trial's JSON file and check it.
+    """Return the record in a trial's JSON file, checked.
 
     Parameters
     ----------
@@ -131,7 +129,7 @@ def read(path: Path, expected: dict | None = None) -> dict:
     Raises
     ------
     UserError
-        When the file is missing, was altered, or was determined by something else than is expected now.
+        When the file is missing, was altered, or was made with other settings or files than those of now.
     """
     again = f"to make it again, give snakemake --force {path}"
     try:
@@ -153,7 +151,7 @@ def read(path: Path, expected: dict | None = None) -> dict:
 
 
 def made_with(path: Path) -> dict | None:
-    """The settings that a trial's JSON file says it was made with; None if there is none, or none that can be read."""
+    """Return the settings that a trial was made with, by its JSON file; None if there is no readable one."""
     try:
         determined_by = files.read_json(path)["determined_by"]
         data = {key: value for key, value in determined_by["data"].items() if key != "digest"}
@@ -163,12 +161,7 @@ def made_with(path: Path) -> dict | None:
 
 
 def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tuple[list[dict], str]:
-    """Read trials 0 to ``count - 1`` from ``folder`` in order, each checked, also to have looked back on the others.
-
-    Returns
-    -------
-    documents, digest
-        The trials' documents and the digest of them all.
+    """Return the records of trials 0 to ``count - 1`` in ``folder``, in order, and the digest of them all.
 
     Raises
     ------
@@ -186,48 +179,7 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
 
 
 def digest_after(before: str, documents: Iterable[dict]) -> str:
-    """The digest of a history that goes on from the one with digest ``before`` (empty: none) with ``documents``."""
+    """Return the digest of a history: of one with digest ``before`` (empty: none), followed by ``documents``."""
     for document in documents:
         before = files.sha256_of([before, document["checksum"]])
     return before
-
-
-def encode_trial(document: dict) -> dict:
-    """hyperopt's document of a trial as JSON, but for when it happened: that stands with what merely happened."""
-    return encode(document | {"book_time": None, "refresh_time": None})
-
-
-def best(documents: Iterable[dict], status: str) -> dict | None:
-    """The trial of that status with the lowest loss, the earlier one of equals; None without any."""
-    ended = [document for document in documents if document["status"] == status]
-    return min(ended, key=lambda document: (document["loss"], document["trial"]), default=None)
-
-
-def failed_result(failure: str) -> dict:
-    """hyperopt's result of a trial that failed."""
-    return {"status": FAIL, "failure": failure}
-
-
-def proposed_nothing(trial: int) -> dict:
-    """hyperopt's document of a trial that died before anything was proposed."""
-    misc = {"tid": trial, "cmd": ["domain_attachment", "FMinIter_Domain"], "workdir": None, "idxs": {}, "vals": {}}
-    unknown = {"spec": None, "exp_key": None, "owner": None, "version": 0, "book_time": None, "refresh_time": None}
-    return {"state": DONE, "tid": trial, "result": {"status": FAIL}, "misc": misc} | unknown
-
-
-def to_trials(documents: Iterable[dict]) -> object:
-    """hyperopt's ``Trials`` with the history of these documents."""
-    from hyperopt import Trials
-
-    trials = Trials()
-    trials.insert_trial_docs([decode(document["hyperopt"]) for document in documents])
-    trials.refresh()
-    return trials
-
-
-def name_all(trials: object, labels: Iterable[str]) -> None:
-    """Let every trial name all hyperparameters, as hyperopt expects: one that proposed nothing knows none of them."""
-    for document in trials.trials:
-        for key in ("idxs", "vals"):
-            for label in labels:
-                document["misc"][key].setdefault(label, [])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from snakeras.core.errors import UserError, one_line
-from snakeras.process import child
+from snakeras.process import child, lifetime
 
 
 @contextmanager
@@ -21,12 +21,13 @@ def job(snakemake: object) -> Iterator[TextIO]:
     TextIO
         The terminal, for the few lines that people should see; all else that is printed goes to the rule's log.
     """
-    child.die_with_snakemake()
+    lifetime.die_with_snakemake()
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    terminal = os.fdopen(os.dup(2), "w", buffering=1)
+    # Whatever a script puts into its error messages must not end the job.
+    terminal = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     with log.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -46,16 +47,13 @@ def job(snakemake: object) -> Iterator[TextIO]:
 
 
 def mnist_folder(snakemake: object) -> str | None:
-    """The folder that the user names to take MNIST from.
-
-    Not a param: whatever the source, the bytes are the same, so a change of it must run nothing again.
-    """
-    return snakemake.config["data"]["mnist_folder"]
+    """Return the folder that the user names to take MNIST from."""
+    return snakemake.params.job["mnist_folder"]
 
 
 def mflux_token_file(snakemake: object) -> str | None:
-    """The file that the user keeps the MFlux.ai token in; not a param, since where it lies decides nothing."""
-    return snakemake.config["tracking"]["mflux_token_file"]
+    """Return the file that the user keeps the MFlux.ai token in."""
+    return snakemake.params.job["mflux_token_file"]
 
 
 def _end(terminal: TextIO, line: str | None, status: int) -> None:
@@ -64,5 +62,5 @@ def _end(terminal: TextIO, line: str | None, status: int) -> None:
         print(line, file=terminal)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: under Ctrl-C the interpreter's own ending would print more.
+    # Not sys.exit: under Ctrl-C the interpreter's own exit would print more.
     os._exit(status)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.times import busy_seconds, duration
-from snakeras.search import trial_records
+from snakeras.search import best_trial, trial_records
 
 KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy")
 
@@ -18,8 +18,8 @@ def starts(trial: int, total: int) -> str:
 
 def best_of(documents: list[dict]) -> dict | None:
     """What a line needs of the best of these trials; None without a completed one."""
-    best = trial_records.best(documents, "completed")
-    return best and {key: best.get(key) for key in KEYS}
+    best = best_trial.best(documents)
+    return best if best and best["status"] == "completed" else None
 
 
 def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None) -> str:

@@ -1,83 +1,78 @@
-"""What the rules that train share: their device, their computing process, and the record of what happened in it."""
+"""What the jobs that train share: a GPU, a child process that computes, the record of its run."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from snakeras.core.settings import JobSettings
 from snakeras.model_file import keras_datasets, optional_packages
-from snakeras.process import child, gpus, run_record
+from snakeras.process import child, gpus, lifetime, run_record
 from snakeras.search import provenance
-from snakeras.workflow.job import mnist_folder
 
-# Before a scheduler ends a job for its time, the job ends by itself, and can still say so.
+# The job ends itself before a scheduler ends it for its time: so it can still say why.
 MARGIN = (20.0, 120.0)  # seconds, at least and at most; in between a twentieth of the time
+
+
+@dataclass(frozen=True)
+class Computation:
+    """How a child process ended: either with a result or not."""
+
+    result: object | None  # with ``run``, for the run record, and ``notes``, lines for people
+    death: child.Died | None
+    run_record: dict
 
 
 def compute(
     snakemake: object,
     terminal: TextIO,
-    function: Callable[..., dict],
+    function: Callable,
     arguments: dict,
     limits: tuple[child.Limit, ...] = (),
-) -> dict:
-    """Call ``function`` in a computing process and write the job's ``happened`` file.
+) -> Computation:
+    """Call ``function`` in a child process, print its notes, and return its result and the record of its run.
 
     Parameters
     ----------
-    terminal
-        Where the function's notes for people go.
-    function
-        Takes ``arguments``, as ``common_arguments`` and more; returns at least ``happened`` and ``notes``.
+    arguments
+        Of ``function``, beside those that all functions take: ``search``, ``manifest`` and ``mnist_folder``.
     limits
         Of its time, beside that which the job's ``runtime`` sets.
-
-    Returns
-    -------
-    dict
-        What the function returned.
 
     Raises
     ------
     UserError
-        As ``child.call``.
+        As ``child.call``, but for ``Died``.
     """
-    settings, threads = snakemake.config["search"], snakemake.params.search["threads"]
-    started = run_record.now()
-    found = {}
-    with (
-        gpus.reserved(snakemake.resources.gpu, settings["trials_per_gpu"], terminal=terminal) as own_device,
-        keras_datasets.environment(snakemake.config["data"]["keras_home"]) as own_datasets,
-    ):
-        try:
-            answer = child.call(
-                function,
-                arguments,
-                log=Path(snakemake.log[0]),
-                threads=threads,
-                environment=own_device | own_datasets,
-                spared=optional_packages.needless(snakemake.input.model),
-                limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
-            )
-            found = answer["happened"]
-            terminal.write(answer["notes"])
-            return answer
-        finally:
-            # Of the model file's repository, or else of the workflow's.
-            commit = provenance.commit_of(
-                {"the model file": Path(snakemake.input.model[0]), "Snakeras": Path(__file__)}
-            )
-            what = {"git": commit, "gpu": gpus.which(own_device)} | found
-            run_record.write(Path(snakemake.output.happened), started, threads, what)
-
-
-def common_arguments(snakemake: object) -> dict:
-    """The arguments that every function for ``compute`` takes."""
-    return {
+    settings, threads = JobSettings(**snakemake.params.job), snakemake.params.search["threads"]
+    common = {
         "search": snakemake.params.search,
         "manifest": next(iter(snakemake.input.data), None),
-        "mnist_folder": mnist_folder(snakemake),
+        "mnist_folder": settings.mnist_folder,
     }
+    started, result, death = run_record.now(), None, None
+    with (
+        gpus.reserved(snakemake.resources.gpu, settings.trials_per_gpu, terminal=terminal) as gpu,
+        keras_datasets.environment(settings.keras_home) as datasets,
+    ):
+        try:
+            result = child.call(
+                function,
+                common | arguments,
+                log=Path(snakemake.log[0]),
+                threads=threads,
+                environment=gpu | datasets,
+                hidden=optional_packages.needless(snakemake.input.model),
+                limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
+            )
+            terminal.write(result.notes)
+        except child.Died as error:
+            death = error
+    # Of the model file's repository, or else of the workflow's.
+    commit = provenance.commit_of({"the model file": Path(snakemake.input.model[0]), "Snakeras": Path(__file__)})
+    known = {"git": commit, "gpu": gpus.which(gpu)} | (result.run if result else {})
+    return Computation(result, death, run_record.made(started, threads, known))
 
 
 def _runtime(minutes: int | None) -> list[child.Limit]:
@@ -87,5 +82,5 @@ def _runtime(minutes: int | None) -> list[child.Limit]:
     margin = min(max(0.05 * 60 * minutes, least), most)
     line = f"the computing process took as long as resources.runtime allows ({minutes} minutes)"
     # The scheduler counts from the job's start, before Snakemake and Python have started in it.
-    gone = time.time() - child.jobs_start()
+    gone = time.time() - lifetime.job_started()
     return [child.Limit(max(60 * minutes - margin - gone, 1.0), child.Died(line))]

@@ -21,9 +21,11 @@ def test_hyperas_imports_on_todays_keras_and_says_what_is_gone() -> None:
 def test_hyperas_is_left_as_it_was(tmp_path: Path) -> None:
     optim = hyperas_compat.import_hyperas()
     before, path = (optim.fmin, optim.write_temp_files), list(sys.path)
-    with pytest.raises(KeyError), hyperas_compat.hyperas_in(tmp_path, fmin=print) as inside:
-        assert inside.fmin is print
-        inside.write_temp_files("x = 1\n", "./temp_model.py")
+    with pytest.raises(KeyError), hyperas_compat.recording_hyperas(tmp_path) as (minimize, recorder):
+        assert minimize is optim.minimize
+        assert optim.fmin(print, space={"x": 1}, algo=None, max_evals=1, trials=[], rseed=1) == {}
+        assert (recorder.function, recorder.space) == (print, {"x": 1})
+        optim.write_temp_files("x = 1\n", "./temp_model.py")
         from temp_model import x
 
         assert x == 1

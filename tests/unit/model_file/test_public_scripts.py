@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
+from reference import evaluated, record
 from snakeras.core.errors import UserError
+from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets, mnist
-from snakeras.model_file import loader, mlflow_capture, parser
-from snakeras.search import pruners, run_trial
+from snakeras.model_file import loader, mlflow_capture
+from snakeras.search import pruners
 
 pytestmark = pytest.mark.slow
 
@@ -64,10 +66,9 @@ def test_every_script_is_here() -> None:
 
 
 def trials(name: str, search: dict, count: int) -> list[dict]:
-    script = loader.read(name, search, needs_data=True)
     documents = []
     for trial in range(count):
-        document = run_trial.evaluate(script, None, search, trial, documents)
+        document = record(Path(name), search, trial, documents)
         documents.append(json.loads(json.dumps(document, allow_nan=False)))
     return documents
 
@@ -108,10 +109,8 @@ def test_each_fold_has_its_curve_and_the_first_is_what_prunes(search: dict) -> N
     assert document["epochs"] == 4
     settings = {"type": "halving", "min_epochs": 1, "reduction": 2, "monitor": "loss", "mode": "min"}
     better = {"status": "completed", "fits": [{"metrics": {"loss": [0.0, 0.0]}}, {"metrics": {"loss": [9.0, 9.0]}}]}
-    script = loader.read("kfold_helpers.py", search, needs_data=True)
-    pruned = run_trial.evaluate(
-        script, None, search | {"pruner": settings}, 1, [better | {"hyperopt": document["hyperopt"]}]
-    )
+    earlier = [better | {"hyperopt": document["hyperopt"]}]
+    pruned = record(Path("kfold_helpers.py"), search | {"pruner": settings}, 1, earlier)
     assert (pruned["status"], pruned["epochs"], pruned["pruned"]["epoch"]) == ("pruned", 1, 1)
     assert pruned["loss"] == pruned["pruned"]["value"] == document_loss(pruned)
     assert pruned["hyperopt"]["result"] == {"status": "ok", "loss": pruned["loss"], "pruned": pruned["pruned"]}
@@ -149,11 +148,11 @@ def model(x, y):
 def test_a_script_cannot_hold_its_pruning_up(tmp_path: Path, search: dict) -> None:
     (tmp_path / "script.py").write_text(SWALLOWS)
     search |= {"pruner": {"type": "halving", "min_epochs": 2, "reduction": 2, "monitor": "auto", "mode": "auto"}}
-    script = parser.read(tmp_path / "script.py")
-    whole = run_trial.evaluate(script, None, search, 0, [])
+    script = tmp_path / "script.py"
+    whole = record(script, search)
     assert (whole["status"], whole["epochs"]) == ("completed", 15)
     better = whole | {"fits": [{"metrics": {"val_loss": [-1.0] * 5}}]}
-    pruned = run_trial.evaluate(script, None, search, 1, [better])
+    pruned = record(script, search, 1, [better])
     assert (pruned["status"], pruned["epochs"], len(pruned["fits"])) == ("pruned", 2, 1)
     assert pruned["pruned"] == {"epoch": 2, "monitor": "val_loss", "value": pruned["loss"]}
 
@@ -163,7 +162,7 @@ def test_a_metric_that_is_not_there_fails_the_trial(tmp_path: Path, search: dict
     search |= {
         "pruner": {"type": "median", "n_startup_trials": 0, "n_warmup_steps": 0, "monitor": "val_f1", "mode": "max"}
     }
-    document = run_trial.evaluate(parser.read(tmp_path / "script.py"), None, search, 0, [])
+    document = record(tmp_path / "script.py", search)
     assert document["status"] == "failed"
     assert document["failure"].startswith(
         "ValueError: search.monitor: found 'val_f1', expected a metric of the model: loss"
@@ -205,7 +204,7 @@ def model(x):
 )
 def test_a_failure_says_why_and_where(tmp_path: Path, search: dict, way: str, failure: str, place: str) -> None:
     (tmp_path / "script.py").write_text(BROKEN.replace("WAY", repr(way)))
-    document = run_trial.evaluate(parser.read(tmp_path / "script.py"), None, search, 0, [])
+    document = record(tmp_path / "script.py", search)
     assert document["status"] == "failed"
     assert failure in document["failure"]
     assert document["failed_at"].startswith(place)
@@ -223,7 +222,7 @@ def test_a_failure_says_why_and_where(tmp_path: Path, search: dict, way: str, fa
 def test_data_or_a_space_that_fails_is_one_line(tmp_path: Path, search: dict, old: str, new: str, line: str) -> None:
     (tmp_path / "script.py").write_text(BROKEN.replace(old, new))
     with pytest.raises(UserError) as raised:
-        run_trial.evaluate(parser.read(tmp_path / "script.py"), None, search, 0, [])
+        record(tmp_path / "script.py", search)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -233,24 +232,18 @@ def test_data_or_a_space_that_fails_is_one_line(tmp_path: Path, search: dict, ol
 def test_precision_is_kerass_and_outlives_a_cleared_session(search: dict, precision: str) -> None:
     import keras
 
-    kept = []
     # It clears the session before each of its folds.
-    script = loader.read("kfold_helpers.py", search, needs_data=True)
-    document = run_trial.evaluate(script, None, search | {"precision": precision}, 0, [], kept.append)
-    assert document["status"] == "completed"
-    assert {layer.dtype_policy.name for layer in kept[0].layers} == {precision}
+    evaluation = evaluated(Path("kfold_helpers.py"), search | {"precision": precision})
+    assert evaluation.record["status"] == "completed"
+    assert {layer.dtype_policy.name for layer in evaluation.model.layers} == {precision}
     assert keras.config.dtype_policy().name == "float32"
 
 
 def test_train_samples_cut_every_input_of_a_model(beside: Path, search: dict) -> None:
-    script = loader.read("two_inputs.py", search, needs_data=True)
-    found = []
-
-    def fmin(function: object, search_space: object, algo: object, loaded: loader.Loaded, trials: object) -> None:
-        found.extend(getattr(loaded.module, name) for name in script.parameters)
-
-    loader.minimize(script, None, search | {"train_samples": 50}, fmin, None, [])
-    x_train, y_train, x_test, _ = found
+    settings = TrialSettings(**search | {"train_samples": 50})
+    script = loader.read(Path("two_inputs.py"), settings, needs_data=True)
+    with loader.loaded(script, None, settings) as model_file:
+        x_train, y_train, x_test, _ = (getattr(model_file.module, name) for name in script.parameters)
     assert [len(part) for part in x_train] == [50, 50]
     assert len(y_train) == 50
     assert len(x_test[0]) == 100
@@ -299,7 +292,7 @@ def test_whatever_a_model_function_gives_back_is_recorded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "script.py").write_text(RETURNS.replace("RESULT", result))
-    document = run_trial.evaluate(parser.read(tmp_path / "script.py"), None, search, 0, [])
+    document = record(tmp_path / "script.py", search)
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
     assert len(text.encode()) < 5000
     assert Path.cwd() == tmp_path
@@ -338,8 +331,7 @@ def test_the_model_kept_is_the_one_that_is_returned_else_the_last_that_was_fitte
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "script.py").write_text(TWO_MODELS.replace("RETURNED", returned))
-    kept = []
-    document = run_trial.evaluate(parser.read(tmp_path / "script.py"), None, search, 0, [], kept.append)
-    assert document["failure"] is None
-    assert kept[0].layers[0].units == units
+    evaluation = evaluated(tmp_path / "script.py", search)
+    assert evaluation.record["failure"] is None
+    assert evaluation.model.layers[0].units == units
     assert [path.name for path in tmp_path.iterdir()] == ["script.py"]

@@ -4,12 +4,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import ROOT
 from snakeras.core.errors import UserError
+from snakeras.core.settings import FinalSettings
 from snakeras.process import child
 
 pytestmark = pytest.mark.slow
@@ -37,10 +40,21 @@ def broken() -> dict:
     raise ZeroDivisionError("a\nbug")
 
 
-def reports_and_ends(how: int) -> dict:
-    child.report({"known": 1})
-    child.report({"known": 2})
+def reports_and_ends(how: int, report: Callable[[dict], None]) -> dict:
+    report({"known": 1})
+    report({"known": 2})
     os.kill(os.getpid(), how)
+
+
+@dataclass(frozen=True)
+class Answer:
+    settings: FinalSettings
+    folder: Path
+
+
+def typed(settings: FinalSettings, folder: Path) -> Answer:
+    assert isinstance(folder, Path)
+    return Answer(settings.model_copy(update={"epochs": 3}), folder / "inner")
 
 
 def exits() -> dict:
@@ -76,6 +90,12 @@ def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeyp
     assert first == second
     assert (first["number"], first["threads"], first["omp"]) == (3, 3, "3")
     assert log.read_text().count("said by the child") == 2
+
+
+def test_arguments_and_answers_keep_their_types(tmp_path: Path) -> None:
+    arguments = {"settings": FinalSettings(train_on="train"), "folder": tmp_path}
+    answer = child.call(typed, arguments, tmp_path / "log", threads=1)
+    assert answer == Answer(FinalSettings(train_on="train", epochs=3), tmp_path / "inner")
 
 
 @pytest.mark.parametrize(
@@ -148,9 +168,9 @@ import sys
 from pathlib import Path
 sys.path[:0] = {paths}
 import test_child
-from snakeras.process import child
+from snakeras.process import child, lifetime
 if {watches}:
-    child.die_with_snakemake()
+    lifetime.die_with_snakemake()
 Path({folder!r}, "parent").write_text(str(child.os.getpid()))
 child.call(test_child.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}, "log"), threads=1)
 """
@@ -182,24 +202,3 @@ def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
     snakemake.wait()
     assert gone(job)
     assert gone(child)
-
-
-START = """
-import psutil, subprocess, sys
-sys.path.append("SCRIPTS")
-from snakeras.process import child
-
-if len(sys.argv) > 1:
-    subprocess.run([sys.executable, __file__, *sys.argv[2:]], check=True)
-else:
-    own, parent, grandparent = psutil.Process(), psutil.Process().parent(), psutil.Process().parent().parent()
-    print({process.create_time(): process.pid for process in (own, parent, grandparent)}[child.jobs_start()] == PID)
-"""
-
-
-@pytest.mark.parametrize(("options", "which"), [(["--target-jobs", "x"], "grandparent"), (["x", "y"], "own")])
-def test_a_clusters_job_begins_with_its_snakemake(tmp_path: Path, options: list[str], which: str) -> None:
-    script = tmp_path / "start.py"
-    script.write_text(START.replace("SCRIPTS", str(ROOT / "scripts")).replace("PID", f"{which}.pid"))
-    said = subprocess.run([sys.executable, script, *options], check=True, capture_output=True, text=True).stdout
-    assert said == "True\n"

@@ -36,17 +36,17 @@ def one(kind: str, arguments: list, values: list, losses: list) -> dict:
 def test_the_ratio_is_that_by_which_tpe_chooses(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     hyperas_compat.import_hyperopt()
     from hyperopt import Domain, hp, rand, tpe
-    from snakeras.search import trial_records
+    from snakeras.search import hyperopt_trials
 
     arguments = OPTIONS if kind == "choice" else SPACES[kind]
     space = {"x": hp.choice("x", arguments) if kind == "choice" else getattr(hp, kind)("x", *arguments)}
-    domain, trials = Domain(lambda point: 0.0, space), trial_records.to_trials([])
+    domain, trials = Domain(lambda point: 0.0, space), hyperopt_trials.from_records([])
     rng = np.random.default_rng(2)
     losses = [None if number % 7 == 3 else float(rng.normal()) for number in range(60)]
     for number, loss in enumerate(losses):
         (document,) = rand.suggest([number], domain, trials, int(rng.integers(2**31)))
         result = {"status": "fail"} if loss is None else {"status": "ok", "loss": loss}
-        trials.insert_trial_docs([document | {"state": trial_records.DONE, "result": result}])
+        trials.insert_trial_docs([document | {"state": hyperopt_trials.DONE, "result": result}])
         trials.refresh()
     chosen = [document["misc"]["vals"]["x"][0] for document in trials.trials]
     asked = []

@@ -59,11 +59,16 @@ def test_the_hook_is_gone_after_the_block(network: object) -> None:
     assert keras.Model.fit is before
 
 
-def test_after_is_called_with_the_trained_model(network: object) -> None:
-    seen = []
-    with fit_hook.recorded(after=seen.append):
+def test_the_weights_kept_are_those_at_the_end_of_the_last_fit(network: object) -> None:
+    with fit_hook.recorded(keep_weights=True) as fits:
         network.fit(X, Y, verbose=0)
-    assert seen == [network]
+        network.fit(X, Y, verbose=0)
+        trained = network.get_weights()
+        network.set_weights([np.zeros_like(weight) for weight in trained])
+    assert all(map(np.array_equal, fits.weights, trained))
+    with fit_hook.recorded() as fits:
+        network.fit(X, Y, verbose=0)
+    assert fits.weights is None
 
 
 def test_a_failure_under_foreign_epochs_says_what_to_do() -> None:
@@ -120,10 +125,18 @@ def test_a_metric_of_some_epochs_keeps_its_places() -> None:
 
 def test_the_pruner_is_asked_after_each_epoch_of_the_first_fit_but_its_last(network: object) -> None:
     asked = []
-    with fit_hook.recorded(pruner=lambda metrics, ended: asked.append((len(metrics["loss"]), ended))):
+
+    class Pruner:
+        def stop(self, metrics: dict) -> None:
+            asked.append(len(metrics["loss"]))
+
+        def check(self, metrics: dict) -> None:
+            asked.append("end")
+
+    with fit_hook.recorded(pruner=Pruner()):
         network.fit(X, Y, epochs=3, verbose=0)
         network.fit(X, Y, epochs=3, verbose=0)
-    assert asked == [(1, False), (2, False), (3, True)]
+    assert asked == [1, 2, "end"]
 
 
 @pytest.mark.parametrize(

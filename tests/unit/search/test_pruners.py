@@ -3,6 +3,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from snakeras.core.settings import HalvingPruner, MedianPruner, NoPruner
 from snakeras.search import pruners
 
 losses = st.floats(-10, 10)
@@ -82,7 +83,7 @@ def trial(status: str, values: list[float], metric: str = "val_accuracy") -> dic
     return {"status": status, "fits": [{"metrics": {metric: values}}, {"metrics": {metric: [0.0] * 9}}]}
 
 
-HALVING = {"type": "halving", "min_epochs": 1, "reduction": 2, "monitor": "auto", "mode": "auto"}
+HALVING = HalvingPruner(min_epochs=1, reduction=2, monitor="auto", mode="auto")
 
 
 def test_a_trial_is_stopped_by_the_first_fits_of_those_it_looks_back_on() -> None:
@@ -92,32 +93,33 @@ def test_a_trial_is_stopped_by_the_first_fits_of_those_it_looks_back_on() -> Non
         trial("failed", []),
         {"fits": [], "status": "failed"},
     ]
-    decide = pruners.pruner(HALVING, documents)
-    assert decide({"loss": [1.0], "val_accuracy": [0.95]}) is None
-    assert decide({"loss": [1.0], "val_accuracy": [0.8]}) == pruners.Stop(1, "val_accuracy", 0.8, -0.8)
+    stop = pruners.TrialPruner(HALVING, documents).stop
+    assert stop({"loss": [1.0], "val_accuracy": [0.95]}) is None
+    assert stop({"loss": [1.0], "val_accuracy": [0.8]}) == pruners.Stop(1, "val_accuracy", 0.8, -0.8)
     # Not every epoch has to validate.
-    assert decide({"loss": [1.0, 0.9], "val_accuracy": [0.8]}) is None
-    assert decide({"loss": [1.0]}) is None
+    assert stop({"loss": [1.0, 0.9], "val_accuracy": [0.8]}) is None
+    assert stop({"loss": [1.0]}) is None
 
 
 def test_median_compares_with_completed_trials_only() -> None:
-    settings = HALVING | {"type": "median", "n_startup_trials": 2, "n_warmup_steps": 0}
+    settings = MedianPruner(n_startup_trials=2, n_warmup_steps=0, monitor="auto", mode="auto")
     documents = [trial("completed", [0.5]), trial("completed", [0.6]), trial("pruned", [0.9]), trial("pruned", [0.9])]
-    assert pruners.pruner(settings, documents)({"val_accuracy": [0.58]}) is None
-    assert pruners.pruner(settings, documents)({"val_accuracy": [0.54]}).epoch == 1
-    assert pruners.pruner(settings, documents[1:])({"val_accuracy": [0.1]}) is None
+    assert pruners.TrialPruner(settings, documents).stop({"val_accuracy": [0.58]}) is None
+    assert pruners.TrialPruner(settings, documents).stop({"val_accuracy": [0.54]}).epoch == 1
+    assert pruners.TrialPruner(settings, documents[1:]).stop({"val_accuracy": [0.1]}) is None
 
 
 def test_none_never_stops() -> None:
-    decide = pruners.pruner({"type": "none"}, [trial("completed", [0.9])] * 20)
-    assert decide({"val_accuracy": [0.0]}) is None
+    pruner = pruners.TrialPruner(NoPruner(), [trial("completed", [0.9])] * 20)
+    assert pruner.stop({"val_accuracy": [0.0]}) is None
+    pruner.check({})
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5), others, modes)
 def test_a_stopped_trial_has_the_monitored_value_as_its_loss(values: list, earlier: list, mode: str) -> None:
-    settings = HALVING | {"monitor": "val_f1", "mode": mode}
+    settings = HALVING.model_copy(update={"monitor": "val_f1", "mode": mode})
     documents = [trial("completed", curve, "val_f1") for curve in earlier]
-    stop = pruners.pruner(settings, documents)({"val_f1": values})
+    stop = pruners.TrialPruner(settings, documents).stop({"val_f1": values})
     if stop is not None:
         assert (stop.epoch, stop.value) == (len(values), values[-1])
         assert stop.loss == (-stop.value if mode == "max" else stop.value)
@@ -151,9 +153,9 @@ def test_what_is_monitored(metrics: list, monitor: str, mode: str, expected: tup
 
 
 def test_a_metric_that_is_not_there_is_named_with_those_that_are() -> None:
-    decide = pruners.pruner(HALVING | {"monitor": "val_f1"}, [])
+    pruner = pruners.TrialPruner(HALVING.model_copy(update={"monitor": "val_f1"}), [])
     # It may come in a later epoch.
-    assert decide({"loss": [1.0]}) is None
-    assert decide({"loss": [1.0, 1.0], "val_f1": [None, 0.5]}, True) is None
+    assert pruner.stop({"loss": [1.0]}) is None
+    pruner.check({"loss": [1.0, 1.0], "val_f1": [None, 0.5]})
     with pytest.raises(ValueError, match="monitor: found 'val_f1', expected a metric of the model: loss, val_loss"):
-        decide({"loss": [1.0], "val_loss": [1.0]}, True)
+        pruner.check({"loss": [1.0], "val_loss": [1.0]})

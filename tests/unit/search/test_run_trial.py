@@ -1,13 +1,12 @@
-import random
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import MODELS
-from reference import proposals, uninterrupted
-from snakeras.model_file import parser
-from snakeras.search import run_trial, samplers, trial_records
+from reference import proposals, record, uninterrupted
+from snakeras.core.errors import UserError
+from snakeras.search import trial_records
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +16,7 @@ def one_by_one(script: Path, search: dict, count: int) -> list[dict]:
     documents = []
     for trial in range(count):
         seen = documents[: len(trial_records.visible(trial, search["parallelism"]))]
-        documents.append(run_trial.evaluate(parser.read(script), None, search, trial, seen))
+        documents.append(record(script, search, trial, seen))
     return documents
 
 
@@ -47,17 +46,10 @@ def test_hyperparameters_are_as_the_model_received_them(quadratic: Path, search:
     assert document["val_accuracy"] is None
 
 
-@pytest.mark.parametrize("parallelism", [1, 3, 7])
-def test_the_random_start_ends_where_it_should(
-    quadratic: Path, search: dict, parallelism: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    random_trials = []
-    for trial in range(9):
-        search["parallelism"] = parallelism
-        seen = [{"hyperopt": {}}] * len(trial_records.visible(trial, parallelism))
-        start = samplers.configured(search).keywords["n_startup_jobs"]
-        random_trials.append(len(seen) < start)
-    assert random_trials == [trial < max(search["startup_trials"], parallelism) for trial in range(9)]
+def test_an_algorithm_that_proposes_nothing_is_named(quadratic: Path, search: dict) -> None:
+    (quadratic.parent / "silent.py").write_text("def suggest(ids, domain, trials, seed):\n    return []\n")
+    with pytest.raises(UserError, match="search.algo: silent.suggest proposed nothing for trial 0"):
+        record(quadratic, search | {"algo": "silent.suggest"})
 
 
 def test_a_parallel_search_depends_on_what_it_may_see(quadratic: Path, search: dict) -> None:
@@ -66,11 +58,8 @@ def test_a_parallel_search_depends_on_what_it_may_see(quadratic: Path, search: d
     assert documents == one_by_one(quadratic, search, 10)
     assert [trial_records.decode(document["hyperopt"]["tid"]) for document in documents] == list(range(10))
     # What trial 9 may not see does not matter; what it may see does.
-    script = parser.read(quadratic)
-    assert run_trial.evaluate(script, None, search, 9, documents[:7]) == documents[9]
-    assert (
-        run_trial.evaluate(script, None, search, 9, documents[:6])["hyperparameters"] != documents[9]["hyperparameters"]
-    )
+    assert record(quadratic, search, 9, documents[:7]) == documents[9]
+    assert record(quadratic, search, 9, documents[:6])["hyperparameters"] != documents[9]["hyperparameters"]
 
 
 def test_nothing_that_a_model_does_stops_the_search(tmp_path: Path, search: dict) -> None:
@@ -132,13 +121,3 @@ def test_data_is_read_from_the_working_directory_and_cut_in_proportion(
     assert documents[0]["loss"] == documents[1]["loss"]
     (whole,) = one_by_one(Path("counting.py"), search | {"train_samples": 91}, 1)
     assert whole["hyperopt"]["result"]["counts"] == [30, 30, 30]
-
-
-def test_python_random_is_seeded_too() -> None:
-    from snakeras.core import seeds
-
-    def draws(trial: int) -> tuple:
-        seeds.seed_everything(seeds.of_trial(1337, trial))
-        return random.random(), np.random.rand()
-
-    assert draws(0) == draws(0) != draws(1)

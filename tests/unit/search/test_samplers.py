@@ -1,6 +1,9 @@
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from snakeras.core.settings import TrialSettings
 from snakeras.search import samplers
 
 
@@ -25,6 +28,86 @@ def test_the_users_own_file_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(("startup", "parallelism", "told"), [(5, 1, 5), (5, 4, 2), (5, 5, 1), (2, 8, 1)])
 def test_tpe_is_told_what_it_will_see_when_its_start_ends(startup: int, parallelism: int, told: int) -> None:
-    search = {"algo": "tpe", "startup_trials": startup, "parallelism": parallelism}
+    search = TrialSettings(startup_trials=startup, parallelism=parallelism)
     assert samplers.configured(search).keywords == {"n_startup_jobs": told}
-    assert samplers.configured(search | {"algo": "rand"}) is samplers.suggest_function("rand")
+    rand = search.model_copy(update={"algo": "rand"})
+    assert samplers.configured(rand) is samplers.suggest_function("rand")
+
+
+SAMPLERS = """
+import functools
+import hyperopt
+
+def plain(ids, domain, trials, seed): return []
+def optional(ids, domain, trials=None, seed=0, startup=5): return []
+def anything(*args): return []
+def named(ids, domain, trials, seed, *, startup=5): return []
+few = lambda ids: []
+def keywords(**kwargs): return []
+def many(ids, domain, trials, seed, startup): return []
+def told(ids, domain, trials, seed, *, startup): return []
+class Sampler:
+    def __call__(self, ids, domain, trials, seed): return []
+class Nothing:
+    def __call__(self, ids): return []
+instance, other = Sampler(), Nothing()
+bound = Sampler().__call__
+partial = functools.partial(hyperopt.tpe.suggest, n_startup_jobs=3)
+full = functools.partial(many, startup=3)
+printing = functools.partial(print, end="")
+"""
+
+
+@pytest.fixture
+def own_samplers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_samplers.py").write_text(SAMPLERS)
+    yield
+    sys.modules.pop("own_samplers", None)
+
+
+@pytest.mark.usefixtures("own_samplers")
+@pytest.mark.parametrize(
+    "algo",
+    [
+        "hyperopt.tpe.suggest",
+        "hyperopt.rand.suggest",
+        "hyperopt.anneal.suggest",
+        "hyperopt.atpe.suggest",
+        *(f"own_samplers.{name}" for name in ("plain", "optional", "anything", "named", "instance", "bound")),
+        "own_samplers.partial",
+        "own_samplers.full",
+    ],
+)
+def test_whatever_hyperopt_can_call_is_a_suggest_function(algo: str) -> None:
+    assert samplers.complaint(algo) is None
+
+
+@pytest.mark.usefixtures("own_samplers")
+@pytest.mark.parametrize(
+    ("algo", "reason"),
+    [
+        ("random", "no such name"),
+        ("hyperopt.no_such.suggest", "No module named"),
+        ("hyperopt.tpe.propose", "has no attribute 'propose'"),
+        ("math.pi", "no function"),
+        ("os.system", "Python's own library"),
+        ("builtins.print", "Python's own library"),
+        ("builtins.len", "Python's own library"),
+        ("json.dumps", "Python's own library"),
+        ("os.path.join", "Python's own library"),
+        ("builtins.dict", "a class"),
+        ("own_samplers.Sampler", "a class"),
+        ("own_samplers.printing", "Python's own library"),
+        ("numpy.array", "no function of (new_ids, domain, trials, seed)"),
+        *(
+            (f"own_samplers.{name}", "no function of (new_ids, domain, trials, seed)")
+            for name in ("few", "keywords", "many", "told", "other")
+        ),
+    ],
+)
+def test_whatever_it_cannot_call_is_refused_in_one_line(algo: str, reason: str) -> None:
+    line = samplers.complaint(algo)
+    assert line.startswith(f"found {algo!r} (")
+    assert reason in line
+    assert "\n" not in line

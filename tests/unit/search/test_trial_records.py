@@ -87,31 +87,6 @@ def test_waiting_for_the_named_trials_is_waiting_for_all_visible_ones(trial: int
     assert reached == set(trial_records.visible(trial, parallelism))
 
 
-@pytest.mark.parametrize("algo", ["tpe", "rand", "anneal"])
-@pytest.mark.parametrize("silent", [[0, 7, 25], list(range(26))])
-def test_a_search_goes_on_after_trials_that_died_before_proposing(algo: str, silent: list) -> None:
-    import hyperopt
-
-    space = {"x": hyperopt.hp.uniform("x", 0, 1), "k": hyperopt.hp.choice("k", [1, 2])}
-
-    def search(trials: object, count: int) -> None:
-        suggest = getattr(hyperopt, algo).suggest
-        settings = {"rstate": np.random.default_rng(0), "verbose": False, "return_argmin": False}
-        hyperopt.fmin(lambda point: point["x"], space, suggest, count, trials=trials, **settings)
-
-    trials = hyperopt.Trials()
-    search(trials, 26)
-    documents = [{"hyperopt": trial_records.encode(document)} for document in trials.trials]
-    for trial in silent:
-        documents[trial] = {"hyperopt": trial_records.proposed_nothing(trial)}
-    trials = trial_records.to_trials(documents)
-    trial_records.name_all(trials, space)
-    search(trials, 27)
-    assert set(trials.trials[-1]["misc"]["vals"]) == {"x", "k"}
-    assert trials.trials[-1]["state"] == trial_records.DONE == hyperopt.JOB_STATE_DONE
-    assert trial_records.FAIL == hyperopt.STATUS_FAIL
-
-
 FIXED = {"model": ["m"], "search": {"seed": 1}}
 
 

@@ -1,11 +1,9 @@
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from snakeras.workflow.job import mnist_folder
 
 SCRIPT = """
 import sys
@@ -48,8 +46,3 @@ def test_any_end_is_one_line(tmp_path: Path, body: str, status: int, line: str) 
     assert seen.count("\n") == (2 if line else 1)
     assert line in log
     assert ("Traceback" in log) == ("ZeroDivision" in line)
-
-
-def test_the_named_folder_is_optional() -> None:
-    configs = [{"data": {"mnist_folder": folder}} for folder in (None, "/data/mnist")]
-    assert [mnist_folder(SimpleNamespace(config=config)) for config in configs] == [None, "/data/mnist"]

@@ -12,9 +12,8 @@ from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.data import datasets
 from snakeras.final import retraining
-from snakeras.model_file import parser
-from snakeras.process import child
-from snakeras.search import run_trial, trial_records
+from snakeras.process import child, lifetime
+from snakeras.search import trial_records
 from snakeras.workflow import training_job
 
 pytestmark = pytest.mark.slow
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 # What the tests call in a computing process.
 def one_step(script: str, search: dict, trial: int, documents: list[dict]) -> dict:
-    return run_trial.evaluate(parser.read(Path(script)), None, search, trial, documents)
+    return reference.record(Path(script), search, trial, documents)
 
 
 def whole_search(script: str, search: dict, count: int) -> dict:
@@ -68,7 +67,7 @@ def test_three_trainings_are_one_uninterrupted_search(
 def retrain(tmp_path: Path, manifest: Path, search: dict):
     """Retrain tests/models/spoiled.py, told to expect so many training images."""
 
-    def run(expected: int, spoil: str = "", **final_settings: object) -> dict:
+    def run(expected: int, spoil: str = "", **final_settings: object) -> retraining.FinalResult:
         arrays, _ = datasets.read(manifest, "validation")
         script = tmp_path / "spoiled.py"
         text = (MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum())))
@@ -99,7 +98,7 @@ def test_the_final_model_is_what_the_last_fit_trained(
 ) -> None:
     import keras
 
-    metrics = retrain(expected, train_on=train_on)["metrics"]
+    metrics = retrain(expected, train_on=train_on).metrics
     # The script set all weights to 0 and failed; that came after the last fit.
     assert metrics["test_accuracy"] > 0.7
     assert "ignored, after the last fit: IndexError" in (tmp_path / "log").read_text()
@@ -111,7 +110,7 @@ def test_the_final_model_is_what_the_last_fit_trained(
 
 
 def test_final_epochs_override_the_scripts(retrain) -> None:
-    assert [fit["epochs"] for fit in retrain(4000, epochs=2)["metrics"]["fits"]] == [2]
+    assert [fit["epochs"] for fit in retrain(4000, epochs=2).metrics["fits"]] == [2]
 
 
 def test_a_fit_that_fails_is_no_end_of_the_script(tmp_path: Path, retrain) -> None:
@@ -132,7 +131,7 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
         "mnist_folder": None,
         "result": str(tmp_path / "model.keras"),
     }
-    metrics = child.call(retraining.retrain, arguments, tmp_path / "log", threads=1)["metrics"]
+    metrics = child.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
     assert metrics["model"] is None
     assert 1.25 <= metrics["loss"] < 1.26
     assert metrics["test_data_seen_by_search"] is True
@@ -147,7 +146,7 @@ def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:
 @pytest.mark.parametrize(("minutes", "seconds"), [(1, 40), (30, 1710), (240, 14280)])
 def test_a_job_ends_before_the_scheduler_ends_it(minutes: int, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     started = time.time() - 7
-    monkeypatch.setattr(child, "jobs_start", lambda: started)
+    monkeypatch.setattr(lifetime, "job_started", lambda: started)
     (limit,) = training_job._runtime(minutes)
     assert limit.seconds == pytest.approx(seconds - 7, abs=1)
     assert f"resources.runtime allows ({minutes} minutes)" in str(limit.error)

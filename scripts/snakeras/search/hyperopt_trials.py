@@ -1,0 +1,46 @@
+"""hyperopt's own documents of trials: out of trial records, into them, and of trials that failed."""
+
+from collections.abc import Iterable
+
+from snakeras.search import trial_records
+
+# hyperopt's JOB_STATE_DONE, STATUS_OK and STATUS_FAIL; it is not imported for three constants.
+DONE, OK, FAIL = 2, "ok", "fail"
+
+
+def from_records(records: Iterable[dict]) -> object:
+    """Return hyperopt's ``Trials`` with the trials of these records."""
+    from hyperopt import Trials
+
+    trials = Trials()
+    trials.insert_trial_docs([trial_records.decode(record["hyperopt"]) for record in records])
+    trials.refresh()
+    return trials
+
+
+def name_all(trials: object, labels: Iterable[str]) -> None:
+    """Add the missing hyperparameters to every trial, without values: hyperopt expects all of them to be named.
+
+    A trial that died before it proposed anything has none.
+    """
+    for document in trials.trials:
+        for key in ("idxs", "vals"):
+            for label in labels:
+                document["misc"][key].setdefault(label, [])
+
+
+def encoded(document: dict) -> dict:
+    """Return hyperopt's document of a trial as JSON, without its times: these are in run.json."""
+    return trial_records.encode(document | {"book_time": None, "refresh_time": None})
+
+
+def failed_result(failure: str) -> dict:
+    """Return hyperopt's result of a trial that failed."""
+    return {"status": FAIL, "failure": failure}
+
+
+def proposed_nothing(trial: int) -> dict:
+    """Return hyperopt's document of a trial that died before anything was proposed."""
+    misc = {"tid": trial, "cmd": ["domain_attachment", "FMinIter_Domain"], "workdir": None, "idxs": {}, "vals": {}}
+    unknown = {"spec": None, "exp_key": None, "owner": None, "version": 0, "book_time": None, "refresh_time": None}
+    return {"state": DONE, "tid": trial, "result": {"status": FAIL}, "misc": misc} | unknown

@@ -1,0 +1,28 @@
+"""The job of the final model: computed by a child process, its files written here."""
+
+from pathlib import Path
+from typing import TextIO
+
+from snakeras.core import files
+from snakeras.final import retraining
+from snakeras.workflow import training_job
+
+
+def run(snakemake: object, terminal: TextIO) -> None:
+    """Retrain the best trial's model, test it and write its files. Raise UserError when it fails."""
+    print("retraining with the best hyperparameters, then testing it", file=terminal)
+    output = snakemake.output
+    arguments = {
+        "best": snakemake.input.best,
+        "model": snakemake.input.model[0],
+        "final": snakemake.params.final,
+        "result": output.model,
+        "mistakes": output.mistakes,
+    }
+    computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
+    if computation.death:
+        raise computation.death
+    files.write_json(Path(output.happened), computation.run_record)
+    files.write_json(Path(output.example), computation.result.example)
+    files.write_json(Path(output.network), computation.result.network)
+    files.write_json(Path(output.metrics), computation.result.metrics)
