@@ -167,7 +167,7 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path[:0] = {paths}
-import test_child
+from tests.unit.process import test_child
 from snakeras.process import child, lifetime
 if {watches}:
     lifetime.die_with_snakemake()
@@ -177,7 +177,7 @@ child.call(test_child.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}
 
 
 def parent_text(folder: Path, watches: bool) -> str:
-    paths = [str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT / "scripts")]
+    paths = [str(ROOT), str(ROOT / "tests"), str(ROOT / "scripts")]
     return PARENT.format(paths=paths, folder=str(folder), watches=watches)
 
 
