@@ -34,31 +34,18 @@ def publish_final(
 
     Parameters
     ----------
-    parent
-        What ``publish_search`` returned.
-    name
-        Of the search.
+    parent, name, trials, manifest, config
+        As for ``publish_search``, and what it returned.
     best, table
         ``best.json`` and ``trials.csv``.
     metrics, model, example, run_record
         Files of the final model.
-    trials
-        Folder of the trials: the best has its model published, unless ``tracking.models`` is ``none``.
-    manifest
-        As for ``publish_trial``.
-    config
-        The whole configuration, kept as an artifact.
 
     Returns
     -------
     dict
         ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
         ``mflux_best_run_id`` if a model group is named.
-
-    Raises
-    ------
-    UserError
-        When the tracker cannot be reached or refuses.
     """
     winner, ran = files.read_json(best), files.read_json(run_record)
     client = connection.connect(tracking)
@@ -122,7 +109,7 @@ def _log_values(
 def _publish_best(
     tracking: TrackingSettings, parent: dict, name: str, trials: Path, trial: int, manifest: Path | None
 ) -> str:
-    """Return the id of the best trial's run, published with its model if ``tracking`` wants any."""
+    """Return the id of the best trial's run, published with its model unless ``tracking.models`` is ``none``."""
     if tracking.models == "best":
         tracking = tracking.model_copy(update={"models": "all"})
     number = trial_records.name(trial)

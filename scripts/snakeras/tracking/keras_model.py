@@ -7,7 +7,7 @@ import datetime
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -47,14 +47,15 @@ def log(
         A run's model of another version is another model.
     """
     utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
-    with ExitStack() as folders:
-
-        def folder_for(model_id: str) -> Path:
-            return folders.enter_context(folder(model, packages, utc, run.info.run_id, model_id, example))
-
-        return logged_models.log_model(
-            client, run.info.experiment_id, run.info.run_id, NAME, folder_for, version=version
-        )
+    run_id, experiment_id = run.info.run_id, run.info.experiment_id
+    return logged_models.log_model(
+        client,
+        experiment_id,
+        run_id,
+        NAME,
+        lambda model_id: folder(model, packages, utc, run_id, model_id, example),
+        version=version,
+    )
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from snakeras.tracking import connection, runs
@@ -54,7 +56,7 @@ def log_model(
     experiment_id: str,
     run_id: str,
     name: str,
-    folder_for: Callable[[str], Path],
+    folder_for: Callable[[str], AbstractContextManager[Path]],
     *,
     identity: str | None = None,
     version: str = "",
@@ -70,7 +72,7 @@ def log_model(
     name
         ``runs:/<run_id>/<name>`` loads the newest model of this name.
     folder_for
-        Returns the folder to upload, given the id of the model; only called if something may be missing.
+        Makes the folder to upload, given the id of the model; only called if something may be missing.
     identity
         What the model is found again by: several of a run may have one name. None: the name.
     version
@@ -91,11 +93,12 @@ def log_model(
     )
     if model.status == LoggedModelStatus.READY:
         return model.model_id
-    upload_missing(
-        functools.partial(client.list_logged_model_artifacts, model.model_id),
-        functools.partial(client.log_model_artifact, model.model_id),
-        folder_for(model.model_id),
-    )
+    with folder_for(model.model_id) as local:
+        upload_missing(
+            functools.partial(client.list_logged_model_artifacts, model.model_id),
+            functools.partial(client.log_model_artifact, model.model_id),
+            local,
+        )
     # Before the model is ready: from then on it is left alone. SQL stores refuse the same output twice.
     connection.created_once(
         lambda: _is_output(client, run_id, model.model_id),
@@ -122,20 +125,19 @@ def _is_output(client: "MlflowClient", run_id: str, model_id: str) -> bool:
     return model_id in {output.model_id for output in (outputs.model_outputs if outputs else [])}
 
 
-def copy_for(folder: Path, copy: Path, model_id: str, run_id: str) -> Path:
-    """Copy a model's folder for another logged model, which its MLmodel then names; return ``copy``.
-
-    Each call writes the same bytes, so that an upload that was cut off can be completed.
-    """
+@contextmanager
+def copied(folder: Path, model_id: str, run_id: str) -> Iterator[Path]:
+    """Yield a copy of a model's folder whose MLmodel names another logged model, in the same bytes each time."""
     import yaml
 
-    if not folder.is_dir():
-        return copy
-    shutil.copytree(folder, copy)
-    path = copy / "MLmodel"
-    if path.exists():
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        document |= {"run_id": run_id, "model_id": model_id, "model_uuid": model_id}
-        document["artifact_path"] = f"models:/{model_id}"
-        path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-    return copy
+    with TemporaryDirectory(prefix="snakeras-") as temporary:
+        copy = Path(temporary, "model")
+        if folder.is_dir():
+            shutil.copytree(folder, copy)
+        path = copy / "MLmodel"
+        if path.exists():
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document |= {"run_id": run_id, "model_id": model_id, "model_uuid": model_id}
+            document["artifact_path"] = f"models:/{model_id}"
+            path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+        yield copy

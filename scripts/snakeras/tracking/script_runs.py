@@ -4,7 +4,6 @@ They are copied as they are: nothing is renamed or merged.
 """
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -68,7 +67,7 @@ def publish(client: "MlflowClient", trial_run: "Run", folder: Path) -> None:
 
 
 class _Log:
-    """What a script logged: its runs by their numbers, its models and registered versions, in the order of their making.
+    """What a script logged: its runs by their numbers, its models and registered versions, in the order they were made.
 
     Artifacts are read from the folder: their addresses in the store name the place where the trial was computed.
     """
@@ -149,19 +148,19 @@ def _log_model(client: "MlflowClient", log: _Log, model: "LoggedModel", owner: "
     """Log a script's model as an output of ``owner``, and return the new model's id."""
     outputs = [output for run in log.runs.values() if run.outputs for output in run.outputs.model_outputs]
     local = log.root / model.experiment_id / "models" / model.model_id / "artifacts"
-    with tempfile.TemporaryDirectory(prefix="snakeras-") as folder:
-        return logged_models.log_model(
-            client,
-            owner.info.experiment_id,
-            owner.info.run_id,
-            model.name,
-            lambda model_id: logged_models.copy_for(local, Path(folder, "model"), model_id, owner.info.run_id),
-            identity=model.model_id,
-            step=next((output.step for output in outputs if output.model_id == model.model_id), 0),
-            tags={key: value for key, value in model.tags.items() if not key.startswith("mlflow.")},
-            params=model.params,
-            model_type=model.model_type,
-        )
+    run_id = owner.info.run_id
+    return logged_models.log_model(
+        client,
+        owner.info.experiment_id,
+        run_id,
+        model.name,
+        lambda model_id: logged_models.copied(local, model_id, run_id),
+        identity=model.model_id,
+        step=next((output.step for output in outputs if output.model_id == model.model_id), 0),
+        tags={key: value for key, value in model.tags.items() if not key.startswith("mlflow.")},
+        params=model.params,
+        model_type=model.model_type,
+    )
 
 
 def _register(

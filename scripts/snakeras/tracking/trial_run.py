@@ -24,28 +24,19 @@ def publish_trial(
     folder: Path,
     manifest: Path | None,
 ) -> dict:
-    """Publish a trial as one run, and below it the runs that its script logged.
+    """Publish a trial as one run, and below it the runs that its script logged; raise UserError as ``connection`` does.
 
     Parameters
     ----------
-    parent
-        What ``publish_search`` returned.
-    name
-        Of the search.
+    parent, name, manifest
+        As for ``publish_search``, and what it returned.
     record, run_record, folder
         The trial's two JSON files, and its folder with ``model.keras`` and what the script logged.
-    manifest
-        Of the prepared arrays; None where the script has its own data function.
 
     Returns
     -------
     dict
         ``run_id``, and ``model_id`` (None without a model).
-
-    Raises
-    ------
-    UserError
-        When the tracker cannot be reached or refuses.
     """
     from mlflow.entities import Metric
 

@@ -1,4 +1,5 @@
 import itertools
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -77,7 +78,7 @@ def log(tracker: Tracker, run: str, local: Path, client: object = None, **more: 
         tracker.experiment,
         run,
         "model",
-        lambda model_id: local,
+        lambda model_id: nullcontext(local),
         tags={"a": "b"},
         params={"p": "1"},
         model_type="keras",
@@ -128,9 +129,9 @@ def test_models_of_one_name_are_told_apart(tracker: Tracker, local: Path) -> Non
 def test_the_folder_of_a_model_is_made_only_if_needed(tracker: Tracker, local: Path) -> None:
     run, asked = tracker.run(), []
 
-    def folder_for(model_id: str) -> Path:
+    def folder_for(model_id: str) -> AbstractContextManager[Path]:
         asked.append(model_id)
-        return local
+        return nullcontext(local)
 
     for _ in range(2):
         made = logged_models.log_model(tracker.client, tracker.experiment, run, "model", folder_for)
@@ -152,12 +153,11 @@ def test_a_copied_model_has_the_same_size_each_time(tmp_path: Path) -> None:
     (folder / "MLmodel").write_text(yaml.safe_dump(document))
     written = []
     for number in (1, 2):
-        into = tmp_path / f"copy {number}"
-        logged_models.copy_for(folder, into, f"m-{number:032x}", f"{number + 1:032x}")
-        written.append((into / "MLmodel").read_bytes())
+        with logged_models.copied(folder, f"m-{number:032x}", f"{number + 1:032x}") as copy:
+            written.append((copy / "MLmodel").read_bytes())
+            assert (copy / "data" / "weights").read_bytes() == b"\0\1"
         changed = yaml.safe_load(written[-1])
         assert changed["model_id"] == changed["model_uuid"] == f"m-{number:032x}"
         assert (changed["run_id"], changed["artifact_path"]) == (f"{number + 1:032x}", f"models:/m-{number:032x}")
         assert {key: changed[key] for key in ("utc_time_created", "flavors")}.items() <= document.items()
-        assert (into / "data" / "weights").read_bytes() == b"\0\1"
     assert len(written[0]) == len(written[1])
