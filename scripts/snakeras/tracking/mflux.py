@@ -239,6 +239,8 @@ def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
             with suppress(store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
                 store.create_bucket(Bucket=BUCKET)
             store.put_object(Bucket=BUCKET, Key=name, Body=content.getvalue())
+            if not _size(store, name):
+                raise ValueError("nothing arrived there")
     except (BotoCoreError, ClientError, ValueError) as error:
         message = redacted(flat(error))
         raise UserError(f"tracking.mflux: {redacted(endpoint)} did not take {BUCKET}/{name} ({message})") from None
@@ -264,7 +266,9 @@ def _size(store: object, name: str) -> int:
     from botocore.exceptions import ClientError
 
     try:
-        return store.head_object(Bucket=BUCKET, Key=name)["ContentLength"]
+        found = store.head_object(Bucket=BUCKET, Key=name)
+        # A server that is no S3 may answer with a page.
+        return found["ContentLength"] if "ETag" in found else 0
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise

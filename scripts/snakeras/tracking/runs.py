@@ -45,29 +45,12 @@ def find(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> "R
     return found[0] if found else None
 
 
-def find_or_create(
-    client: "MlflowClient",
-    experiment_id: str,
-    name: str,
-    tags: dict[str, str],
-    start: int,
-    more_tags: dict | None = None,
-) -> "Run":
-    """Return the run that bears ``tags``, created if need be.
-
-    Parameters
-    ----------
-    name
-        Of a new run.
-    start
-        When a new run started, in milliseconds since 1970.
-    more_tags
-        Further tags of a new run.
-    """
+def find_or_create(client: "MlflowClient", experiment_id: str, name: str, tags: dict[str, str], start: int) -> "Run":
+    """Return the run that bears these tags, else a new one; ``start`` in milliseconds since 1970."""
     source = {"mlflow.user": _user(), "mlflow.source.type": "PROJECT"}
     return connection.created_once(
         lambda: find(client, experiment_id, tags),
-        lambda: client.create_run(experiment_id, start, tags=source | (more_tags or {}) | tags, run_name=name),
+        lambda: client.create_run(experiment_id, start, tags=source | tags, run_name=name),
     )
 
 

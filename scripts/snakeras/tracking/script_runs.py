@@ -109,12 +109,11 @@ def _published(client: "MlflowClient", trial_run: "Run") -> dict[str, "Run"]:
 
 
 def _create(client: "MlflowClient", trial_run: "Run", number: str, run: "Run") -> "Run":
-    parent = trial_run.info.run_id
-    tags = {SCRIPT_DIGEST: _digest(trial_run), TRIAL_RUN: parent, SCRIPT_RUN: number}
-    # A nested run gets its own parent later, when all are there.
-    more = {runs.PARENT: parent}
-    name, start = run.info.run_name, run.info.start_time
-    return runs.find_or_create(client, trial_run.info.experiment_id, name, tags, start, more)
+    trial_id = trial_run.info.run_id
+    tags = {SCRIPT_DIGEST: _digest(trial_run), TRIAL_RUN: trial_id, SCRIPT_RUN: number}
+    # A nested run gets its own parent when all runs are there.
+    tags[runs.PARENT] = trial_id
+    return runs.find_or_create(client, trial_run.info.experiment_id, run.info.run_name, tags, run.info.start_time)
 
 
 def _copy(client: "MlflowClient", log: _Log, run: "Run", copy: "Run", parent: "Run", model_ids: dict[str, str]) -> None:
