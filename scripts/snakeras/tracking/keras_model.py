@@ -7,7 +7,7 @@ import datetime
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -47,15 +47,11 @@ def log(
         A run's model of another version is another model.
     """
     utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
-    run_id, experiment_id = run.info.run_id, run.info.experiment_id
-    return logged_models.log_model(
-        client,
-        experiment_id,
-        run_id,
-        NAME,
-        lambda model_id: folder(model, packages, utc, run_id, model_id, example),
-        version=version,
-    )
+
+    def folder_for(model_id: str) -> AbstractContextManager[Path]:
+        return folder(model, packages, utc, run.info.run_id, model_id, example)
+
+    return logged_models.log_model(client, run, NAME, folder_for, version=version)
 
 
 @contextmanager

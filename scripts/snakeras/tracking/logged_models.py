@@ -12,7 +12,7 @@ from snakeras.tracking import connection, runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import FileInfo, LoggedModel
+    from mlflow.entities import FileInfo, LoggedModel, Run
 
 # A model is found again by the first tag. The second tells its newest version from an earlier one.
 MODEL_TAG, VERSION_TAG = "snakeras.model", "snakeras.key"
@@ -53,8 +53,7 @@ def upload_artifacts(client: "MlflowClient", run_id: str, local: Path) -> None:
 
 def log_model(
     client: "MlflowClient",
-    experiment_id: str,
-    run_id: str,
+    run: "Run",
     name: str,
     folder_for: Callable[[str], AbstractContextManager[Path]],
     *,
@@ -84,11 +83,12 @@ def log_model(
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
+    run_id = run.info.run_id
     own_tags = {MODEL_TAG: identity or name, **({VERSION_TAG: version} if version else {})}
     model = connection.created_once(
-        lambda: _newest(client, experiment_id, run_id, name, own_tags),
+        lambda: _newest(client, run, name, own_tags),
         lambda: client.create_logged_model(
-            experiment_id, name, run_id, (tags or {}) | own_tags, params or {}, model_type
+            run.info.experiment_id, name, run_id, (tags or {}) | own_tags, params or {}, model_type
         ),
     )
     if model.status == LoggedModelStatus.READY:
@@ -108,12 +108,10 @@ def log_model(
     return model.model_id
 
 
-def _newest(
-    client: "MlflowClient", experiment_id: str, run_id: str, name: str, tags: dict[str, str]
-) -> "LoggedModel | None":
+def _newest(client: "MlflowClient", run: "Run", name: str, tags: dict[str, str]) -> "LoggedModel | None":
     """Return the newest model of a run with this name and identity, if it is of this version."""
-    condition = f"source_run_id='{run_id}' AND name='{name}'"
-    found = runs.pages(lambda token: client.search_logged_models([experiment_id], condition, page_token=token))
+    experiments, condition = [run.info.experiment_id], f"source_run_id='{run.info.run_id}' AND name='{name}'"
+    found = runs.pages(lambda token: client.search_logged_models(experiments, condition, page_token=token))
     same = [model for model in found if model.tags.get(MODEL_TAG) == tags[MODEL_TAG]]
     # By the id too: should two be created at the same moment, every call has to take the same one.
     newest = max(same, key=lambda model: (model.creation_timestamp, model.model_id), default=None)

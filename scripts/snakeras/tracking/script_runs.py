@@ -147,13 +147,11 @@ def _log_model(client: "MlflowClient", log: _Log, model: "LoggedModel", owner: "
     """Log a script's model as an output of ``owner``, and return the new model's id."""
     outputs = [output for run in log.runs.values() if run.outputs for output in run.outputs.model_outputs]
     local = log.root / model.experiment_id / "models" / model.model_id / "artifacts"
-    run_id = owner.info.run_id
     return logged_models.log_model(
         client,
-        owner.info.experiment_id,
-        run_id,
+        owner,
         model.name,
-        lambda model_id: logged_models.copied(local, model_id, run_id),
+        lambda model_id: logged_models.copied(local, model_id, owner.info.run_id),
         identity=model.model_id,
         step=next((output.step for output in outputs if output.model_id == model.model_id), 0),
         tags={key: value for key, value in model.tags.items() if not key.startswith("mlflow.")},

@@ -75,8 +75,7 @@ def test_artifacts_of_a_run(tracker: Tracker, local: Path) -> None:
 def log(tracker: Tracker, run: str, local: Path, client: object = None, **more: str) -> str:
     return logged_models.log_model(
         client or tracker.client,
-        tracker.experiment,
-        run,
+        tracker.client.get_run(run),
         "model",
         lambda model_id: nullcontext(local),
         tags={"a": "b"},
@@ -134,7 +133,7 @@ def test_the_folder_of_a_model_is_made_only_if_needed(tracker: Tracker, local: P
         return nullcontext(local)
 
     for _ in range(2):
-        made = logged_models.log_model(tracker.client, tracker.experiment, run, "model", folder_for)
+        made = logged_models.log_model(tracker.client, tracker.client.get_run(run), "model", folder_for)
     assert asked == [made]
 
 

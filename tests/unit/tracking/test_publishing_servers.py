@@ -57,9 +57,11 @@ def large_settings(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One with SQLite, which writes artifacts for its clients."""
-    with servers.mlflow_server(tmp_path_factory.mktemp("small")) as started:
+    folder = tmp_path_factory.mktemp("small")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with servers.mlflow_server(folder) as started:
         yield started
 
 
@@ -135,25 +137,25 @@ def test_postgresql_and_s3_hold_what_sqlite_does(
     storage = boto3.client("s3", endpoint_url=large[2].endpoint)
     for trial in (0, 4):
         (model,), (run, *_) = (runs[f"squares {trial:04d}"][key] for key in ("models", "info"))
-        local = (found.trials / f"{trial:04d}" / "model.keras").read_bytes()
-        assert downloaded(f"models:/{model}", tmp_path / model) == local
-        assert downloaded(f"runs:/{run}/model", tmp_path / run) == local
+        expected = (found.trials / f"{trial:04d}" / "model.keras").read_bytes()
+        assert downloaded(f"models:/{model}", tmp_path / model) == expected
+        assert downloaded(f"runs:/{run}/model", tmp_path / run) == expected
         location = tracker.get_logged_model(model).artifact_location
         bucket, _, key = location.removeprefix("s3://").partition("/")
-        assert storage.get_object(Bucket=bucket, Key=f"{key}/{MODEL_FILE}")["Body"].read() == local
+        assert storage.get_object(Bucket=bucket, Key=f"{key}/{MODEL_FILE}")["Body"].read() == expected
 
     assert comparable(content(local, publish(found, local))) == comparable(runs)
 
 
-def test_eight_publishers_at_once_on_postgresql(tmp_path: Path, search: dict, large_settings: TrackingSettings) -> None:
-    found = published.search(tmp_path / "results", search, [0.5 + trial / 100 for trial in range(8)])
+def test_four_publishers_at_once_on_postgresql(tmp_path: Path, search: dict, large_settings: TrackingSettings) -> None:
+    found = published.search(tmp_path / "results", search, [0.5 + trial / 100 for trial in range(4)])
     # Two are at the same trial at the same time.
-    in_processes(found, large_settings, [[number // 2, 4 + number // 2] for number in range(8)])
+    in_processes(found, large_settings, [[number // 2, 2 + number // 2] for number in range(4)])
     opened = search_run.publish_search(large_settings, **found.opening())
     runs = content(large_settings, opened)
-    assert sorted(runs) == ["squares", *(f"squares {trial:04d}" for trial in range(8))]
+    assert sorted(runs) == ["squares", *(f"squares {trial:04d}" for trial in range(4))]
     tracker = client(large_settings)
-    assert len(tracker.search_runs([opened["experiment_id"]])) == 9
+    assert len(tracker.search_runs([opened["experiment_id"]])) == 5
     assert sorted(model.source_run_id for model in tracker.search_logged_models([opened["experiment_id"]])) == sorted(
         run["info"][0] for name, run in runs.items() if name != "squares"
     )
@@ -239,8 +241,10 @@ def test_a_connection_cut_anywhere_is_gone_on_with(
     (sent,) = (at for at, request in enumerate(whole) if models_sent([request]))
     assert len(whole) > 20
     trials = alike[1:]
-    cuts = {*range(first, len(whole), 3), sent, *(at for at, request in enumerate(whole) if is_made_once(request))}
-    assert len(cuts) >= 10
+    cuts = {*range(first, len(whole), 4), sent, *(at for at, request in enumerate(whole) if is_made_once(request))}
+    # This one is tried twice.
+    cuts -= {at for at, (_, path) in enumerate(whole) if path.endswith("/runs/log-inputs")}
+    assert len(cuts) >= 8
     for at, trial in zip(sorted(cuts), trials, strict=False):
         start = len(proxy.requests)
         proxy.rule = lambda method, path, count, at=start + at: action if count == at else None
