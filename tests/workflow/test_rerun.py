@@ -81,7 +81,7 @@ def test_a_change_of_the_configuration_touches_what_it_should(finished, config: 
         ("scripts/snakeras/final/retraining.py", FINAL),
         ("scripts/publish_final.py", {"publish_final": 1}),
         ("scripts/publish_trial.py", {"publish_trial": 4}),
-        ("scripts/snakeras/tracking/publishing.py", PUBLISHING),
+        ("scripts/snakeras/tracking/runs.py", PUBLISHING),
         ("scripts/prepare.py", {"prepare": 1} | SEARCH),
         ("scripts/snakeras/data/arrays.py", {"prepare": 1} | SEARCH),
         ("scripts/snakeras/workflow/config.py", {}),
