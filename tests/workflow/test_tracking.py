@@ -22,8 +22,8 @@ import mflux_server
 import psutil
 import pytest
 import servers
+from processes import wait_for
 from snakeras.search import trial_records
-from test_kill import wait_for
 from workflow_folder import Folder, environment, new_folder
 
 if TYPE_CHECKING:
