@@ -12,16 +12,12 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow.config import settle_or_exit
+from snakeras.workflow.config import read_or_exit
 from snakeras.workflow.stale_lock import note_run
 from snakeras.workflow.plan import Plan
 from snakeras.workflow.progress import summary, unpublished
 
-settle_or_exit(
-    config,
-    schema=str(workflow.current_basedir.join("schemas/config.schema.yaml")),
-    basedir=str(workflow.current_basedir),
-)
+settings = read_or_exit(config, basedir=str(workflow.current_basedir))
 plan = Plan(
     config,
     basedir=str(workflow.current_basedir),

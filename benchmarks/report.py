@@ -128,7 +128,7 @@ def main() -> None:
         folder = Path(temporary).resolve()
         settings = SETTINGS | {"search": SETTINGS["search"] | {"max_evals": trials}}
         files.write_json(folder / "config.yaml", settings)
-        config.settle_or_exit(settings, schema=str(ROOT / "schemas/config.schema.yaml"), basedir=str(ROOT))
+        config.read_or_exit(settings, basedir=str(ROOT))
         plan = Plan(settings, basedir=str(ROOT))
         snakemake(folder, "--", *plan.manifest)
         make_up(folder, plan)

@@ -1,8 +1,9 @@
 """The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
 
-from typing import Annotated, Literal
+from types import NoneType
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -11,7 +12,18 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 class Section(BaseModel):
     """A part of the configuration."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read(cls, value: object, info: ValidationInfo) -> object:
+        """Return ``value`` as YAML means it: ``--config`` hands over strings, and true is no number."""
+        expected = cls.model_fields[info.field_name].annotation
+        if isinstance(value, str) and value in ("null", "~", "") and NoneType in get_args(expected):
+            return None
+        if isinstance(value, bool) and expected is not bool:
+            raise ValueError("a boolean")
+        return value
 
 
 class DataSettings(Section):
@@ -59,7 +71,7 @@ class HalvingPruner(Section):
     mode: str
 
 
-Pruner = Annotated[NoPruner | MedianPruner | HalvingPruner, Field(discriminator="type")]
+Pruner = NoPruner | MedianPruner | HalvingPruner
 
 
 class TrialSettings(Section):
@@ -86,7 +98,9 @@ class SearchSettings(TrialSettings):
     max_evals: Count = 12
     monitor: Text = "auto"
     mode: Literal["auto", "max", "min"] = "auto"
-    gpu: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    gpu: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+        "auto", description="auto or a whole number at least 0", union_mode="left_to_right"
+    )
     trials_per_gpu: Count = 1
     retries: int = Field(1, ge=0)
     trial_timeout: float | None = Field(None, gt=0)
@@ -112,7 +126,9 @@ class TrackingSettings(Section):
     uri: str | None = "sqlite:///mlflow.db"
     experiment: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "MNIST hyperas"
     models: Literal["all", "best", "none"] = "all"
-    registered_model: Annotated[str, StringConstraints(pattern=r"^[^/:\n]{1,256}$")] | None = None
+    registered_model: Annotated[str, StringConstraints(pattern=r"^[^/:\n]{1,256}$")] | None = Field(
+        None, description="a text without '/' and ':', or null"
+    )
     mflux: bool = False
     mflux_token_file: str | None = None
     mflux_host: str | None = None
@@ -129,7 +145,11 @@ class ResourceSettings(Section):
 class Settings(Section):
     """The whole configuration."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "mnist"
+    name: str = Field(
+        "mnist",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="a text of letters, digits, '.', '_' and '-', a letter or digit first",
+    )
     data: DataSettings = DataSettings()
     search: SearchSettings = SearchSettings()
     final: FinalSettings = FinalSettings()

@@ -1,24 +1,20 @@
-"""The configuration: strings made what the schema says, defaults filled in, every mistake as one clear line.
+"""Read and check the configuration: Snakemake's dict in, typed settings out, one line per mistake."""
 
-The only place that knows the keys' meaning; the values and their types stand in schemas/config.schema.yaml.
-"""
-
-import copy
 import difflib
 import importlib.metadata
-import math
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from pydantic import ValidationError
 
 from snakeras.core.errors import UserError
+from snakeras.core.settings import Settings
 from snakeras.data import datasets
 from snakeras.model_file import parser
 from snakeras.search import samplers
@@ -32,164 +28,111 @@ SECRET_KEY = (
 )
 
 
-def settle_or_exit(config: dict, schema: str, basedir: str) -> None:
-    """``settle``, ending the program with the mistakes as its last words (exit code 1)."""
+def read_or_exit(config: dict, basedir: str) -> Settings:
+    """Return the settings as ``read``; mistakes end the program as its last words, with exit code 1."""
     try:
-        settle(config, Path(schema), Path(basedir))
+        return read(config, Path(basedir))
     except UserError as error:
         sys.exit(str(error))
 
 
-def settle(config: dict, schema: Path, basedir: Path) -> None:
-    """Check ``config`` and bring it, in place, into the one form that everything after may rely on.
+def read(config: dict, basedir: Path) -> Settings:
+    """Return the settings in ``config``, and bring it, in place, into their form: typed, with all defaults.
 
     Parameters
     ----------
     config
         As Snakemake read it: merged files and ``--config``, where nested values are strings.
-    schema
-        Path of the JSON schema in YAML.
     basedir
         The workflow's folder, where a model file is looked for after the working directory.
 
     Raises
     ------
     UserError
-        With one line for each mistake.
+        With one line for each mistake; ``config`` stays as it is.
     """
-    rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
-    settled = _typed(config, rules)
-    mistakes = [line for error in _errors(settled, rules) for line in _lines(error, rules)]
-    mistakes += list(_endless(settled))
-    if mistakes:
-        raise UserError("\n".join(sorted(set(mistakes))))
-    settled = _with_defaults(settled, rules)
-    settled["search"]["model"] = str(find(settled["search"]["model"], basedir))
-    mistakes = list(_contradictions(settled))
-    if mistakes:
+    try:
+        settings = Settings.model_validate(config)
+    except ValidationError as error:
+        raise UserError("\n".join(sorted({_line(mistake) for mistake in error.errors()}))) from None
+    model = str(find(settings.search.model, basedir))
+    settings = settings.model_copy(update={"search": settings.search.model_copy(update={"model": model})})
+    if mistakes := list(_contradictions(settings)):
         raise UserError("\n".join(mistakes))
     config.clear()
-    config.update(settled)
+    config.update(settings.model_dump())
+    return settings
 
 
-def _errors(config: dict, rules: dict) -> list[ValidationError]:
-    return list(Draft202012Validator(rules).iter_errors(config))
+def _line(mistake: dict) -> str:
+    """Return one of pydantic's errors as a line."""
+    known = known_keys()
+    # Behind a key with several types stands the type that was tried.
+    depth = next(n for n in range(len(mistake["loc"]), -1, -1) if _key(mistake["loc"][:n]) in known or n <= 1)
+    key = _key(mistake["loc"][:depth]) or "config"
+    if mistake["type"] == "extra_forbidden":
+        key = _key(mistake["loc"])
+        return f"{key}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(key)}'}"
+    value = mistake["input"]
+    found = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return f"{key}: found {found}, expected {_expected(known.get(key, {'type': 'object'}))}"
 
 
-def _endless(value: object, where: str = "") -> Iterator[str]:
-    """Lines about NaN and infinities, which no comparison with a limit finds."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _endless(item, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{where}: found {value}, expected a finite number"
+def _key(path: tuple) -> str:
+    return ".".join(map(str, path))
 
 
-def _types(rule: dict) -> list[str]:
-    types = rule.get("type", [])
-    return [types] if isinstance(types, str) else types
+@cache
+def known_keys() -> dict[str, dict]:
+    """Return every key of the configuration, such as ``search.seed``, with its rule as JSON Schema has it."""
+    schema = Settings.model_json_schema()
+
+    def keys(rule: dict, prefix: str) -> Iterator[tuple[str, dict]]:
+        for name, own in rule["properties"].items():
+            section = schema["$defs"].get(own.get("$ref", "").rpartition("/")[2])
+            yield prefix + name, section or own
+            if section:
+                yield from keys(section, f"{prefix}{name}.")
+
+    return dict(keys(schema, ""))
 
 
-def _typed(value: object, rule: dict) -> object:
-    """``value`` with strings read as YAML where the schema wants no string, and 12.0 as 12 where it wants integers.
-
-    ``--config search='{max_evals: 6}'`` hands over '6', which has to become equal to the 6 of a file.
-    """
-    if isinstance(value, dict):
-        known = rule.get("properties", {})
-        return {key: _typed(item, known.get(key, {})) for key, item in value.items()}
-    types = _types(rule)
-    if isinstance(value, str) and "null" in types and value in ("null", "~", ""):
-        return None
-    if isinstance(value, str) and types and "string" not in types:
-        try:
-            value = yaml.safe_load(value)
-        except yaml.YAMLError:
-            return value
-        # YAML 1.1 takes 1e-3 for a string.
-        if isinstance(value, str) and "number" in types:
-            try:
-                value = float(value)
-            except ValueError:
-                return value
-    if isinstance(value, str) and "integer" in types and value.isdecimal():
-        return int(value)
-    if isinstance(value, float) and "integer" in types and value.is_integer():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and "number" in types:
-        return float(value)
-    return value
-
-
-def _with_defaults(value: dict, rule: dict) -> dict:
-    filled = {}
-    for key, known in rule["properties"].items():
-        item = value[key] if key in value else copy.deepcopy(known["default"])
-        filled[key] = _with_defaults(item, known) if "properties" in known else item
-    return filled
-
-
-_NAMES = {
+_TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "string": "a text",
     "object": "keys with values",
     "boolean": "true or false",
+    "null": "null",
+}
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+    "minLength": "of a length of at least",
+    "maxLength": "of a length of at most",
 }
 
 
 def _expected(rule: dict) -> str:
-    """The schema's rule for one value, in words."""
-    if "expected" in rule:
-        return rule["expected"]
+    """Return a rule of JSON Schema in words."""
+    # The description of a section is its docstring.
+    if rule.get("type") != "object" and "description" in rule:
+        return rule["description"]
+    if "anyOf" in rule:
+        return ", or ".join(map(_expected, rule["anyOf"]))
     if "enum" in rule:
-        return "one of " + ", ".join(map(str, rule["enum"]))
-    words = " or ".join(_NAMES.get(name, name) for name in _types(rule))
-    limits = {
-        "minimum": "at least",
-        "exclusiveMinimum": "above",
-        "maximum": "at most",
-        "exclusiveMaximum": "below",
-        "minLength": "of a length of at least",
-    }
-    bounds = [f"{word} {rule[key]}" for key, word in limits.items() if key in rule]
-    if "pattern" in rule:
-        bounds.append(f"of {rule['description']}")
-    return " ".join([words, " and ".join(bounds)]).strip()
+        return "one of " + ", ".join(rule["enum"])
+    limits = " and ".join(f"{word} {rule[key]}" for key, word in _LIMITS.items() if key in rule)
+    return f"{_TYPES[rule['type']]} {limits}".strip()
 
 
-def _found(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value)
-
-
-def _lines(error: ValidationError, rules: dict) -> Iterator[str]:
-    where = ".".join(map(str, error.absolute_path))
-    if error.validator == "additionalProperties":
-        for key in error.instance:
-            if key not in error.schema["properties"]:
-                full = f"{where}.{key}" if where else str(key)
-                yield f"{full}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(full, rules)}'}"
-    else:
-        yield f"{where or 'config'}: found {_found(error.instance)}, expected {_expected(error.schema)}"
-
-
-def _known_keys(rule: dict, prefix: str = "") -> Iterator[str]:
-    for key, known in rule["properties"].items():
-        yield prefix + key
-        if "properties" in known:
-            yield from _known_keys(known, f"{prefix}{key}.")
-
-
-def _nearest(key: str, rules: dict) -> str:
-    """The known key most like ``key``: first of those in the same section, then of all."""
-    known = list(_known_keys(rules))
+def _nearest(key: str) -> str:
+    """Return the known key most like ``key``, in words: first of those in the same section, then of all."""
     section, _, last = key.rpartition(".")
-    siblings = [name for name in known if name.rpartition(".")[0] == section]
-    for candidates in (siblings, known):
+    siblings = [name for name in known_keys() if name.rpartition(".")[0] == section]
+    for candidates in (siblings, known_keys()):
         by_last = {name.rpartition(".")[2]: name for name in candidates}
         if close := difflib.get_close_matches(last, by_last, n=1):
             return f"did you mean {by_last[close[0]]}?"
@@ -207,36 +150,35 @@ def find(path: str, basedir: Path) -> Path:
     return Path(os.path.relpath(in_workflow)) if in_workflow.exists() else Path(path)
 
 
-def _contradictions(config: dict) -> Iterator[str]:
-    """Mistakes that a schema cannot see."""
-    data, search = config["data"], config["search"]
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Yield a line for each mistake that takes more to see than the value itself."""
+    data, search = settings.data, settings.search
     try:
-        functions = (search["model_function"], search["data_function"])
-        script = parser.read(Path(search["model"]), data["dataset"] == "model", *functions)
-        if data["dataset"] != "model" and len(script.parameters) != 4:
+        script = parser.read(Path(search.model), data.dataset == "model", search.model_function, search.data_function)
+        if data.dataset != "model" and len(script.parameters) != 4:
             yield (
-                f"search.model: {script.model}() in {search['model']} has {len(script.parameters)} parameters, "
-                f"expected 4 for data.dataset: {data['dataset']} (images and labels to train on, then to validate on)"
+                f"search.model: {script.model}() in {search.model} has {len(script.parameters)} parameters, "
+                f"expected 4 for data.dataset: {data.dataset} (images and labels to train on, then to validate on)"
             )
     except UserError as error:
         yield f"search.model: {error}"
 
-    if data["keras_home"] is not None and not Path(data["keras_home"]).is_dir():
-        yield f"data.keras_home: found {data['keras_home']!r}, expected a folder of downloaded files"
-    if data["dataset"] in datasets.SIZES:
-        images = datasets.SIZES[data["dataset"]][0]
-        held_out = datasets.held_out(data["dataset"], data["validation_fraction"])
+    if data.keras_home is not None and not Path(data.keras_home).is_dir():
+        yield f"data.keras_home: found {data.keras_home!r}, expected a folder of downloaded files"
+    if data.dataset in datasets.SIZES:
+        images = datasets.SIZES[data.dataset][0]
+        held_out = datasets.held_out(data.dataset, data.validation_fraction)
         if not datasets.CLASSES <= held_out <= images - datasets.CLASSES:
             yield (
-                f"data.validation_fraction: found {data['validation_fraction']}, which holds out {held_out} of "
+                f"data.validation_fraction: found {data.validation_fraction}, which holds out {held_out} of "
                 f"{images} images, expected to have at least {datasets.CLASSES} on both sides"
             )
 
-    if complaint := samplers.complaint(search["algo"]):
+    if complaint := samplers.complaint(search.algo):
         yield f"search.algo: {complaint}"
     for key in ("uri", "mflux_host"):
-        if config["tracking"][key]:
-            yield from _address_mistakes(f"tracking.{key}", config["tracking"][key])
+        if address := getattr(settings.tracking, key):
+            yield from _address_mistakes(f"tracking.{key}", address)
 
 
 def _is_tracker(uri: str) -> bool:
