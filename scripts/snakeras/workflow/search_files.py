@@ -1,0 +1,109 @@
+"""The files of one search: what each rule reads, and what the workflow makes."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from snakeras.core.settings import Settings
+from snakeras.data import mnist
+from snakeras.model_file import parser
+from snakeras.search import samplers, trial_records
+
+MNIST = f"{mnist.FOLDER}/SHA256SUMS"
+
+
+class SearchFiles:
+    """Paths of a search's files, relative to the working directory: absolute ones would not survive a move.
+
+    Parameters
+    ----------
+    in_job
+        Whether this Snakemake is that of one job on a cluster.
+    shared
+        Whether jobs find all files in the working directory; else each finds those that its rule names.
+    """
+
+    def __init__(self, settings: Settings, in_job: bool = False, shared: bool = True) -> None:
+        self._settings = settings
+        self._in_job = in_job
+        self._shared = shared
+        self.results = f"results/{settings.name}"
+        self.trials_folder = f"{self.results}/trials"
+
+    @cached_property
+    def model(self) -> list[str]:
+        """The model file, then what else of the user's decides a trial: modules beside it, the search algorithm."""
+        model = self._settings.search.model
+        algorithm = samplers.own_file(self._settings.search.algo)
+        return [model, *map(str, parser.local_modules(Path(model))), *([algorithm] if algorithm else [])]
+
+    @property
+    def _has_prepared_data(self) -> bool:
+        return self._settings.data.dataset != "model"
+
+    @property
+    def raw_data(self) -> list[str]:
+        """The checksums of MNIST's four files, for the dataset that is made from them."""
+        return [MNIST] if self._settings.data.dataset == "mnist" else []
+
+    @property
+    def manifest(self) -> list[str]:
+        """The manifest of the prepared arrays; none where the model file has its own data function."""
+        return [f"{self.results}/data.json"] if self._has_prepared_data else []
+
+    @cached_property
+    def script_data(self) -> list[str]:
+        """The checksums of MNIST's files, for a model file that takes them by ``keras.datasets``."""
+        return [MNIST] if not self._has_prepared_data and parser.uses_mnist(map(Path, self.model)) else []
+
+    def trial(self, number: int) -> str:
+        """Return the JSON file of a trial."""
+        return f"{self.trials_folder}/{trial_records.name(number)}.json"
+
+    @property
+    def trials(self) -> list[str]:
+        """The JSON file of every trial."""
+        return list(map(self.trial, range(self._settings.search.max_evals)))
+
+    @property
+    def run_records(self) -> list[str]:
+        """The run record of every trial: when and where it ran."""
+        return [path.removesuffix(".json") + ".run.json" for path in self.trials]
+
+    def looks_back_on(self, wildcards: object) -> list[str]:
+        """Return the trials that one waits for. It reads the earlier ones too, which these waited for."""
+        number, parallelism = int(wildcards.trial), self._settings.search.parallelism
+        if not self._shared:
+            return list(map(self.trial, trial_records.visible(number, parallelism)))
+        paths = list(map(self.trial, trial_records.waited_for(number, parallelism)))
+        # A job on a cluster finds them there. No rule makes absolute paths, so it does not plan them all anew.
+        return list(map(os.path.abspath, paths)) if self._in_job else paths
+
+    @property
+    def published(self) -> list[str]:
+        """The files that say what is in the tracker: one per trial, then the others; none without a tracker."""
+        tracking = self._settings.tracking
+        if not tracking.uri and not tracking.mflux:
+            return []
+        names = [*map(trial_records.name, range(self._settings.search.max_evals)), "final"]
+        if tracking.mflux and self._has_prepared_data:
+            names.append("data")
+        return [f"{self.results}/tracking/{name}.json" for name in names]
+
+    @property
+    def linked_runs(self) -> list[str]:
+        """Of ``published``, the trials whose runs can be opened in a browser; none where the tracker has no address."""
+        tracking = self._settings.tracking
+        addressed = tracking.mflux or str(tracking.uri).startswith(("http://", "https://"))
+        return self.published[: self._settings.search.max_evals] if addressed else []
+
+    @property
+    def linked_search(self) -> list[str]:
+        """The same for the search's run."""
+        return [f"{self.results}/tracking/search.json"] if self.linked_runs else []
+
+    @property
+    def results_to_keep(self) -> list[str]:
+        """What the search itself is for."""
+        names = ("best.json", "trials.csv", "final/model.keras", "final/metrics.json")
+        return [f"{self.results}/{name}" for name in names]
