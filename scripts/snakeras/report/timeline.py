@@ -5,9 +5,9 @@ import re
 import statistics
 from collections.abc import Iterable
 
+from snakeras.core.times import moment
 from snakeras.report import style
 from snakeras.workflow import progress
-from snakeras.workflow.progress import moment
 
 # A pause is cut out of the axis where it is longer than so many trials, and than this share of the axis.
 LONG_PAUSE, LONG_SHARE = 5, 0.05

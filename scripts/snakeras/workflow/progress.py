@@ -1,11 +1,11 @@
 """Progress for people: which trial of how many, the best so far, time left. Read from the trials' files."""
 
-import datetime
 import json
 import textwrap
 from pathlib import Path
 
 from snakeras.core import files
+from snakeras.core.times import busy_seconds, duration
 from snakeras.search import trial_records
 
 KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy")
@@ -50,18 +50,6 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | No
     return "; ".join(parts)
 
 
-def busy_seconds(runs: list[dict]) -> float:
-    """For how long at least one of these trials was running: pauses between two calls of Snakemake do not count."""
-    spans = sorted((moment(run["started"]), moment(run["finished"])) for run in runs)
-    total, until = 0.0, None
-    for start, end in spans:
-        start = start if until is None else max(start, until)
-        if end > start:
-            total += (end - start).total_seconds()
-            until = end
-    return total
-
-
 def read(folder: Path, number: int) -> tuple[dict, dict] | None:
     """What lines need of a trial's document, and when it ran; None where its files are not whole."""
     try:
@@ -91,19 +79,6 @@ def outcome(document: dict) -> str:
     if isinstance(document["val_accuracy"], float):
         return f"val_accuracy {document['val_accuracy']:.4f}"
     return f"loss {document['loss']:.6g}"
-
-
-def moment(text: str) -> datetime.datetime:
-    """A time as run.json has it (ISO 8601)."""
-    return datetime.datetime.fromisoformat(text)
-
-
-def duration(seconds: float) -> str:
-    """A time for people, in seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def summary(folder: Path, tracking: dict) -> str | None:

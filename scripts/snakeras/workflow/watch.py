@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from snakeras.core import times
 from snakeras.core.errors import UserError
 from snakeras.search import trial_records
 from snakeras.workflow import progress, stale_lock
@@ -66,7 +67,7 @@ class Watch:
         if best:
             lines.append(f"best so far: {progress.outcome(best)} (trial {trial_records.name(best['trial'])})")
         if ended:
-            last = max(ended.values(), key=lambda files: progress.moment(files[1]["finished"]))[0]
+            last = max(ended.values(), key=lambda files: times.moment(files[1]["finished"]))[0]
             lines.append(f"last: trial {trial_records.name(last['trial'])}: {progress.outcome(last)}")
         left = note["trials"] - len(ended)
         if left and ended and alive:

@@ -50,17 +50,6 @@ def test_a_failed_trial_says_why(tmp_path: Path) -> None:
     assert progress.ends(0, 1, tmp_path, 1) == "trial 0000: failed (ValueError: x); 1 of 1 done"
 
 
-def test_a_pause_between_two_calls_does_not_count() -> None:
-    spans = [("10:00:00", "10:00:10"), ("10:00:05", "10:00:20"), ("22:00:00", "22:00:10"), ("22:00:02", "22:00:08")]
-    runs = [{"started": f"2026-01-01T{a}", "finished": f"2026-01-01T{b}"} for a, b in spans]
-    assert progress.busy_seconds(runs) == 30
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (89, "89 s"), (200, "3 min"), (9000, "2.5 h")])
-def test_durations(seconds: float, text: str) -> None:
-    assert progress.duration(seconds) == text
-
-
 def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:
     files.write_json(folder / "best.json", {"trial": 3, "hyperparameters": best_point, "val_accuracy": accuracy})
     metrics = {
