@@ -18,7 +18,12 @@ rule retrain:
         ),
         example="results/{name}/final/example.json",
         mistakes="results/{name}/final/mistakes.npz",
-        network="results/{name}/final/network.json",
+        network=report(
+            "results/{name}/final/network.txt",
+            caption="../report/network.rst",
+            category="Final model",
+            labels={"result": "Layers of the final model"},
+        ),
         happened="results/{name}/final/run.json",
     params:
         search=plan.search,

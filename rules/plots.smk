@@ -1,5 +1,5 @@
 # Pictures, table and summary: for the report (snakemake --report report.html), and as files in results/{name}/plots/.
-# All from the JSON files of trials and final model: no TensorFlow.
+# All are made from the files of trials and final model, without TensorFlow.
 
 
 rule gather:
@@ -8,7 +8,7 @@ rule gather:
         model=plan.model,
         data=plan.manifest,
         trials=plan.trials,
-        happened=plan.happened,
+        runs=plan.happened,
     output:
         search="results/{name}/plots/search.json",
     params:
@@ -30,15 +30,19 @@ rule gather:
 
 rule plot_search:
     input:
-        **plan.caption_texts("validation", "curves", "hyperparameters", "importance", "timeline"),
         code=plan.code("plot_search.py"),
+        text=plan.caption_text("search"),
         search="results/{name}/plots/search.json",
     output:
-        **plan.picture("validation", "Search"),
-        **plan.picture("curves", "Search"),
-        **plan.picture("hyperparameters", "Search"),
-        **plan.picture("importance", "Search"),
-        **plan.picture("timeline", "Search"),
+        folder=directory("results/{name}/plots/search"),
+        # Snakemake's report.html takes no folders: the same page once more, in one file.
+        page=report(
+            "results/{name}/plots/search.html",
+            caption=plan.caption("search"),
+            category="Search",
+            labels={"result": "Pictures of the search"},
+        ),
+        caption="results/{name}/plots/captions/search.rst",
     log:
         "results/{name}/logs/plots/search.log",
     benchmark:
@@ -51,35 +55,6 @@ rule plot_search:
     localrule: True
     script:
         "../scripts/plot_search.py"
-
-
-rule plot_parallel_coordinates:
-    input:
-        code=plan.code("plot_parallel_coordinates.py"),
-        text=plan.caption_text("parallel_coordinates"),
-        search="results/{name}/plots/search.json",
-    output:
-        page=report(
-            "results/{name}/plots/parallel_coordinates.html",
-            caption=plan.caption("parallel_coordinates"),
-            category="Search",
-            labels={"result": "Parallel coordinates of the hyperparameters"},
-        ),
-        svg="results/{name}/plots/parallel_coordinates.svg",
-        png="results/{name}/plots/parallel_coordinates.png",
-        caption="results/{name}/plots/captions/parallel_coordinates.rst",
-    log:
-        "results/{name}/logs/plots/parallel_coordinates.log",
-    benchmark:
-        "results/{name}/benchmarks/plots/parallel_coordinates.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    conda:
-        "../envs/plots.yaml"
-    localrule: True
-    script:
-        "../scripts/plot_parallel_coordinates.py"
 
 
 rule list_trials:
@@ -113,16 +88,14 @@ rule list_trials:
 
 rule plot_final:
     input:
-        **plan.caption_texts("confusion", "mistakes", "training", "network"),
+        **plan.caption_texts("confusion", "mistakes", "training"),
         code=plan.code("plot_final.py"),
         metrics="results/{name}/final/metrics.json",
         mistakes="results/{name}/final/mistakes.npz",
-        network="results/{name}/final/network.json",
     output:
         **plan.picture("confusion", "Final model"),
         **plan.picture("mistakes", "Final model"),
         **plan.picture("training", "Final model"),
-        **plan.picture("network", "Final model"),
     log:
         "results/{name}/logs/plots/final.log",
     benchmark:

@@ -18,5 +18,5 @@ with job(snakemake) as terminal:
     }
     answer = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
     files.write_json(Path(snakemake.output.example), answer["example"])
-    files.write_json(Path(snakemake.output.network), answer["network"])
+    files.write_text(Path(snakemake.output.network), answer["network"])
     files.write_json(Path(snakemake.output.metrics), answer["metrics"])

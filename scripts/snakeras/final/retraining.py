@@ -54,7 +54,7 @@ def retrain(
     -------
     dict
         ``metrics`` on the test set; ``example``: what the model takes and gives, by ``described``; ``network``:
-        its layers, by ``inspection.network``; ``happened``: for ``happened.write``; ``notes``: lines for people. A
+        its layers, by ``inspection.layers``; ``happened``: for ``happened.write``; ``notes``: lines for people. A
         script that fits no model has the metric ``model: None``, an empty file for ``result``, no mistakes and no
         layers.
 
@@ -123,7 +123,7 @@ def retrain(
     return {
         "metrics": metrics,
         "example": example,
-        "network": _for_pictures(inspection.network, lambda: inspection.network(None), network),
+        "network": _for_pictures(inspection.layers, lambda: inspection.layers(None), network),
         "happened": {"device": gpus.in_use(), "epochs_ended": fits.ended},
         "notes": notes.getvalue(),
     }

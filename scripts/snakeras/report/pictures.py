@@ -353,6 +353,6 @@ def _shown(value: object) -> object:
 def _shorten_hover(trace: object) -> None:
     """Leave number and values of a trial in its text; Optuna repeats all that is known in every panel."""
     for key in ("hovertext", "text"):
-        texts = trace[key] if key in trace else None
+        texts = trace[key] if key in trace.to_plotly_json() else None
         if isinstance(texts, list | tuple) and texts and '"number"' in str(texts[0]):
             trace[key] = [re.sub(r'^.*?"number": (\d+).*$', r"Trial \1", text, flags=re.DOTALL) for text in texts]

@@ -5,7 +5,8 @@ import urllib.parse
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.report import pages, preference, style
+from snakeras.core.text import number, shortened
+from snakeras.report import pages, search_data
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
@@ -45,7 +46,7 @@ new ITable(document.getElementById("trials"), settings);
 
 
 def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
-    """The address of each trial's run in MLflow's pages; none where the runs are in no server.
+    """Return the address of each trial's run in MLflow's pages; none where the runs are in no server.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
 
 
 def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
-    """The table by columns: numbers (None where there is none), and texts, as HTML."""
+    """Return the table by columns: numbers (None where there is none), and texts, as HTML."""
     trials = search["trials"]
     # The script's order; a hyperparameter may be called like a column.
     names = dict.fromkeys([*search["space"], *(name for trial in trials for name in trial["hyperparameters"])])
@@ -95,18 +96,18 @@ def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
 
 
 def reason(trial: dict) -> str:
-    """Why a trial failed or was pruned, on one line; empty for one that completed."""
+    """Return why a trial failed or was pruned, on one line; empty for one that completed."""
     if trial["status"] == "failed":
         place = f" ({trial['failed_at']})" if trial["failed_at"] else ""
-        return pages.shortened(str(trial["failure"]), REASON) + place
+        return shortened(trial["failure"], REASON) + place
     if trial["status"] == "pruned":
         pruned = trial["pruned"]
-        return f"pruned after epoch {pruned['epoch']}: {pruned['monitor']} {pages.shown(pruned['value'])}"
+        return f"pruned after epoch {pruned['epoch']}: {pruned['monitor']} {number(pruned['value'])}"
     return ""
 
 
 def write(search: dict, html: Path, links: dict[int, str]) -> dict:
-    """Write the page, and give the figures of the caption.
+    """Write the page, and return the figures of the caption.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
     statuses = [trial["status"] for trial in trials]
     figures = {
         "trials": len(trials),
-        **{status: statuses.count(status) for status in style.STATUS},
+        **{status: statuses.count(status) for status in search_data.STATUSES},
         "best": search["best"],
         "linked": sum(trial["trial"] in links for trial in trials),
     }
@@ -137,7 +138,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
 
 
 def _objective(search: dict, trial: dict) -> str:
-    return f"{search['objective']['label'].lower()} {pages.shown(trial['value'])}"
+    return f"{search['objective']['label'].lower()} {number(trial['value'])}"
 
 
 def _number(trial: int, links: dict[int, str]) -> str:
@@ -151,11 +152,15 @@ def _status(trial: dict, best: int | None) -> str:
 
 
 def _numeric(values: list, has: list[bool]) -> bool:
-    return all(preference.is_number(value) for value, there in zip(values, has, strict=True) if there)
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool)
+        for value, there in zip(values, has, strict=True)
+        if there
+    )
 
 
 def _text(value: object, there: bool) -> str:
-    return markup.escape(pages.shown(value)) if there else ""
+    return markup.escape(number(value)) if there else ""
 
 
 def _table(columns: dict[str, list]) -> str:
@@ -165,17 +170,17 @@ def _table(columns: dict[str, list]) -> str:
     from itables.typing import JavascriptFunction
 
     numeric = [
-        number
-        for number, values in enumerate(columns.values())
+        place
+        for place, values in enumerate(columns.values())
         if all(value is None or not isinstance(value, str) for value in values)
     ]
     frame = pd.DataFrame(
         {
             # A long name may break where its words do.
             markup.escape(name).replace("_", "_<wbr>"): pd.Series(
-                values, dtype="float64" if number in numeric else "object"
+                values, dtype="float64" if place in numeric else "object"
             )
-            for number, (name, values) in enumerate(columns.items())
+            for place, (name, values) in enumerate(columns.items())
         }
     )
     settings = get_itable_arguments(

@@ -29,21 +29,12 @@ TRIAL_KEYS = (
     "precision",
 )
 
-# What the report calls them.
-SEARCH_PICTURES = {
-    "validation": "Results by trial",
-    "curves": "Learning curves",
-    "hyperparameters": "Each hyperparameter",
-    "importance": "Importance of the hyperparameters",
-    "timeline": "Timeline",
-}
+# What the report calls the final model's pictures.
 FINAL_PICTURES = {
     "confusion": "Confusion matrix",
     "mistakes": "Mistakes on the test set",
     "training": "Training of the final model",
-    "network": "Layers of the final model",
 }
-SEARCH_PAGES = ("parallel_coordinates", "table")
 
 
 class Plan:
@@ -257,7 +248,7 @@ class Plan:
         from snakemake.io import report
 
         path = f"results/{{name}}/plots/{name}"
-        labels = {"result": (SEARCH_PICTURES | FINAL_PICTURES)[name]}
+        labels = {"result": FINAL_PICTURES[name]}
         return {
             name: report(f"{path}.svg", caption=self.caption(name), category=category, labels=labels),
             f"{name}_png": f"{path}.png",
@@ -267,7 +258,7 @@ class Plan:
     @property
     def search_pictures(self) -> list[str]:
         """The pictures that need no final model."""
-        return self._plots("svg", *SEARCH_PICTURES) + self._plots("html", *SEARCH_PAGES)
+        return [f"{self.results}/plots/search", *self._plots("html", "search", "table")]
 
     def _plots(self, suffix: str, *names: str) -> list[str]:
         return [f"{self.results}/plots/{name}.{suffix}" for name in names]

@@ -33,6 +33,7 @@ def note_run(plan: object) -> None:
         "host": platform.node(),
         "process": os.getpid(),
         "name": plan.name,
+        "model": plan.model[0],
         "trials": plan.max_evals,
         "made_with": {"search": plan.search, "data": plan.data},
     }
