@@ -1,7 +1,6 @@
 """What the HTML pages of the report share: readable at any width, in light and dark, without a network."""
 
 import html
-import json
 
 from snakeras.report.style import DARK, FAINT, INK, MUTED, PAPER
 
@@ -45,8 +44,3 @@ def page(title: str, body: str, sheet: str = "") -> str:
         f"<title>{name}</title>\n<style>{SHEET}{sheet}</style>\n</head>\n"
         f"<body>\n<h1>{name}</h1>\n{body}\n</body>\n</html>\n"
     )
-
-
-def in_script(document: object) -> str:
-    """Return JSON that may stand in a ``<script>``: no text in it ends the script or begins a comment."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")

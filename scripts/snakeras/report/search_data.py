@@ -119,6 +119,12 @@ def describe(
     }
 
 
+def counts(search: dict) -> dict[str, int]:
+    """Return how many ``trials`` a search has, and how many of each status."""
+    statuses = [trial["status"] for trial in search["trials"]]
+    return {"trials": len(statuses)} | {status: statuses.count(status) for status in STATUSES}
+
+
 def _objective(records: list[dict], search: dict) -> dict:
     """Return what the search goes by.
 

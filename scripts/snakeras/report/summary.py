@@ -1,7 +1,6 @@
 """The summary of a search on one page: its data, what was found, what it cost, and how to run it again."""
 
 import math
-from collections import Counter
 from pathlib import Path
 
 from snakeras.core import files, times
@@ -56,7 +55,6 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         What to call to run the search again.
     """
     settings, trials = search["search"], search["trials"]
-    counts = Counter(trial["status"] for trial in trials)
     memory = [trial["peak_memory_mb"] for trial in trials if trial["peak_memory_mb"] is not None]
     interval = metrics["test_accuracy_interval"]
     made_with = best["provenance"]
@@ -69,8 +67,7 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         "data_sha256": made_with["data_sha256"],
         "algorithm": settings["algo"],
         "startup_trials": settings.get("startup_trials") if settings["algo"] == "tpe" else None,
-        "trials": len(trials),
-        **{status: counts[status] for status in search_data.STATUSES},
+        **search_data.counts(search),
         "parallelism": settings["parallelism"],
         "seed": settings["seed"],
         "pruner": _pruner(settings.get("pruner") or {"type": "none"}),
