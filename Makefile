@@ -13,7 +13,7 @@ LOCKS := $(LOCK) envs/requirements-dev.txt
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help run watch report ui setup setup-cluster test test-slurm test-fast lint format lock pictures clean
+.PHONY: help run watch dashboard report ui setup setup-cluster test test-slurm test-fast lint format lock pictures clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,9 @@ run: setup  ## The main job; more for Snakemake in ARGS, e.g. make run ARGS="--c
 
 watch:  ## How far the searches in this folder are, from another terminal; --once in ARGS: and end
 	@PYTHONPATH=scripts python -m snakeras.workflow.watch $(ARGS)
+
+dashboard: setup  ## Optuna's dashboard on all searches of this folder, live; in ARGS e.g. --port 8081 or --host 0.0.0.0
+	@PYTHONPATH=scripts python -m snakeras.report.dashboard $(ARGS)
 
 report: setup  ## Write report.html, for a finished search
 	snakemake --report report.html $(ARGS)
@@ -83,7 +86,7 @@ lock: setup  ## Lock the newest versions that envs/*.in allow
 	python envs/pin.py
 
 pictures: setup  ## Renew the pictures of the README from a finished main job; dag.svg: the jobs of a small search (needs Graphviz)
-	cp results/mnist/plots/validation.svg results/mnist/plots/parallel_coordinates.svg docs/
+	cp results/mnist/plots/search/history.svg results/mnist/plots/search/parallel_coordinates.svg docs/
 	snakemake --forceall --dag dot --config search='{max_evals: 5, parallelism: 2}' tracking='{uri: null}' 2>/dev/null | dot -Tsvg > docs/dag.svg
 
 clean:  ## Delete results and prepared data (not .venv)

@@ -12,26 +12,30 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
+from snakeras.workflow import last_lines, stale_lock
+from snakeras.workflow.code_files import CodeFiles
 from snakeras.workflow.config import read_or_exit
-from snakeras.workflow.stale_lock import note_run
-from snakeras.workflow.plan import Plan
-from snakeras.workflow.progress import summary, unpublished
+from snakeras.workflow.outdated_trials import OutdatedTrials
+from snakeras.workflow.report_files import ReportFiles
+from snakeras.workflow.rule_params import RuleParams
+from snakeras.workflow.search_files import SearchFiles
 
-settings = read_or_exit(config, basedir=str(workflow.current_basedir))
-plan = Plan(
-    config,
-    basedir=str(workflow.current_basedir),
-    in_job=workflow.remote_exec,
-    shared=not workflow.storage_settings.default_storage_provider,
-    force=lambda paths: workflow.dag.forcefiles.update(paths),
+basedir = Path(workflow.current_basedir)
+settings = read_or_exit(config, basedir)
+code_files = CodeFiles(basedir / "scripts")
+rule_params = RuleParams(settings, in_job=workflow.remote_exec)
+search_files = SearchFiles(
+    settings, in_job=workflow.remote_exec, shared=not workflow.storage_settings.default_storage_provider
 )
+report_files = ReportFiles(search_files.results, basedir / "report")
+outdated_trials = OutdatedTrials(workflow, search_files, rule_params)
 
 
 report: "report/workflow.rst"
 
 
 wildcard_constraints:
-    name=re.escape(plan.name),
+    name=re.escape(settings.name),
     trial=r"\d+",
 
 
@@ -45,21 +49,24 @@ include: "rules/plots.smk"
 rule all:
     default_target: True
     input:
-        plan.targets,
+        search_files.results_to_keep,
+        report_files.of_search,
+        report_files.of_final_model,
+        search_files.published,
 
 
 rule pictures:
     input:
-        plan.search_pictures,
+        report_files.of_search,
 
 
 onstart:
-    note_run(plan)
+    stale_lock.note_run(settings, rule_params)
 
 
 onsuccess:
-    print(summary(Path(plan.results), plan.tracking) or "")
+    print(last_lines.summary(Path(search_files.results), settings.tracking) or "")
 
 
 onerror:
-    print(unpublished(plan) or "")
+    print(last_lines.unpublished(settings, search_files, rule_params) or "")

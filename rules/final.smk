@@ -3,10 +3,10 @@
 
 rule retrain:
     input:
-        code=plan.code("retrain.py"),
-        model=plan.model,
-        data=plan.manifest,
-        script_data=plan.script_data,
+        code=code_files.of("retrain.py"),
+        model=search_files.model,
+        data=search_files.manifest,
+        script_data=search_files.script_data,
         best="results/{name}/best.json",
     output:
         model="results/{name}/final/model.keras",
@@ -18,22 +18,27 @@ rule retrain:
         ),
         example="results/{name}/final/example.json",
         mistakes="results/{name}/final/mistakes.npz",
-        network="results/{name}/final/network.json",
+        layers=report(
+            "results/{name}/final/layers.txt",
+            caption="../report/layers.rst",
+            category="Final model",
+            labels={"result": "Layers of the final model"},
+        ),
         happened="results/{name}/final/run.json",
     params:
-        search=plan.search,
-        final=plan.final,
-        job=plan.job,
+        search=rule_params.search,
+        final=rule_params.final,
+        job=rule_params.job,
     log:
         "results/{name}/logs/retrain.log",
     benchmark:
         "results/{name}/benchmarks/retrain.tsv"
-    threads: plan.threads
+    threads: rule_params.threads
     resources:
-        mem_mb=plan.mem_mb,
-        runtime=plan.runtime,
-        gpu=plan.gpu,
-    retries: plan.retries
+        mem_mb=rule_params.mem_mb,
+        runtime=rule_params.runtime,
+        gpu=rule_params.gpu,
+    retries: rule_params.retries
     conda:
         "../envs/training.yaml"
     script:

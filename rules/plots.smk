@@ -1,19 +1,19 @@
 # Pictures, table and summary: for the report (snakemake --report report.html), and as files in results/{name}/plots/.
-# All from the JSON files of trials and final model: no TensorFlow.
+# All are made from the files of trials and final model, without TensorFlow.
 
 
 rule gather:
     input:
-        code=plan.code("gather.py"),
-        model=plan.model,
-        data=plan.manifest,
-        trials=plan.trials,
-        happened=plan.happened,
+        code=code_files.of("gather.py"),
+        model=search_files.model,
+        data=search_files.manifest,
+        trials=search_files.trials,
+        runs=search_files.run_records,
     output:
         search="results/{name}/plots/search.json",
     params:
-        search=plan.search,
-        data=plan.data,
+        search=rule_params.search,
+        data=rule_params.data,
     log:
         "results/{name}/logs/plots/gather.log",
     benchmark:
@@ -30,15 +30,19 @@ rule gather:
 
 rule plot_search:
     input:
-        **plan.caption_texts("validation", "curves", "hyperparameters", "importance", "timeline"),
-        code=plan.code("plot_search.py"),
+        code=code_files.of("plot_search.py"),
+        text=report_files.template("search.rst"),
         search="results/{name}/plots/search.json",
     output:
-        **plan.picture("validation", "Search"),
-        **plan.picture("curves", "Search"),
-        **plan.picture("hyperparameters", "Search"),
-        **plan.picture("importance", "Search"),
-        **plan.picture("timeline", "Search"),
+        folder=directory("results/{name}/plots/search"),
+        # Snakemake's report.html takes no folders: the same page once more, in one file.
+        page=report(
+            "results/{name}/plots/search.html",
+            caption=report_files.caption("search"),
+            category="Search",
+            labels={"result": "Pictures of the search"},
+        ),
+        caption="results/{name}/plots/captions/search.rst",
     log:
         "results/{name}/logs/plots/search.log",
     benchmark:
@@ -53,46 +57,17 @@ rule plot_search:
         "../scripts/plot_search.py"
 
 
-rule plot_parallel_coordinates:
-    input:
-        code=plan.code("plot_parallel_coordinates.py"),
-        text=plan.caption_text("parallel_coordinates"),
-        search="results/{name}/plots/search.json",
-    output:
-        page=report(
-            "results/{name}/plots/parallel_coordinates.html",
-            caption=plan.caption("parallel_coordinates"),
-            category="Search",
-            labels={"result": "Parallel coordinates of the hyperparameters"},
-        ),
-        svg="results/{name}/plots/parallel_coordinates.svg",
-        png="results/{name}/plots/parallel_coordinates.png",
-        caption="results/{name}/plots/captions/parallel_coordinates.rst",
-    log:
-        "results/{name}/logs/plots/parallel_coordinates.log",
-    benchmark:
-        "results/{name}/benchmarks/plots/parallel_coordinates.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    conda:
-        "../envs/plots.yaml"
-    localrule: True
-    script:
-        "../scripts/plot_parallel_coordinates.py"
-
-
 rule list_trials:
     input:
-        code=plan.code("list_trials.py"),
-        text=plan.caption_text("table"),
+        code=code_files.of("list_trials.py"),
+        text=report_files.template("table.rst"),
         search="results/{name}/plots/search.json",
-        tracking=plan.linked_search,
-        runs=plan.linked_runs,
+        tracking=search_files.linked_search,
+        runs=search_files.linked_runs,
     output:
         page=report(
             "results/{name}/plots/table.html",
-            caption=plan.caption("table"),
+            caption=report_files.caption("table"),
             category="Trials",
             labels={"result": "Table of all trials"},
         ),
@@ -113,16 +88,14 @@ rule list_trials:
 
 rule plot_final:
     input:
-        **plan.caption_texts("confusion", "mistakes", "training", "network"),
-        code=plan.code("plot_final.py"),
+        **report_files.templates("confusion", "mistakes", "training"),
+        code=code_files.of("plot_final.py"),
         metrics="results/{name}/final/metrics.json",
         mistakes="results/{name}/final/mistakes.npz",
-        network="results/{name}/final/network.json",
     output:
-        **plan.picture("confusion", "Final model"),
-        **plan.picture("mistakes", "Final model"),
-        **plan.picture("training", "Final model"),
-        **plan.picture("network", "Final model"),
+        **report_files.picture("confusion", "Final model"),
+        **report_files.picture("mistakes", "Final model"),
+        **report_files.picture("training", "Final model"),
     log:
         "results/{name}/logs/plots/final.log",
     benchmark:
@@ -139,10 +112,10 @@ rule plot_final:
 
 rule summarize:
     input:
-        code=plan.code("summarize.py"),
-        text=plan.caption_text("summary"),
-        page_text=plan.report_file("summary.html"),
-        data=plan.manifest,
+        code=code_files.of("summarize.py"),
+        text=report_files.template("summary.rst"),
+        page_text=report_files.template("summary.html"),
+        data=search_files.manifest,
         search="results/{name}/plots/search.json",
         best="results/{name}/best.json",
         metrics="results/{name}/final/metrics.json",
@@ -150,15 +123,15 @@ rule summarize:
     output:
         page=report(
             "results/{name}/plots/summary.html",
-            caption=plan.caption("summary"),
+            caption=report_files.caption("summary"),
             category="Summary",
             labels={"result": "Summary"},
         ),
         configuration="results/{name}/config.yaml",
         caption="results/{name}/plots/captions/summary.rst",
     params:
-        final=plan.final,
-        config=plan.configuration,
+        final=rule_params.final,
+        config=rule_params.configuration,
     log:
         "results/{name}/logs/plots/summary.log",
     benchmark:

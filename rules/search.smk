@@ -3,32 +3,33 @@
 
 rule trial:
     input:
-        script=plan.script("trial.py"),
-        model=plan.model,
-        data=plan.manifest,
-        script_data=plan.script_data,
-        looks_back_on=plan.looks_back_on,
+        script=code_files.script("trial.py"),
+        model=search_files.model,
+        data=search_files.manifest,
+        script_data=search_files.script_data,
+        looks_back_on=search_files.looks_back_on,
+        outdated=outdated_trials.force,
     output:
         result="results/{name}/trials/{trial}.json",
         happened="results/{name}/trials/{trial}.run.json",
         model=directory("results/{name}/trials/{trial}"),
     params:
         # All modules as inputs would take Snakemake as long to look through, for each trial, as all the rest.
-        code=plan.code_digest("trial.py"),
-        search=plan.search,
-        data=plan.data,
-        job=plan.job,
+        code=code_files.digest("trial.py"),
+        search=rule_params.search,
+        data=rule_params.data,
+        job=rule_params.job,
     log:
         "results/{name}/logs/trials/{trial}.log",
     benchmark:
         "results/{name}/benchmarks/trials/{trial}.tsv"
-    threads: plan.threads
+    threads: rule_params.threads
     resources:
-        mem_mb=plan.mem_mb,
-        runtime=plan.runtime,
-        gpu=plan.gpu,
-        attempt=plan.attempt,
-    retries: plan.retries
+        mem_mb=rule_params.mem_mb,
+        runtime=rule_params.runtime,
+        gpu=rule_params.gpu,
+        attempt=rule_params.attempt,
+    retries: rule_params.retries
     conda:
         "../envs/training.yaml"
     script:
@@ -37,10 +38,10 @@ rule trial:
 
 rule best:
     input:
-        code=plan.code("best.py"),
-        model=plan.model,
-        data=plan.manifest,
-        trials=plan.trials,
+        code=code_files.of("best.py"),
+        model=search_files.model,
+        data=search_files.manifest,
+        trials=search_files.trials,
     output:
         table=report(
             "results/{name}/trials.csv",
@@ -55,9 +56,9 @@ rule best:
             labels={"result": "Best hyperparameters (JSON)"},
         ),
     params:
-        name=plan.name,
-        search=plan.search,
-        data=plan.data,
+        name=rule_params.name,
+        search=rule_params.search,
+        data=rule_params.data,
     log:
         "results/{name}/logs/best.log",
     benchmark:

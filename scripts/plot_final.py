@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-from snakeras.core import files
-from snakeras.report import captions, final_model, style
+from snakeras.report import final_model
 from snakeras.workflow.job import job
 
 with job(snakemake):
-    metrics = files.read_json(Path(snakemake.input.metrics))
-    with style.style():
-        drawn = {
-            "confusion": final_model.confusion(metrics),
-            "mistakes": final_model.mistakes(Path(snakemake.input.mistakes)),
-            "training": final_model.training(metrics),
-            "network": final_model.network(files.read_json(Path(snakemake.input.network))),
-        }
-    captions.save(drawn, snakemake.input, snakemake.output)
+    final_model.write(
+        metrics=Path(snakemake.input.metrics),
+        mistakes_file=Path(snakemake.input.mistakes),
+        templates={name: Path(snakemake.input[f"{name}_text"]) for name in final_model.NAMES},
+        folder=Path(snakemake.output.confusion).parent,
+    )

@@ -1,4 +1,4 @@
-"""Searches as ``gathered.described`` gives them, made up: for tests of the pictures."""
+"""Searches as ``search_data.describe`` gives them, made up: for tests of the pictures."""
 
 import datetime
 
@@ -10,11 +10,11 @@ SPACE = {
     "k1": {"kind": "quniform", "arguments": [3, 10, 1]},
     "d1": {"kind": "uniform", "arguments": [0, 1]},
     "f2": {"kind": "quniform", "arguments": [8, 128, 4]},
-    "optimizer": {"kind": "choice", "arguments": ["'adam'", "'rmsprop'", "'sgd'"]},
+    "optimizer": {"kind": "choice", "arguments": ["adam", "rmsprop", "sgd"]},
     "learning_rate": {"kind": "loguniform", "arguments": [-9.21, -2.3]},
     "dense": {"kind": "quniform", "arguments": [8, 128, 4.0]},
     "a_rather_long_name_of_a_dropout": {"kind": "uniform", "arguments": [0.0, 1.0]},
-    "batch_size": {"kind": "choice", "arguments": ["16", "32", "64", "128"]},
+    "batch_size": {"kind": "choice", "arguments": [16, 32, 64, 128]},
 }
 
 
@@ -39,7 +39,12 @@ def search(
             "pruner": {"type": "halving", "monitor": "auto", "mode": "auto", "min_epochs": 1, "reduction": 4},
         },
         "data": {"dataset": "mnist-5k", "validation_fraction": 0.1667},
-        "objective": {"key": "val_accuracy", "label": "Validation accuracy", "better": "higher"},
+        "objective": {
+            "key": "val_accuracy",
+            "label": "Validation accuracy",
+            "better": "higher",
+            "curve_label": "Validation accuracy",
+        },
         "space": space,
         "best": best and best["trial"],
         "trials": found,
@@ -49,7 +54,10 @@ def search(
 def without_accuracy(found: dict) -> dict:
     """The same search, had its model function given only a loss."""
     trials = [trial | {"val_accuracy": None, "value": trial["loss"], "curve": []} for trial in found["trials"]]
-    return found | {"objective": {"key": "loss", "label": "Loss", "better": "lower"}, "trials": trials}
+    return found | {
+        "objective": {"key": "loss", "label": "Loss", "better": "lower", "curve_label": "Validation loss"},
+        "trials": trials,
+    }
 
 
 def _value(distribution: dict, rng: np.random.Generator) -> object:
@@ -63,8 +71,7 @@ def _value(distribution: dict, rng: np.random.Generator) -> object:
         case "loguniform":
             return float(np.exp(rng.uniform(*arguments)))
         case _:
-            option = arguments[rng.integers(len(arguments))].strip("'")
-            return int(option) if option.isdigit() else option
+            return arguments[rng.integers(len(arguments))]
 
 
 def _trial(number: int, space: dict, failed: float, pruned: float, rng: np.random.Generator) -> dict:

@@ -21,8 +21,9 @@ class Section(BaseModel):
         expected = cls.model_fields[info.field_name].annotation
         if isinstance(value, str) and value in ("null", "~", "") and NoneType in get_args(expected):
             return None
-        if isinstance(value, bool) and expected is not bool:
-            raise ValueError("a boolean")
+        # pydantic alone would take true for 1, and 1 for true.
+        if not isinstance(value, str) and isinstance(value, bool) != (expected is bool):
+            raise ValueError("a number is no boolean")
         return value
 
 

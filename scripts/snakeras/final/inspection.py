@@ -1,4 +1,4 @@
-"""What there is to look at in a trained model: the test rows that it gets wrong, and of which layers it is made."""
+"""What there is to look at in a trained model: the test rows that it gets wrong, and its layers."""
 
 import math
 from pathlib import Path
@@ -135,68 +135,10 @@ def _images(x: object, index: np.ndarray) -> np.ndarray | None:
     return np.nan_to_num(scaled).clip(0, 1).astype(np.float32)
 
 
-def network(model: object | None) -> dict:
-    """The layers of a Keras model, in order.
-
-    Parameters
-    ----------
-    model
-        A Keras model; None: there is none.
-
-    Returns
-    -------
-    dict
-        ``name`` and ``class``; ``parameters``: how many are ``trainable`` and how many ``not_trainable``; ``layers``:
-        for each ``name``, ``class``, ``output_shape`` (of its first output; None for the batch and any other size that
-        is open; None as a whole if the model does not tell), ``parameters`` as above, ``activation`` (None without
-        one) and ``inputs``: the names of the layers that it takes its input from. A nested model is one layer, an
-        operation between layers (such as a sum) is one too. ``connected``: whether the model tells of inputs at all;
-        one that subclasses ``keras.Model`` does not.
-    """
+def layers(model: object | None) -> str:
+    """Return Keras's own summary of a model as text; a line that says so where there is none."""
     if model is None:
-        return {"name": None, "class": None, "parameters": _parameters(None), "connected": False, "layers": []}
-    # A Sequential that was built has a graph too, which begins with its input.
-    graph = getattr(model, "_functional", None) or model
-    nodes = {id(node) for nodes in getattr(graph, "_nodes_by_depth", {}).values() for node in nodes}
-    operations = getattr(graph, "operations", None) if nodes else None
-    return {
-        "name": model.name,
-        "class": type(model).__name__,
-        "parameters": _parameters(model),
-        "connected": bool(operations),
-        "layers": [_layer(operation, nodes) for operation in operations or getattr(model, "layers", [])],
-    }
-
-
-def _layer(layer: object, nodes: set[int]) -> dict:
-    # A layer that several models share has nodes of others too.
-    own = [node for node in getattr(layer, "_inbound_nodes", []) if id(node) in nodes]
-    inputs = dict.fromkeys(tensor._keras_history.operation.name for node in own for tensor in node.input_tensors)
-    outputs = [tensor for node in own for tensor in node.output_tensors]
-    return {
-        "name": layer.name,
-        "class": type(layer).__name__,
-        "output_shape": _shape(outputs[0]) if outputs else None,
-        "parameters": _parameters(layer),
-        "activation": _activation(layer),
-        "inputs": list(inputs),
-    }
-
-
-def _shape(tensor: object) -> list[int | None]:
-    return [None if size is None else int(size) for size in tensor.shape]
-
-
-def _parameters(layer: object) -> dict[str, int]:
-    """How many numbers its weights are; an operation has none."""
-    return {
-        "trainable": sum(math.prod(weight.shape) for weight in getattr(layer, "trainable_weights", [])),
-        "not_trainable": sum(math.prod(weight.shape) for weight in getattr(layer, "non_trainable_weights", [])),
-    }
-
-
-def _activation(layer: object) -> str | None:
-    activation = getattr(layer, "activation", None)
-    if activation is None or isinstance(activation, str):
-        return activation
-    return getattr(activation, "__name__", type(activation).__name__)
+        return "There is no final model, and so it has no layers.\n"
+    lines: list[str] = []
+    model.summary(line_length=100, expand_nested=True, print_fn=lambda line, **_: lines.append(line))
+    return "\n".join(lines) + "\n"

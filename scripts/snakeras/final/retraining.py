@@ -39,7 +39,7 @@ class FinalResult:
 
     metrics: dict
     example: dict | None  # what the model takes and gives, by ``described``
-    network: dict  # its layers, by ``inspection.network``
+    layers: str  # Keras's summary of it, by ``inspection.layers``
     run: dict  # for the run record: ``device`` and ``epochs_ended``
     notes: str  # lines for people
 
@@ -120,7 +120,7 @@ def retrain(
     return FinalResult(
         metrics=metrics,
         example=example,
-        network=_for_pictures(inspection.network, lambda: inspection.network(None), network),
+        layers=_for_pictures(inspection.layers, lambda: inspection.layers(None), network),
         run={"device": gpus.in_use(), "epochs_ended": trained.fits.ended},
         notes=notes.getvalue(),
     )

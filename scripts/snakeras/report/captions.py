@@ -1,34 +1,15 @@
 """Captions of the report: reStructuredText with the figures of this search filled in."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.report import style
-
-
-def save(drawn: dict[str, style.Picture], inputs: Mapping[str, str], outputs: Mapping[str, str]) -> None:
-    """Save pictures with their captions.
-
-    Parameters
-    ----------
-    drawn
-        Pictures by name.
-    inputs, outputs
-        Paths by name: ``<name>_text`` of a caption's template; ``<name>`` of the SVG, ``<name>_png``,
-        ``<name>_caption``.
-    """
-    for name, picture in drawn.items():
-        style.save(picture.figure, Path(outputs[name]), Path(outputs[f"{name}_png"]))
-        write(Path(inputs[f"{name}_text"]), picture.figures, Path(outputs[f"{name}_caption"]))
 
 
 def write(template: Path, figures: dict, result: Path) -> None:
-    """Fill a caption's template in.
+    """Fill in a caption's template and write it.
 
-    Snakemake renders captions by Jinja too, and knows nothing of a search's figures: what it is given is without any
-    placeholder.
+    Snakemake renders captions by Jinja again, without a search's figures: braces are left as text for it.
 
     Parameters
     ----------
@@ -47,7 +28,7 @@ def write(template: Path, figures: dict, result: Path) -> None:
 
 
 def filled(template: str, figures: dict, html: bool = False) -> str:
-    """The text of a Jinja2 template with these values, which mean nothing in HTML if that is what it is."""
+    """Return a Jinja2 template with these values filled in, escaped where it is HTML."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -57,7 +38,7 @@ def filled(template: str, figures: dict, html: bool = False) -> str:
 
 
 def _escaped(value: object) -> object:
-    """A figure whose texts mean nothing in reStructuredText: a name may end in an underscore."""
+    """Return a figure whose text means nothing in reStructuredText: a name may end in an underscore."""
     if isinstance(value, str):
         return re.sub(r"([\\*`|_])", r"\\\1", value)
     return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value

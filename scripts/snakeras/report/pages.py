@@ -1,8 +1,6 @@
-"""What the interactive pages share: one file each that needs no network, readable small and large, light and dark."""
+"""What the HTML pages of the report share: readable at any width, in light and dark, without a network."""
 
 import html
-import json
-import math
 
 from snakeras.report.style import DARK, FAINT, INK, MUTED, PAPER
 
@@ -30,7 +28,7 @@ a{{color:var(--link)}}
 
 
 def page(title: str, body: str, sheet: str = "") -> str:
-    """A whole HTML page.
+    """Return a whole HTML page.
 
     Parameters
     ----------
@@ -46,23 +44,3 @@ def page(title: str, body: str, sheet: str = "") -> str:
         f"<title>{name}</title>\n<style>{SHEET}{sheet}</style>\n</head>\n"
         f"<body>\n<h1>{name}</h1>\n{body}\n</body>\n</html>\n"
     )
-
-
-def in_script(document: object) -> str:
-    """``document`` as JSON that may stand in a ``<script>``: no text in it ends the script or begins a comment."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-
-
-def shown(value: object) -> str:
-    """A value in a few characters: numbers with four significant digits, whole ones with all up to a million."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    return f"{value:.4g}"
-
-
-def shortened(text: str, length: int) -> str:
-    """``text`` in at most ``length`` characters, on one line."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"

@@ -1,12 +1,11 @@
 """The summary of a search on one page: its data, what was found, what it cost, and how to run it again."""
 
 import math
-from collections import Counter
 from pathlib import Path
 
-from snakeras.core import files
-from snakeras.report import captions, pages, style, timeline
-from snakeras.workflow import progress
+from snakeras.core import files, times
+from snakeras.core.text import number
+from snakeras.report import captions, pages, search_data
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "report" / "summary.html"
 
@@ -28,7 +27,7 @@ code,pre{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace}
 
 
 def saved_epochs(search: dict) -> int | None:
-    """Epochs that pruning spared: what the pruned trials did not train of all that they would have.
+    """Return the epochs that pruning spared: what the pruned trials did not train of all that they would have.
 
     They would have trained as many as each completed one did, several fits in a trial together, or as ``epochs`` of the
     settings if that is more. None where the completed ones differ and the settings do not say: then nobody knows.
@@ -43,12 +42,12 @@ def saved_epochs(search: dict) -> int | None:
 
 
 def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str) -> dict:
-    """All that the page and its caption tell, texts and numbers; None for what does not apply or is not known.
+    """Return all that the page and its caption tell, texts and numbers; None for what does not apply or is not known.
 
     Parameters
     ----------
     search
-        By ``gathered.described``.
+        By ``search_data.describe``.
     best, metrics, data, happened
         The documents ``best.json``, ``final/metrics.json``, ``data.json`` and ``final/run.json``; ``data`` is None
         where the script has its own data function.
@@ -56,28 +55,25 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         What to call to run the search again.
     """
     settings, trials = search["search"], search["trials"]
-    counts = Counter(trial["status"] for trial in trials)
     memory = [trial["peak_memory_mb"] for trial in trials if trial["peak_memory_mb"] is not None]
     interval = metrics["test_accuracy_interval"]
     made_with = best["provenance"]
-    spent = timeline.figures(search)
     git = happened.get("git")
     return {
         "name": search["name"],
         "dataset": data and data["dataset"],
         "arrays": _arrays(data) if data else [],
-        "validation_share": data and pages.shown(100 * data["validation_fraction"]),
+        "validation_share": data and number(100 * data["validation_fraction"]),
         "data_sha256": made_with["data_sha256"],
         "algorithm": settings["algo"],
         "startup_trials": settings.get("startup_trials") if settings["algo"] == "tpe" else None,
-        "trials": len(trials),
-        **{status: counts[status] for status in style.STATUS},
+        **search_data.counts(search),
         "parallelism": settings["parallelism"],
         "seed": settings["seed"],
         "pruner": _pruner(settings.get("pruner") or {"type": "none"}),
         "objective": search["objective"]["label"],
         "best": best["trial"],
-        "hyperparameters": {name: pages.shown(value) for name, value in best["hyperparameters"].items()},
+        "hyperparameters": {name: number(value) for name, value in best["hyperparameters"].items()},
         "val_accuracy": _accuracy(best["val_accuracy"]),
         "loss": _number(best["loss"]),
         "model": metrics["model"],
@@ -91,10 +87,7 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         "train_on": metrics["train_on"],
         "epochs": sum(trial["epochs"] for trial in trials),
         "saved_epochs": saved_epochs(search),
-        "computing": progress.duration(spent["busy_seconds"]),
-        "wall": spent["wall"] if spent["trials"] else None,
-        "active": spent["active"] if spent["trials"] else None,
-        "speed_up": spent["speed_up"] and f"{spent['speed_up']:.1f}",
+        **_spent([trial for trial in trials if trial["started"] and trial["finished"]]),
         "devices": ", ".join(sorted({trial["device"] for trial in trials if trial["device"]})) or None,
         "memory": f"{max(memory):.0f}" if memory else None,
         "command": command,
@@ -109,15 +102,31 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
 
 
 def write(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str, html: Path) -> dict:
-    """Write the page, and give the figures of the caption, both as of ``figures``."""
+    """Write the page, and return the figures of the caption, both as of ``figures``."""
     found = figures(search, best, metrics, data, happened, command)
     body = captions.filled(TEMPLATE.read_text(encoding="utf-8"), found, html=True)
     files.write_text(html, pages.page(f"{search['name']}: summary", body, SHEET))
     return found
 
 
+def _spent(trials: list[dict]) -> dict[str, str | None]:
+    """Return the time of all trials together, from the first to the last, in which one ran, and what that gained."""
+    if not trials:
+        return dict.fromkeys(("computing", "wall", "active", "speed_up"))
+    computing, active = sum(trial["seconds"] for trial in trials), times.busy_seconds(trials)
+    first, last = (
+        choose(times.moment(trial[key]) for trial in trials) for choose, key in ((min, "started"), (max, "finished"))
+    )
+    return {
+        "computing": times.duration(computing),
+        "wall": times.duration((last - first).total_seconds()),
+        "active": times.duration(active),
+        "speed_up": f"{computing / active:.1f}" if active else None,
+    }
+
+
 def _arrays(data: dict) -> list[tuple[str, str]]:
-    """Name, shape and dtype of each prepared array."""
+    """Return name, shape and dtype of each prepared array."""
     return [
         (name, f"{' × '.join(map(str, entry['shape']))}, {entry['dtype']}") for name, entry in data["arrays"].items()
     ]

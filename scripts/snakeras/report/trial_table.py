@@ -5,17 +5,16 @@ import urllib.parse
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.report import pages, preference, style
+from snakeras.core.text import number, shortened
+from snakeras.report import pages, search_data
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
 
-# Numbers stay numbers for sorting, the missing ones below all others.
+# Numbers with few digits, sorted as numbers; where there is none, nothing.
 NUMBER = """function (data, type) {
-  const missing = data === null || Number.isNaN(data);
-  if (type === "sort" || type === "type") return missing ? -Infinity : data;
-  if (missing) return "";
-  return Number.isInteger(data) ? String(data) : String(Number(data.toPrecision(Math.abs(data) < 1e4 ? 4 : 8)));
+  if (type !== "display") return data;
+  return data === null || Number.isNaN(data) ? "" : String(Number(Number(data).toPrecision(6)));
 }"""
 
 SHEET = """
@@ -32,20 +31,9 @@ div.dt-container .dt-input{min-height:32px;background:var(--paper);color:var(--i
 div.dt-container .dt-search input{width:min(220px,60vw)}
 """
 
-# The bundle is a module, which a page of its own can only import from an address within itself.
-SCRIPT = """
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const turn = () => document.documentElement.classList.toggle("dark", dark.matches);
-dark.addEventListener("change", turn);
-turn();
-const bundle = new Blob([document.getElementById("bundle").textContent], {type: "text/javascript"});
-const {ITable} = await import(URL.createObjectURL(bundle));
-new ITable(document.getElementById("trials"), settings);
-"""
-
 
 def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
-    """The address of each trial's run in MLflow's pages; none where the runs are in no server.
+    """Return the address of each trial's run in MLflow's pages; none where the runs are in no server.
 
     Parameters
     ----------
@@ -74,7 +62,7 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
 
 
 def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
-    """The table by columns: numbers (None where there is none), and texts, as HTML."""
+    """Return the table by columns: numbers (None where there is none), and texts, as HTML."""
     trials = search["trials"]
     # The script's order; a hyperparameter may be called like a column.
     names = dict.fromkeys([*search["space"], *(name for trial in trials for name in trial["hyperparameters"])])
@@ -95,18 +83,18 @@ def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
 
 
 def reason(trial: dict) -> str:
-    """Why a trial failed or was pruned, on one line; empty for one that completed."""
+    """Return why a trial failed or was pruned, on one line; empty for one that completed."""
     if trial["status"] == "failed":
         place = f" ({trial['failed_at']})" if trial["failed_at"] else ""
-        return pages.shortened(str(trial["failure"]), REASON) + place
+        return shortened(trial["failure"], REASON) + place
     if trial["status"] == "pruned":
         pruned = trial["pruned"]
-        return f"pruned after epoch {pruned['epoch']}: {pruned['monitor']} {pages.shown(pruned['value'])}"
+        return f"pruned after epoch {pruned['epoch']}: {pruned['monitor']} {number(pruned['value'])}"
     return ""
 
 
 def write(search: dict, html: Path, links: dict[int, str]) -> dict:
-    """Write the page, and give the figures of the caption.
+    """Write the page, and return the figures of the caption.
 
     Parameters
     ----------
@@ -120,10 +108,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
         ``linked``, how many have a link.
     """
     trials = search["trials"]
-    statuses = [trial["status"] for trial in trials]
-    figures = {
-        "trials": len(trials),
-        **{status: statuses.count(status) for status in style.STATUS},
+    figures = search_data.counts(search) | {
         "best": search["best"],
         "linked": sum(trial["trial"] in links for trial in trials),
     }
@@ -137,7 +122,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
 
 
 def _objective(search: dict, trial: dict) -> str:
-    return f"{search['objective']['label'].lower()} {pages.shown(trial['value'])}"
+    return f"{search['objective']['label'].lower()} {number(trial['value'])}"
 
 
 def _number(trial: int, links: dict[int, str]) -> str:
@@ -151,37 +136,37 @@ def _status(trial: dict, best: int | None) -> str:
 
 
 def _numeric(values: list, has: list[bool]) -> bool:
-    return all(preference.is_number(value) for value, there in zip(values, has, strict=True) if there)
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool)
+        for value, there in zip(values, has, strict=True)
+        if there
+    )
 
 
 def _text(value: object, there: bool) -> str:
-    return markup.escape(pages.shown(value)) if there else ""
+    return markup.escape(number(value)) if there else ""
 
 
 def _table(columns: dict[str, list]) -> str:
+    import itables
     import pandas as pd
-    from itables.javascript import get_itable_arguments
-    from itables.options import dt_bundle
+    from itables.javascript import generate_init_offline_itables_html
     from itables.typing import JavascriptFunction
 
-    numeric = [
-        number
-        for number, values in enumerate(columns.values())
-        if all(value is None or not isinstance(value, str) for value in values)
-    ]
+    numeric = [place for place, values in enumerate(columns.values()) if not any(isinstance(v, str) for v in values)]
     frame = pd.DataFrame(
         {
             # A long name may break where its words do.
             markup.escape(name).replace("_", "_<wbr>"): pd.Series(
-                values, dtype="float64" if number in numeric else "object"
+                values, dtype="float64" if place in numeric else "object"
             )
-            for number, (name, values) in enumerate(columns.items())
+            for place, (name, values) in enumerate(columns.items())
         }
     )
-    settings = get_itable_arguments(
+    table = itables.to_html_datatable(
         frame,
-        # What is HTML here was escaped above.
-        allow_html=True,
+        connected=False,
+        allow_html=True,  # what is HTML here was escaped above
         maxBytes=0,
         maxRows=0,
         maxColumns=0,
@@ -191,29 +176,12 @@ def _table(columns: dict[str, list]) -> str:
         layout={"topStart": "search", "topEnd": "pageLength", "bottomStart": "info", "bottomEnd": "paging"},
         pageLength=ROWS,
         lengthMenu=[ROWS, 100, {"label": "all", "value": -1}],
-        language={
-            "lengthMenu": "_MENU_ rows a page",
-            "info": "_START_ to _END_ of _TOTAL_ trials",
-            "infoEmpty": "no trial",
-            "infoFiltered": "found among _MAX_",
-            "zeroRecords": "No trial has this.",
-        },
         order=[[0, "asc"]],
-        # Else only the arrows beside it sort.
-        text_in_header_can_be_selected=False,
+        text_in_header_can_be_selected=False,  # else only the arrows beside it sort
         columnDefs=[
             {"targets": 0, "type": "html-num"},
             {"targets": numeric, "render": JavascriptFunction(NUMBER), "type": "num", "className": "number"},
             {"targets": len(columns) - 1, "className": "reason"},
         ],
     )
-    for key in ("dt_url", "connected", "display_logo_when_loading"):
-        settings.pop(key, None)
-    settings |= {"classes": settings["classes"].split(), "style": {"width": "100%"}}
-    script = Path(dt_bundle).read_text(encoding="utf-8")
-    return (
-        f"<style>{Path(dt_bundle).with_suffix('.css').read_text(encoding='utf-8')}</style>\n<style>{SHEET}</style>\n"
-        '<table id="trials"></table>\n'
-        f'<script type="text/plain" id="bundle">{script}</script>\n'
-        f'<script type="module">\nconst settings = {pages.in_script(settings)};\n{SCRIPT}</script>'
-    )
+    return f"{generate_init_offline_itables_html(itables.options.dt_bundle)}\n<style>{SHEET}</style>\n{table}"

@@ -24,5 +24,5 @@ def run(snakemake: object, terminal: TextIO) -> None:
         raise computation.death
     files.write_json(Path(output.happened), computation.run_record)
     files.write_json(Path(output.example), computation.result.example)
-    files.write_json(Path(output.network), computation.result.network)
+    files.write_text(Path(output.layers), computation.result.layers)
     files.write_json(Path(output.metrics), computation.result.metrics)

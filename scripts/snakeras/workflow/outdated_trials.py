@@ -12,10 +12,8 @@ class OutdatedTrials:
 
     Snakemake compares params too, but by its own records, and it has none of a job that ended on a cluster after its
     Snakemake was killed. It has no supported way to run a job again for a reason of ours: ``forcerun`` would also make
-    the trial a target. So this adds to ``forcefiles`` of Snakemake's graph, while that is built.
-
-    Parameters
-    ----------
+    the trial a target. So this adds to ``workflow.dag.forcefiles``, the outputs that Snakemake makes again, while it
+    builds its graph.
     """
 
     def __init__(self, workflow: object, files: SearchFiles, params: RuleParams) -> None:

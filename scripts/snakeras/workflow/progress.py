@@ -4,7 +4,6 @@ import json
 import textwrap
 from pathlib import Path
 
-from snakeras.core import files
 from snakeras.core.times import busy_seconds, duration
 from snakeras.search import best_trial, trial_records
 
@@ -79,75 +78,3 @@ def outcome(document: dict) -> str:
     if isinstance(document["val_accuracy"], float):
         return f"val_accuracy {document['val_accuracy']:.4f}"
     return f"loss {document['loss']:.6g}"
-
-
-def summary(folder: Path, tracking: dict) -> str | None:
-    """The last lines of a finished search in results folder ``folder``; None where it is not finished."""
-    try:
-        best = json.loads((folder / "best.json").read_text(encoding="utf-8"))
-        metrics = json.loads((folder / "final" / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    # A run that was asked for best.json alone leaves an older final model beside it.
-    if metrics["hyperparameters"] != best["hyperparameters"]:
-        return None
-    point = ", ".join(f"{name}={_short(value)}" for name, value in best["hyperparameters"].items())
-    lines = ["", f"Best hyperparameters (trial {trial_records.name(best['trial'])}): {point}"]
-    if best["val_accuracy"] is not None:
-        lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
-    if metrics["test_accuracy"] is not None:
-        low, high = metrics["test_accuracy_interval"]
-        lines.append(
-            f"Test accuracy of the final model:  {metrics['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"
-        )
-    elif metrics["test_loss"] is not None:
-        lines.append(f"Test loss of the final model: {metrics['test_loss']:.6g}")
-    elif metrics["model"] is None:
-        lines.append(f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g}")
-    else:
-        lines.append("The final model was not tested: its fit had no validation data to test it on")
-    lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
-    if tracking["mflux"]:
-        lines.append(f"Tracked in MFlux.ai; to look: {tracking['mflux_host'] or 'https://www.mflux.ai'}")
-    elif tracking["uri"]:
-        lines.append(f"Tracked in MLflow; to look: {ui_command(tracking['uri'])}")
-    return "\n".join(lines)
-
-
-def unpublished(plan: object) -> str | None:
-    """The last lines of a search of which only publishing is missing; None if anything else is.
-
-    Parameters
-    ----------
-    plan
-        By ``plan.Plan``.
-    """
-    missing = [path for path in plan.published if not Path(path).exists()]
-    try:
-        found = json.loads(Path(plan.results, "best.json").read_text(encoding="utf-8"))
-        made_with = found["provenance"]
-        # What lies there may be of an earlier configuration.
-        current = (
-            made_with["config"] == {"search": plan.search, "data": plan.data}
-            and made_with["model_sha256"] == files.sha256_of_file(Path(plan.model[0]))
-            and sum(found["trials"].values()) == plan.max_evals
-            # Snakemake takes away what a job that failed was to make.
-            and all(Path(path).exists() for path in plan.trials)
-        )
-    except (OSError, ValueError, KeyError):
-        return None
-    said = summary(Path(plan.results), plan.tracking | {"uri": None, "mflux": False})
-    if not missing or not current or not said:
-        return None
-    return f"{said}\nNot all of it is published yet: see the lines above, then call again"
-
-
-def ui_command(uri: str) -> str:
-    """How to open the MLflow UI on a tracking URI."""
-    if uri.startswith(("http://", "https://")):
-        return uri
-    return f"mlflow ui --backend-store-uri {uri}"
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

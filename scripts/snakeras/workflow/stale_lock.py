@@ -11,8 +11,10 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
+from snakeras.core.settings import Settings
 from snakeras.process import child
 from snakeras.search import trial_records
+from snakeras.workflow.rule_params import RuleParams
 
 LOCKS = Path(".snakemake/locks")
 INCOMPLETE, METADATA = Path(".snakemake/incomplete"), Path(".snakemake/metadata")
@@ -21,22 +23,17 @@ NOTES = Path(".snakemake/snakeras")
 PATIENCE = 5  # seconds for the jobs of a killed Snakemake to notice and end
 
 
-def note_run(plan: object) -> None:
-    """Note which machine runs which search here, since processes on another one cannot be seen.
-
-    Parameters
-    ----------
-    plan
-        By ``plan.Plan``.
-    """
+def note_run(settings: Settings, rule_params: RuleParams) -> None:
+    """Note which machine runs which search here, since processes on another one cannot be seen."""
     note = {
         "host": platform.node(),
         "process": os.getpid(),
-        "name": plan.name,
-        "trials": plan.max_evals,
-        "made_with": {"search": plan.search, "data": plan.data},
+        "name": settings.name,
+        "model": settings.search.model,
+        "trials": settings.search.max_evals,
+        "made_with": {"search": rule_params.search, "data": rule_params.data},
     }
-    files.write_json(NOTES / f"{plan.name}.json", note)
+    files.write_json(NOTES / f"{settings.name}.json", note)
 
 
 def notes(folder: Path) -> list[dict]:

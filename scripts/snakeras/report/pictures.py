@@ -1,0 +1,361 @@
+"""Optuna's pictures of a search: interactive in one page, and most of them as SVG and PNG."""
+
+import html
+import math
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakeras.core import files
+from snakeras.core.text import number, shortened
+from snakeras.report import pages, search_data, study
+
+MANY, MOST_IMPORTANT = 8, 4  # hyperparameters up to which contour and rank show all, and how many of more
+ENOUGH = 5  # trials a hyperparameter below which importances are no more than a hint
+BINS = 20  # values of a number that a contour tells apart
+NAME = 24  # characters of a hyperparameter's name that a picture has room for
+
+SHEET = """
+section{margin:0 0 28px}
+h2{font-size:17px;margin:0 0 6px}
+.wide{overflow-x:auto;border:1px solid var(--faint);border-radius:8px;background:#fff}
+.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(330px,100%),1fr));background:#fff;
+border:1px solid var(--faint);border-radius:8px;overflow:hidden}
+.panels>div{min-width:0}
+"""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One of Optuna's plots: how to draw it, how to read it, and what it needs."""
+
+    function: str  # of optuna.visualization, without its plot_
+    title: str
+    text: str
+    completed: int = 0  # completed trials that it needs
+    hyperparameters: int = 0  # that it needs
+    target: str | None = "{}"  # what it calls the objective; None where it takes no name
+
+
+PLOTS = {
+    "history": Plot(
+        "optimization_history",
+        "Results by trial",
+        "A point is a completed trial, in the order of the trials; the line is the best so far. A search that learns "
+        "has its later points on the better side.",
+        completed=1,
+    ),
+    "curves": Plot(
+        "intermediate_values",
+        "Learning curves",
+        "A line is a trial: what it had reached after each epoch of its first fit. Pruned trials end early. If the "
+        "best curves still improve at their end, more epochs might help.",
+        target=None,
+    ),
+    "slice": Plot(
+        "slice",
+        "Each hyperparameter",
+        "A point is a completed trial: its value of the hyperparameter (across) and what it reached (upwards); darker "
+        "points are later trials. Look for where the best points gather.",
+        completed=1,
+        hyperparameters=1,
+    ),
+    "importances": Plot(
+        "param_importances",
+        "Importance of the hyperparameters",
+        "How much of the differences between completed trials each hyperparameter explains (fANOVA, by a random "
+        "forest). It says what mattered in the range that was searched, not in which direction.",
+        completed=2,
+        hyperparameters=1,
+        target="Share of the differences in {}",
+    ),
+    "parallel_coordinates": Plot(
+        "parallel_coordinate",
+        "Parallel coordinates",
+        "A line is a completed trial, through its result at the left and its value of each hyperparameter. Lines of "
+        "one colour that meet on an axis show a value that matters. Drag along an axis to keep only the lines there.",
+        completed=2,
+        hyperparameters=1,
+    ),
+    "contour": Plot(
+        "contour",
+        "Contour of each pair",
+        "Two hyperparameters at a time: the colour is the result to expect between the completed trials, which are the "
+        f"points. Numbers are grouped into {BINS} steps, each with its best trial.",
+        completed=2,
+        hyperparameters=2,
+    ),
+    "rank": Plot(
+        "rank",
+        "Rank in each pair",
+        "Two hyperparameters at a time: a point is a completed trial, its colour its rank among all. Unlike the "
+        "contour, it is not misled by a few very bad results.",
+        completed=2,
+        hyperparameters=2,
+    ),
+    "edf": Plot(
+        "edf",
+        "Distribution of the results",
+        "The share of completed trials with a result up to each value. The steeper the end with good results, the "
+        "more of the searched space is good.",
+        completed=2,
+    ),
+    "timeline": Plot(
+        "timeline",
+        "Timeline",
+        "When each trial ran, and how it ended; one that failed has its reason in its text.",
+        target=None,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What all plots of a search are made from."""
+
+    search: dict  # with hyperparameters' names short enough for an axis
+    study: object  # optuna.Study
+    names: list[str]  # hyperparameters of the completed trials, in the order of the script
+    importances: dict[str, float]  # the largest first; empty where nothing can be said
+
+    def parameters(self, name: str) -> list[str]:
+        """Return the hyperparameters that a plot shows."""
+        if name == "slice" or len(self.names) <= MANY:
+            return self.names
+        return list(dict.fromkeys([*self.importances, *self.names]))[:MOST_IMPORTANT]
+
+
+def write(search: dict, folder: Path, page: Path) -> dict:
+    """Write all pictures of a search.
+
+    Parameters
+    ----------
+    search
+        By ``search_data.describe``.
+    folder
+        For ``index.html`` with its ``plotly.min.js``, and an SVG and a PNG of each plot that has something to show.
+    page
+        For the same page in one file, which Snakemake can put into its report.
+
+    Returns
+    -------
+    dict
+        The figures of the caption: ``trials``; ``completed``, ``pruned`` and ``failed``, how many; ``label`` of the
+        objective; ``best``, the best trial's number, and ``value``, its objective as text, both None without one.
+    """
+    import plotly.offline
+
+    drawing = prepare(search)
+    script = plotly.offline.get_plotlyjs()
+    title = f"{search['name']}: pictures of the search"
+    body = "\n".join(_section(name, drawing) for name in PLOTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_text(folder / "plotly.min.js", script)
+    files.write_text(folder / "index.html", pages.page(title, f'<script src="plotly.min.js"></script>\n{body}', SHEET))
+    files.write_text(page, pages.page(title, f"<script>{script}</script>\n{body}", SHEET))
+    for name in PLOTS:
+        if not missing(name, drawing.search):
+            _save(name, drawing, folder)
+    best = next((trial for trial in search["trials"] if trial["trial"] == search["best"]), None)
+    return search_data.counts(search) | {
+        "label": search["objective"]["label"],
+        "best": search["best"],
+        "value": best and number(best["value"]),
+    }
+
+
+def prepare(search: dict) -> Drawing:
+    """Return what the plots of a search are made from."""
+    import optuna
+
+    search = _with_short_names(search)
+    made = study.from_search(search)
+    completed = made.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    names = list(dict.fromkeys(name for trial in completed for name in trial.params))
+    importances: dict[str, float] = {}
+    if not missing("importances", search):
+        # fANOVA (Hutter et al. 2014) with half of Optuna's trees: 1,000 trials take seconds.
+        evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=32, seed=0)
+        importances = optuna.importance.get_param_importances(made, evaluator=evaluator)
+    return Drawing(search, made, names, importances)
+
+
+def missing(name: str, search: dict) -> str | None:
+    """Return why a plot has nothing to show, in words; None if it has."""
+    plot = PLOTS[name]
+    completed = [trial for trial in search["trials"] if trial["status"] == "completed"]
+    names = {label for trial in completed for label in trial["hyperparameters"]}
+    for have, need, what in (
+        (len(completed), plot.completed, "completed trial"),
+        (len(names), plot.hyperparameters, "hyperparameter"),
+    ):
+        if have < need:
+            return f"This picture needs {need} {what}{'s' if need > 1 else ''}; the search has {have or 'none'}."
+    if name == "curves" and not any(trial["curve"] for trial in search["trials"]):
+        return f"No trial has a {search['objective']['curve_label'].lower()} by epoch."
+    if name == "importances" and len({trial["value"] for trial in completed}) == 1:
+        return "All completed trials came to the same result: nothing can be said of what matters."
+    return None if search["trials"] else "No trial has ended."
+
+
+def too_few(search: dict) -> str:
+    """Return a warning where the trials are too few to tell importances; empty where they are enough."""
+    have, wanted = search_data.counts(search)["completed"], ENOUGH * len(search["space"])
+    if have >= wanted:
+        return ""
+    return (
+        f"No more than a hint: {have} completed trials, of {wanted} wanted for {len(search['space'])} hyperparameters."
+    )
+
+
+def _section(name: str, drawing: Drawing) -> str:
+    """Return the HTML of one plot, or why there is none."""
+    plot = PLOTS[name]
+    if reason := missing(name, drawing.search):
+        return f"<section>\n<h2>{plot.title}</h2>\n<p>{html.escape(reason)}</p>\n</section>"
+    text = f"{too_few(drawing.search)} {plot.text}" if name == "importances" else plot.text
+    if name in ("contour", "rank") and len(drawing.names) > MANY:
+        text += f" Of the {len(drawing.names)} hyperparameters, these are the most important."
+    if name == "slice":
+        panels = "".join(f"<div>{_interactive(name, drawing, [label])}</div>" for label in drawing.names)
+        shown = f'<div class="panels">{panels}</div>'
+    else:
+        shown = f'<div class="wide">{_interactive(name, drawing, drawing.parameters(name))}</div>'
+    return f'<section id="{name}">\n<h2>{plot.title}</h2>\n<p>{html.escape(text)}</p>\n{shown}\n</section>'
+
+
+def _interactive(name: str, drawing: Drawing, parameters: list[str]) -> str:
+    """Return the HTML of a plot by Plotly."""
+    import optuna
+
+    figure = _draw(optuna.visualization, name, drawing, parameters)
+    margin = {"l": 70, "r": 30, "t": 70 if name == "parallel_coordinates" else 40, "b": 60}
+    legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
+    figure.update_layout(title=None, width=None, template="plotly_white", margin=margin, legend=legend)
+    x, y = _axes(name, drawing.search)
+    figure.update_layout({key: {"title": {"text": text}} for key, text in (("xaxis", x), ("yaxis", y)) if text})
+    width, height = 0, 460
+    if name == "timeline":
+        height = min(900, max(300, 16 * len(drawing.search["trials"]) + 160))
+    elif name == "slice":
+        height = 300
+    elif name == "parallel_coordinates":
+        width = 110 * (len(drawing.names) + 2)
+    elif name in ("contour", "rank") and len(parameters) > 2:
+        width = height = max(500, 190 * len(parameters))
+    for trace in figure.data:
+        # Optuna repeats all that is known of a trial in every panel.
+        for key in {"hovertext", "text"} & set(trace.to_plotly_json()) if name in ("slice", "rank") else ():
+            if isinstance(trace[key], list | tuple):
+                trace[key] = [
+                    re.sub(r'^.*?"number": (\d+).*$', r"Trial \1", text, flags=re.DOTALL) for text in trace[key]
+                ]
+    frame = figure.to_html(
+        full_html=False, include_plotlyjs=False, default_height=f"{height}px", config={"responsive": True}
+    )
+    return f'<div style="min-width:{width}px">{frame}</div>' if width else frame
+
+
+def _axes(name: str, search: dict) -> tuple[str | None, str | None]:
+    """Return titles for the axes that Optuna names otherwise, or not at all."""
+    titles = {
+        "curves": ("Epoch", search["objective"]["curve_label"]),
+        "edf": (None, "Share of the completed trials"),
+        "timeline": ("Time", None),
+        "importances": (PLOTS["importances"].target.format(search["objective"]["label"].lower()), None),
+    }
+    return titles.get(name, (None, None))
+
+
+def _save(name: str, drawing: Drawing, folder: Path) -> None:
+    """Write a plot as SVG and PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import optuna.visualization.matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": "snakeras"}):
+        axes = _draw(optuna.visualization.matplotlib, name, drawing, drawing.parameters(name))
+        figure = plt.gcf()
+        if hasattr(axes, "flat"):
+            figure.suptitle(PLOTS[name].title)
+            size = 2.2 * math.sqrt(axes.size)
+            figure.set_size_inches((2.6 * axes.size, 3.4) if name == "slice" else (size * 1.2, size))
+        else:
+            axes.set_title(PLOTS[name].title)
+            figure.set_size_inches(1.1 * len(drawing.names) + 2 if name == "parallel_coordinates" else 7, 4.6)
+            x, y = _axes(name, drawing.search)
+            axes.set(xlabel=x or axes.get_xlabel(), ylabel=y or axes.get_ylabel())
+            if name == "curves" and axes.get_legend():
+                axes.get_legend().remove()  # an entry a trial
+        for suffix, more in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 150})):
+            with files.whole(folder / f"{name}.{suffix}") as temporary:
+                figure.savefig(temporary, format=suffix, bbox_inches="tight", facecolor="white", **more)
+        plt.close("all")
+
+
+def _draw(library: object, name: str, drawing: Drawing, parameters: list[str]) -> object:
+    """Call a function of ``optuna.visualization``, or of its ``matplotlib``."""
+    import optuna
+
+    plot, shown = PLOTS[name], drawing.study
+    arguments: dict = {"target_name": plot.target.format(drawing.search["objective"]["label"])} if plot.target else {}
+    if name in ("contour", "rank", "slice"):
+        arguments["params"] = parameters
+    if name == "contour":
+        shown = _binned(drawing)
+    if name == "importances":
+        evaluator = optuna.importance.FanovaImportanceEvaluator()
+        evaluator.evaluate = lambda *_, **__: drawing.importances
+        arguments["evaluator"] = evaluator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(library, f"plot_{plot.function}")(shown, **arguments)
+
+
+def _binned(drawing: Drawing) -> object:
+    """Return a study whose trials' numbers are moved to a few steps: a contour's grid has a line for each value."""
+    import numpy as np
+    import optuna
+
+    trials = drawing.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    for name in drawing.names:
+        having = [trial for trial in trials if name in trial.params]
+        known = having[0].distributions[name]
+        values = [trial.params[name] for trial in having]
+        if isinstance(known, optuna.distributions.CategoricalDistribution) or len(set(values)) <= BINS:
+            continue
+        low, high = min(values), max(values)
+        steps = np.geomspace(low, high, BINS) if known.log else np.linspace(low, high, BINS)
+        free = optuna.distributions.FloatDistribution(low, high, log=known.log)
+        for trial, value in zip(having, values, strict=True):
+            nearest = float(steps[np.abs(steps - value).argmin()])
+            trial.params |= {name: min(max(nearest, low), high)}
+            trial.distributions |= {name: free}
+    with study.quiet():
+        binned = optuna.create_study(direction=drawing.study.direction)
+        binned.add_trials(trials)
+    return binned
+
+
+def _with_short_names(search: dict) -> dict:
+    """Return a search whose hyperparameters' names and options fit on an axis; names still differ."""
+    short: dict[str, str] = {}
+    for name in search["space"]:
+        label = shortened(name, NAME)
+        short[name] = label if label not in short.values() else f"{shortened(name, NAME - 4)} {len(short)}"
+
+    def shown(value: object) -> object:
+        return shortened(value, NAME) if isinstance(value, str) else value
+
+    trials = [
+        trial | {"hyperparameters": {short[name]: shown(value) for name, value in trial["hyperparameters"].items()}}
+        for trial in search["trials"]
+    ]
+    space = {
+        short[name]: known | {"arguments": list(map(shown, known["arguments"]))} if known else None
+        for name, known in search["space"].items()
+    }
+    return search | {"space": space, "trials": trials}

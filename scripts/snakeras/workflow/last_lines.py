@@ -1,0 +1,75 @@
+"""The last lines of a call of Snakemake: what the search found, and where it is."""
+
+import json
+from pathlib import Path
+
+from snakeras.core import files, text
+from snakeras.core.settings import Settings, TrackingSettings
+from snakeras.search import trial_records
+from snakeras.workflow.rule_params import RuleParams
+from snakeras.workflow.search_files import SearchFiles
+
+
+def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
+    """Return the last lines of a finished search in results folder ``folder``; None where it is not finished.
+
+    Without ``tracking`` they do not say where to look at its runs.
+    """
+    try:
+        best = json.loads((folder / "best.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / "final" / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    # A run that was asked for best.json alone leaves an older final model beside it.
+    if metrics["hyperparameters"] != best["hyperparameters"]:
+        return None
+    point = ", ".join(f"{name}={text.number(value)}" for name, value in best["hyperparameters"].items())
+    lines = ["", f"Best hyperparameters (trial {trial_records.name(best['trial'])}): {point}"]
+    if best["val_accuracy"] is not None:
+        lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
+    if metrics["test_accuracy"] is not None:
+        low, high = metrics["test_accuracy_interval"]
+        lines.append(
+            f"Test accuracy of the final model:  {metrics['test_accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"
+        )
+    elif metrics["test_loss"] is not None:
+        lines.append(f"Test loss of the final model: {metrics['test_loss']:.6g}")
+    elif metrics["model"] is None:
+        lines.append(f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g}")
+    else:
+        lines.append("The final model was not tested: its fit had no validation data to test it on")
+    lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
+    if tracking and tracking.mflux:
+        lines.append(f"Tracked in MFlux.ai; to look: {tracking.mflux_host or 'https://www.mflux.ai'}")
+    elif tracking and tracking.uri:
+        lines.append(f"Tracked in MLflow; to look: {ui_command(tracking.uri)}")
+    return "\n".join(lines)
+
+
+def unpublished(settings: Settings, search_files: SearchFiles, rule_params: RuleParams) -> str | None:
+    """Return the last lines of a search of which only publishing is missing; None if anything else is."""
+    results = Path(search_files.results)
+    try:
+        best = json.loads((results / "best.json").read_text(encoding="utf-8"))
+        provenance = best["provenance"]
+        # What lies there may be of an earlier configuration.
+        is_current = (
+            provenance["config"] == {"search": rule_params.search, "data": rule_params.data}
+            and provenance["model_sha256"] == files.sha256_of_file(Path(search_files.model[0]))
+            and sum(best["trials"].values()) == settings.search.max_evals
+            # Snakemake takes away what a job that failed was to make.
+            and all(Path(path).exists() for path in search_files.trials)
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    lines = summary(results, tracking=None)
+    if not is_current or not lines or all(Path(path).exists() for path in search_files.published):
+        return None
+    return f"{lines}\nNot all of it is published yet: see the lines above, then call again"
+
+
+def ui_command(uri: str) -> str:
+    """How to open the MLflow UI on a tracking URI."""
+    if uri.startswith(("http://", "https://")):
+        return uri
+    return f"mlflow ui --backend-store-uri {uri}"

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+from snakeras.core import files
+from snakeras.core.settings import Settings, TrackingSettings
+from snakeras.workflow import last_lines
+from snakeras.workflow.rule_params import RuleParams
+from snakeras.workflow.search_files import SearchFiles
+
+
+def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:
+    files.write_json(folder / "best.json", {"trial": 3, "hyperparameters": best_point, "val_accuracy": accuracy})
+    metrics = {
+        "model": "model.keras",
+        "loss": -0.9,
+        "test_accuracy": accuracy,
+        "test_accuracy_interval": [0.98, 0.995],
+        "test_loss": 0.25,
+    }
+    files.write_json(folder / "final" / "metrics.json", metrics | {"hyperparameters": final_point})
+
+
+def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
+    finished(tmp_path, {"f1": 8.0, "kind": "a"}, {"f1": 8.0, "kind": "a"})
+    said = last_lines.summary(tmp_path, TrackingSettings(uri="http://tracker:5000"))
+    for part in ("(trial 0003): f1=8, kind=a", "search: 0.9900", "0.9900 (95 % interval 0.9800", "http://tracker:5000"):
+        assert part in said
+    assert str(tmp_path / "best.json") in said
+
+
+def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {}, accuracy=None)
+    said = last_lines.summary(tmp_path, None)
+    assert "Test loss of the final model: 0.25" in said
+    assert "MLflow" not in said
+
+
+def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {}, accuracy=None)
+    metrics = files.read_json(tmp_path / "final" / "metrics.json")
+    files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None})
+    assert "was not tested" in last_lines.summary(tmp_path, None)
+    files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None, "model": None})
+    assert "trains no model to keep; its loss with these: -0.9" in last_lines.summary(tmp_path, None)
+
+
+def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:
+    finished(tmp_path, {"f1": 8.0}, {"f1": 16.0})
+    assert last_lines.summary(tmp_path, None) is None
+
+
+def test_there_is_no_summary_before_the_end(tmp_path: Path) -> None:
+    assert last_lines.summary(tmp_path, None) is None
+
+
+def test_when_only_publishing_is_missing_the_last_lines_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.py").write_text("a model")
+
+    def lines(**search: object) -> str | None:
+        settings = Settings(name="x", search={"model": "model.py", "max_evals": 2} | search)
+        return last_lines.unpublished(settings, SearchFiles(settings), RuleParams(settings))
+
+    params = RuleParams(Settings())
+    results = Path("results/x")
+    finished(results, {"f1": 8.0}, {"f1": 8.0})
+    made_with = {
+        "config": {"search": params.search, "data": params.data},
+        "model_sha256": files.sha256_of_file(Path("model.py")),
+    }
+    best = files.read_json(results / "best.json") | {"provenance": made_with, "trials": {"completed": 1, "failed": 1}}
+    files.write_json(results / "best.json", best)
+    assert lines() is None
+    for name in ("trials/0000.json", "trials/0001.json", "tracking/0000.json"):
+        files.write_json(results / name, {})
+    assert "f1=8" in lines()
+    assert lines().endswith("Not all of it is published yet: see the lines above, then call again")
+    assert "Tracked" not in lines()
+    # What lies there is of another search.
+    assert lines(seed=2) is None
+    assert lines(max_evals=3) is None
+    for name in ("tracking/0001.json", "tracking/final.json"):
+        files.write_json(results / name, {})
+    assert lines() is None
+    (results / "tracking/final.json").unlink()
+    assert lines() is not None
+    Path("model.py").write_text("another")
+    assert lines() is None
