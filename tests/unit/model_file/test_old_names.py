@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from snakeras.model_file.keras_legacy import old_names
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::snakeras.legacy.OldName")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.old_names.OldName")]
 
 START = """
 import numpy as np

@@ -1,0 +1,108 @@
+"""Functions of a Hyperas file as text that Hyperas can take. All else stays as the user wrote it."""
+
+import ast
+import textwrap
+
+from snakeras.model_file import templates
+from snakeras.model_file.syntax import Definition, Function, ImportStatement
+
+
+def source_of(text: str, node: Definition) -> str:
+    """Return the text of a function or class, changed where Hyperas would make invalid Python of it.
+
+    Hyperas drops the first line of every import, and replaces templates in comments and docstrings too.
+
+    Parameters
+    ----------
+    text
+        Of the whole file.
+    """
+    # Not splitlines: it also splits at form feeds, which Python's line numbers do not count.
+    lines = _with_simple_imports(text.split("\n"), node)
+    for number in range(node.lineno, node.end_lineno + 1):
+        if templates.without_call(lines[number - 1]) and _is_comment(node, number):
+            lines[number - 1] = lines[number - 1].replace("{{", "{ {")
+    return textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno])) + "\n"
+
+
+def decorators_of(text: str, node: Definition) -> str:
+    """Return the lines of a definition's decorators."""
+    if not node.decorator_list:
+        return ""
+    return textwrap.dedent("\n".join(text.split("\n")[node.decorator_list[0].lineno - 1 : node.lineno - 1])) + "\n"
+
+
+def with_first_statements(source: str, texts: list[str]) -> str:
+    """Return a function's source with ``texts`` as the first statements of its body."""
+    if not texts:
+        return source
+    lines = source.split("\n")
+    first = ast.parse(source).body[0].body[0]
+    indent = lines[first.lineno - 1][: first.col_offset]
+    inserted = [_indented(text, indent) for text in texts]
+    return "\n".join([*lines[: first.lineno - 1], *inserted, *lines[first.lineno - 1 :]])
+
+
+def without_unnamed_start(source: str) -> str:
+    """Return a model function's source without templates in comments that come first and have no name.
+
+    Hyperas gives a later template without a name that of the one before it; for the first it fails.
+    """
+    node = ast.parse(source).body[0]
+    lines = source.split("\n")
+    while (first := templates.TEMPLATE.search(source)) and not templates.has_name(source, first[0]):
+        line = source.count("\n", 0, first.start())
+        if not _is_comment(node, line + 1):
+            break
+        lines[line] = lines[line].replace("{{", "{ {")
+        source = "\n".join(lines)
+    return source
+
+
+def _with_simple_imports(lines: list[str], node: Definition) -> list[str]:
+    """Return a file's lines with the imports of a definition each on a line of its own.
+
+    ``pass`` takes the place of an import that shares its line, or that is all there is in a block: without that line
+    the function would be invalid. The name is still imported, at the top of the module that Hyperas makes.
+    """
+    lines = list(lines)
+    bodies = [getattr(inner, name, None) for inner in ast.walk(node) for name in ("body", "orelse", "finalbody")]
+    blocks = [body for body in bodies if isinstance(body, list) and body]
+    alone = {id(body[-1]) for body in blocks if all(isinstance(item, ImportStatement) for item in body)}
+    imports = [inner for inner in ast.walk(node) if isinstance(inner, ImportStatement)]
+    # From the end: a change moves what follows in the same line.
+    for item in sorted(imports, key=lambda item: (item.lineno, item.col_offset), reverse=True):
+        line = lines[item.lineno - 1]
+        indent, rest = line[: item.col_offset], line[item.end_col_offset :]
+        several_lines = item.end_lineno > item.lineno
+        shares_line = not several_lines and (indent.strip() or rest.strip().startswith(";"))
+        if isinstance(node, Function) and (shares_line or id(item) in alone):
+            statement = f"pass{rest}" if shares_line else "pass"
+        elif several_lines:
+            statement = ast.unparse(item)
+        else:
+            continue
+        blank = [""] * (item.end_lineno - item.lineno)
+        lines[item.lineno - 1 : item.end_lineno] = [indent + statement, *blank]
+    return lines
+
+
+def _is_comment(node: Definition, line: int) -> bool:
+    """Return whether a line has only a comment or a string that nothing uses, such as a docstring."""
+    unused = [item.value for item in ast.walk(node) if templates.is_unused_string(item)]
+    expressions = [item for item in ast.walk(node) if isinstance(item, ast.expr)]
+
+    def covered(items: list) -> bool:
+        return any(item.lineno <= line <= item.end_lineno for item in items)
+
+    return covered(unused) or not covered(expressions)
+
+
+def _indented(source: str, indent: str) -> str:
+    """Return a definition's source with more indentation, but for the lines of strings in it."""
+    in_string = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno > node.lineno:
+            in_string.update(range(node.lineno, node.end_lineno))
+    lines = source.rstrip("\n").split("\n")
+    return "\n".join(line if number in in_string or not line else indent + line for number, line in enumerate(lines))
