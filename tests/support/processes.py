@@ -1,4 +1,4 @@
-"""Processes of a working directory, and waiting for what they do."""
+"""What runs in a working directory, and waiting for it."""
 
 import time
 from collections.abc import Callable
