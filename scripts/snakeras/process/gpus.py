@@ -146,7 +146,7 @@ def _wait_for(names: list[str], count: int, per_gpu: int, folder: Path, held: Ex
 
 
 def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitStack) -> list[str]:
-    """Try once to lock ``count`` devices, and return their names; empty if too few are free. The locks go into ``held``."""
+    """Try once to lock ``count`` devices into ``held``, and return their names; empty if too few are free."""
     from filelock import FileLock, Timeout
 
     def lock(path: Path) -> FileLock:
