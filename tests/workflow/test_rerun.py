@@ -77,7 +77,7 @@ def test_a_change_of_the_configuration_touches_what_it_should(finished, config: 
         ("models/mnist_cnn.py", SEARCH),
         ("scripts/trial.py", SEARCH_ALONE),
         ("scripts/snakeras/search/run_trial.py", SEARCH_ALONE),
-        ("scripts/snakeras/search/best_trial.py", {"best": 1} | FINAL),
+        ("scripts/snakeras/search/conclusion.py", {"best": 1} | FINAL),
         ("scripts/snakeras/final/retraining.py", FINAL),
         ("scripts/publish_final.py", {"publish_final": 1}),
         ("scripts/publish_trial.py", {"publish_trial": 4}),
