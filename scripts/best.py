@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from snakeras.core.settings import TrialSettings
-from snakeras.search import best_trial
+from snakeras.search import conclusion
 from snakeras.workflow.job import job
 
 with job(snakemake):
-    best_trial.conclude(
+    conclusion.conclude(
         name=snakemake.params.name,
         folder=Path(snakemake.input.trials[0]).parent,
         max_evals=len(snakemake.input.trials),
@@ -16,5 +16,5 @@ with job(snakemake):
         data=snakemake.params.data,
         manifest=next(map(Path, snakemake.input.data), None),
         table=Path(snakemake.output.table),
-        result=Path(snakemake.output.best),
+        best=Path(snakemake.output.best),
     )

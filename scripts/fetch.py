@@ -4,10 +4,10 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.data import mnist
-from snakeras.workflow.job import job, mnist_folder
+from snakeras.workflow.job import job
 
 with job(snakemake) as terminal:
     sums = Path(snakemake.output.sums)
-    source = mnist.fetch(sums.parent, mnist_folder(snakemake), terminal)
+    source = mnist.fetch(sums.parent, snakemake.params.job["mnist_folder"], terminal)
     files.write_text(sums, "".join(f"{digest}  {name}\n" for name, digest in snakemake.params.sha256.items()))
     print(f"MNIST comes from {source}", file=terminal)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakeras.data import datasets
-from snakeras.workflow.job import job, mnist_folder
+from snakeras.workflow.job import job
 
 with job(snakemake) as terminal:
     datasets.prepare(
@@ -11,6 +11,6 @@ with job(snakemake) as terminal:
         raw=Path(snakemake.input.raw[0]).parent if snakemake.input.raw else None,
         folder=Path(snakemake.params.arrays),
         manifest=Path(snakemake.output.manifest),
-        named=mnist_folder(snakemake),
+        named=snakemake.params.job["mnist_folder"],
         terminal=terminal,
     )

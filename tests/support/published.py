@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakeras.core import files, seeds
 from snakeras.core.settings import TrackingSettings, TrialSettings
-from snakeras.search import best_trial, provenance, run_trial, trial_records
+from snakeras.search import conclusion, provenance, run_trial, trial_records
 
 TRACKING = TrackingSettings(experiment="tests")
 
@@ -105,7 +105,7 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
     for trial, accuracy in enumerate(accuracies):
         seen = documents[: len(trial_records.visible(trial, settings["parallelism"]))]
         documents.append(_write_trial(found, fixed, trial, accuracy, seen))
-    best_trial.conclude(
+    conclusion.conclude(
         name=name,
         folder=found.trials,
         max_evals=len(accuracies),
@@ -114,7 +114,7 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
         data={"dataset": "squares"},
         manifest=found.manifest,
         table=folder / "trials.csv",
-        result=folder / "best.json",
+        best=folder / "best.json",
     )
     write_final(found, 0.9)
     return found

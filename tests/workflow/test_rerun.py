@@ -93,7 +93,7 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
         ("models/mnist_cnn.py", SEARCH),
         ("scripts/trial.py", SEARCH_ALONE),
         ("scripts/snakeras/search/run_trial.py", SEARCH_ALONE),
-        ("scripts/snakeras/search/best_trial.py", {"best": 1} | FINAL),
+        ("scripts/snakeras/search/conclusion.py", {"best": 1} | FINAL),
         ("scripts/snakeras/final/retraining.py", FINAL),
         ("scripts/publish_final.py", {"publish_final": 1}),
         ("scripts/publish_trial.py", {"publish_trial": 4}),

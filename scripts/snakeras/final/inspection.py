@@ -16,18 +16,18 @@ ROUNDING = 1e-3
 
 
 def no_mistakes() -> arrays.Arrays:
-    """What ``mistakes`` gives of a model that is no classifier, or was not tested."""
+    """Return the mistakes of a model that is no classifier, or was not tested."""
     return _found(False, 0, 0, *4 * [np.empty(0)])
 
 
 def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
-    """The misclassified rows of a test, the most confident first.
+    """Return the misclassified rows of a test, the most confident first.
 
     Parameters
     ----------
     outputs
-        What the model predicted, shape (n, classes), or (n, 1) for two classes: probabilities. Others are taken for
-        logits, of which softmax (or the logistic function) makes probabilities.
+        What the model predicted, shape (n, classes), or (n, 1) for two classes. Values outside 0 to 1 are taken for
+        logits and become probabilities by softmax (or the logistic function).
     x
         Inputs of the model: an array of shape (n, ...), or a list of such.
     y
@@ -47,7 +47,7 @@ def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
         return no_mistakes()
     wrong = np.flatnonzero(true != predicted)
     probability = _probabilities(outputs)[wrong, predicted[wrong]]
-    # A stable sort leaves equals in the order of the rows; what is not a number comes last.
+    # A stable sort keeps equals in the order of the rows; NaN comes last.
     first = np.argsort(-probability, kind="stable")[:MOST]
     index = wrong[first]
     found = _found(True, len(true), len(wrong), index, true[index], predicted[index], probability[first])
@@ -56,13 +56,13 @@ def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
 
 
 def write(path: Path, found: arrays.Arrays) -> None:
-    """Write what ``mistakes`` gave as .npz, whole or not at all; the same mistakes give the same bytes."""
+    """Write mistakes as .npz, whole or not at all; the same mistakes give the same bytes."""
     with files.whole(path) as temporary:
         np.savez_compressed(temporary, **found)
 
 
 def classes(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """True and predicted class per row, int64 of shape (n,); (None, None) where this is no classification.
+    """Return true and predicted class per row, int64 of shape (n,); (None, None) where this is no classification.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _found(
 
 
 def _probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Of each class, shape (n, classes), float64."""
+    """Return the probability of each class, shape (n, classes), float64."""
     outputs = outputs.astype(np.float64)
     single = outputs.shape[1] == 1
     if np.any((outputs < -ROUNDING) | (outputs > 1 + ROUNDING)):

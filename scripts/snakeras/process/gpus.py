@@ -1,4 +1,4 @@
-"""The accelerators of this machine: how many there are, and which of them are a job's own."""
+"""The GPUs of this machine: how many there are, and which of them a job gets."""
 
 import os
 import platform
@@ -17,19 +17,19 @@ from snakeras.core.errors import UserError
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"
 POLL = 0.2  # seconds
-PATIENCE = 1  # seconds of waiting before a line says so
+PATIENCE = 1  # seconds of waiting before a line is printed
 
-# Of Slurm, PBS, LSF and Grid Engine. A scheduler's control groups number the devices of each of its jobs from 0.
+# Of Slurm, PBS, LSF and Grid Engine.
 SCHEDULERS_JOB = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 
 
 def gpus() -> int:
-    """How many NVIDIA GPUs this machine has, by their device files: no driver or library needs to be loaded."""
+    """Return how many NVIDIA GPUs this machine has, by their device files: no driver needs to be loaded."""
     return sum(path.name[6:].isdigit() for path in Path("/dev").glob("nvidia*"))
 
 
 def in_use() -> str:
-    """What TensorFlow computes on here: the name of the first GPU, else CPU."""
+    """Return what TensorFlow computes on here: the name of the first GPU, else CPU."""
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
@@ -37,21 +37,21 @@ def in_use() -> str:
     return "CPU"
 
 
-def which(own: dict[str, str]) -> str | None:
-    """The number or identifier of a job's GPU on its machine, several with commas between; None without any.
+def which(environment: dict[str, str]) -> str | None:
+    """Return the number or identifier of a job's GPU on its machine, of several with commas; None without any.
 
     Parameters
     ----------
-    own
-        What ``reserved`` gave.
+    environment
+        Of the computing process, by ``reserved``.
     """
     # Slurm's control groups number the devices of each job from 0.
-    candidates = (os.environ.get("SLURM_JOB_GPUS"), own.get(VISIBLE, os.environ.get(VISIBLE)))
-    return next((found for found in candidates if found not in (None, "", "-1")), None)
+    candidates = (os.environ.get("SLURM_JOB_GPUS"), environment.get(VISIBLE, os.environ.get(VISIBLE)))
+    return next((numbers for numbers in candidates if numbers not in (None, "", "-1")), None)
 
 
 def declared(setting: str | int) -> int:
-    """What a rule declares as Snakemake's resource ``gpu``: the setting, or for ``auto`` one GPU if there is any."""
+    """Return a rule's resource ``gpu``: the setting, or for ``auto`` 1 if this machine has any GPU, else 0."""
     if setting == "auto":
         return 1 if gpus() else 0
     return setting
@@ -65,31 +65,31 @@ def reserved(
     folder: Path | None = None,
     terminal: TextIO = sys.stderr,
 ) -> Iterator[dict[str, str]]:
-    """Keep ``count`` devices for the block, waiting until they can be had.
+    """Reserve ``count`` devices for the block, once they are free, and yield the environment for the computing process.
 
-    Snakemake counts GPUs but gives none to a job. Jobs agree by locks on files, which the kernel takes from a process
-    that dies: no device stays reserved. They are this process's alone, and what it starts does not hold them.
+    Snakemake counts GPUs but assigns none to a job. Jobs agree by locks on files, which the kernel releases when a
+    process dies: no device stays reserved. Processes that this one starts do not hold its locks.
 
     Parameters
     ----------
     count
-        So many different devices, all at once or none yet.
+        How many different devices, all at once.
     per_gpu
-        At most so many jobs on a device. Where jobs that share a device differ in it, the smallest holds for all.
+        How many jobs may share a device. Where jobs on a device differ in it, the smallest number holds for all.
     devices
         What to choose from, as in ``CUDA_VISIBLE_DEVICES``; None: what this variable lists if it is set, else the
-        GPUs of this machine. What a scheduler's job finds there is its own, if it is no more than ``count``: it is
-        obeyed as it is, without a lock.
+        GPUs of this machine. A scheduler's choice of no more than ``count`` is taken as it is, without a lock.
     folder
-        Of the lock files; None: one in the temporary folder, for this user, machine and job of a scheduler.
+        Of the lock files; None: one in the temporary folder for this user, machine and scheduler's job, since control
+        groups number the devices of each job from 0.
     terminal
         Where one line goes if it has to wait.
 
     Yields
     ------
     dict of str to str
-        The environment of the process that computes. Without any device it is empty, whatever ``count`` is, and that
-        process takes the CPU; with ``count`` 0 it hides the devices.
+        Without any device it is empty, whatever ``count`` is, and the process takes the CPU; with ``count`` 0 it hides
+        the devices.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def reserved(
         When there are fewer devices than ``count``, or the folder cannot have locks.
     """
     listed = os.environ.get(VISIBLE) if devices is None else ",".join(devices)
-    # A variable that is set but empty is a choice too: no device.
+    # A variable that is set but empty means no device.
     names = list(map(str, range(gpus()))) if listed is None else _split(listed)
     if not names:
         yield {}
@@ -108,7 +108,7 @@ def reserved(
     # Small models share a device, and TensorFlow would take all of its memory.
     environment = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     if ORDER not in os.environ:
-        # A number then means the same to everyone, and what nvidia-smi shows.
+        # The numbers are then those of nvidia-smi.
         environment[ORDER] = "PCI_BUS_ID"
     if devices is None and listed is not None and (len(names) < count or (len(names) == count and _job())):
         yield environment | {VISIBLE: listed}
@@ -124,7 +124,7 @@ def _split(listed: str) -> list[str]:
 
 
 def _job() -> list[str]:
-    """The number of the scheduler's job that this process is in, if it is in one."""
+    """Return the number of the scheduler's job that this process is in, if it is in one."""
     return [os.environ[variable] for variable in SCHEDULERS_JOB if os.environ.get(variable)][:1]
 
 
@@ -146,11 +146,11 @@ def _wait_for(names: list[str], count: int, per_gpu: int, folder: Path, held: Ex
 
 
 def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitStack) -> list[str]:
-    """One try to get ``count`` devices: their locks go into ``held``. Empty if too few are free."""
+    """Try once to lock ``count`` devices into ``held``, and return their names; empty if too few are free."""
     from filelock import FileLock, Timeout
 
     def lock(path: Path) -> FileLock:
-        # The substitute for a file system without locks would outlive a killed process.
+        # The soft lock for file systems without locks would outlive a killed process.
         return FileLock(path, fallback_to_soft=False)
 
     def is_held(path: Path) -> bool:
@@ -161,13 +161,13 @@ def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitSt
             return True
 
     def limits(name: str) -> list[int]:
-        """``per_gpu`` of each job on a device: it stands in the names of the files."""
+        """Return ``per_gpu`` of each job on a device, from the names of the lock files."""
         paths = folder.glob(f"{quote(name, safe='')},*,*.lock")
         return [int(path.name.split(",")[1]) for path in paths if is_held(path)]
 
     try:
         files.make_private(folder)
-        # Only one process at a time looks and takes. It waits for nothing meanwhile, so there can be no deadlock.
+        # One process at a time looks and takes, and waits for nothing meanwhile: no deadlock.
         with lock(folder / "all.lock").acquire(timeout=POLL, poll_interval=POLL / 20), ExitStack() as got:
             on = {name: limits(name) for name in names}
             free = [name for name in names if len(on[name]) < min([per_gpu, *on[name]])]
@@ -178,7 +178,7 @@ def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitSt
                 slots = (folder / f"{quote(name, safe='')},{per_gpu},{slot}.lock" for slot in range(per_gpu))
                 path = next(path for path in slots if not is_held(path))
                 got.enter_context(lock(path).acquire(blocking=False))
-                # Some systems remove old files from the temporary folder, locked or not.
+                # Some systems remove old files from the temporary folder.
                 path.touch()
             held.enter_context(got.pop_all())
             return chosen

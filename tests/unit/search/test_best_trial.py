@@ -1,42 +1,21 @@
 from snakeras.search import best_trial
 
 
-def trial(number: int, loss: float | None, failure: str | None = None, **hyperparameters: object) -> dict:
-    return {
-        "trial": number,
-        "status": "failed" if failure else "completed",
-        "failure": failure,
-        "loss": loss,
-        "val_accuracy": None if loss is None else -loss,
-        "epochs": 0 if failure else 2,
-        "hyperparameters": hyperparameters,
-    }
+def trial(number: int, loss: float | None, status: str = "completed") -> dict:
+    return {"trial": number, "status": status, "loss": loss}
 
 
 def test_the_lowest_loss_wins_and_of_equals_the_first() -> None:
-    documents = [trial(0, -0.5), trial(1, None, "x"), trial(2, -0.9), trial(3, -0.9)]
-    assert best_trial.best(documents)["trial"] == 2
+    records = [trial(0, -0.5), trial(1, None, "failed"), trial(2, -0.9), trial(3, -0.9)]
+    assert best_trial.best(records)["trial"] == 2
 
 
 def test_a_pruned_trial_wins_only_where_none_has_completed() -> None:
-    pruned = [trial(0, -0.8) | {"status": "pruned"}, trial(1, -0.9) | {"status": "pruned"}]
-    assert best_trial.best([*pruned, trial(2, -0.1), trial(3, None, "x")])["trial"] == 2
-    assert best_trial.best([*pruned, trial(3, None, "x")])["trial"] == 1
+    pruned = [trial(0, -0.8, "pruned"), trial(1, -0.9, "pruned")]
+    assert best_trial.best([*pruned, trial(2, -0.1), trial(3, None, "failed")])["trial"] == 2
+    assert best_trial.best([*pruned, trial(3, None, "failed")])["trial"] == 1
 
 
-def test_when_all_failed_the_commonest_reason_is_named() -> None:
-    failed = [trial(0, None, "rare"), trial(1, None, "common"), trial(2, None, "common")]
-    assert best_trial.best(failed) is None
-    assert best_trial.all_failed(failed) == "all 3 trials failed, 2 of them so: common"
-
-
-def test_a_row_a_trial_and_a_column_a_hyperparameter() -> None:
-    documents = [trial(0, -0.5, f1=8.0, kind="a,b"), trial(1, None, "x", f1=16.0, extra=None)]
-    assert best_trial.as_csv(documents) == (
-        'trial,status,loss,val_accuracy,epochs,f1,kind,extra\n0,completed,-0.5,0.5,2,8.0,"a,b",\n1,failed,,,0,16.0,,\n'
-    )
-
-
-def test_a_hyperparameter_does_not_hide_a_column() -> None:
-    text = best_trial.as_csv([trial(0, -0.5) | {"hyperparameters": {"loss": "mse", "epochs": 3}}])
-    assert text.splitlines()[0] == "trial,status,loss,val_accuracy,epochs,hyperparameter.loss,hyperparameter.epochs"
+def test_there_is_none_where_all_failed() -> None:
+    assert best_trial.best([trial(0, None, "failed")]) is None
+    assert best_trial.best([]) is None

@@ -30,7 +30,7 @@ def whole_search(script: str, search: dict, count: int) -> dict:
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'tests/support'}")
 
 
 @pytest.fixture(scope="module")

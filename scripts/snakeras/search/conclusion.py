@@ -1,0 +1,84 @@
+"""The conclusion of a search: a table of all trials and the best of them. Only what the search determines."""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+
+from snakeras.core import files
+from snakeras.core.errors import UserError
+from snakeras.core.settings import TrialSettings
+from snakeras.search import best_trial, provenance, trial_records
+
+COLUMNS = ("trial", "status", "loss", "val_accuracy", "epochs")
+
+
+def conclude(
+    name: str,
+    folder: Path,
+    max_evals: int,
+    sources: list[Path],
+    search: TrialSettings,
+    data: dict,
+    manifest: Path | None,
+    table: Path,
+    best: Path,
+) -> None:
+    """Write ``trials.csv`` and ``best.json`` from trials 0 to ``max_evals - 1``.
+
+    Raises
+    ------
+    UserError
+        When a trial's file is missing, altered or made with another configuration, or when all trials failed.
+    """
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
+    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
+    winner = best_trial.best(records)
+    if winner is None:
+        raise UserError(all_failed(records))
+    points = trial_records.decode(winner["hyperopt"]["misc"]["vals"])
+    config = {"search": fixed["search"], "data": data}
+    files.write_text(table, as_csv(records))
+    files.write_json(
+        best,
+        {
+            "name": name,
+            "hyperparameters": winner["hyperparameters"],
+            "loss": winner["loss"],
+            "val_accuracy": winner["val_accuracy"],
+            "trial": winner["trial"],
+            "seed": winner["seed"],
+            # hyperopt's values: for a choice, the index of what was chosen.
+            "point": {label: trial_records.plain(value[0]) for label, value in points.items() if value},
+            "trials": dict(sorted(Counter(record["status"] for record in records).items())),
+            "provenance": {
+                "seed": search.seed,
+                "model_sha256": fixed["model"][0],
+                "data_sha256": fixed["data"]["digest"],
+                "config": config,
+                "config_sha256": files.sha256_of(config),
+                "trial_digest": winner["digest"],
+                "packages": winner["determined_by"]["packages"],
+            },
+        },
+    )
+
+
+def all_failed(records: list[dict]) -> str:
+    """Return the line for a search whose trials all failed; it names the most common reason."""
+    (reason, count), *_ = Counter(record["failure"] for record in records).most_common()
+    return f"all {len(records)} trials failed, {count} of them so: {reason}"
+
+
+def as_csv(records: list[dict]) -> str:
+    """Return a table with a row a trial: the columns above, then one per hyperparameter, as they first appear."""
+    names = list(dict.fromkeys(name for record in records for name in record["hyperparameters"]))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    # A script may search over its loss or its epochs: those would hide the trial's own.
+    writer.writerow([*COLUMNS, *(f"hyperparameter.{name}" if name in COLUMNS else name for name in names)])
+    for record in records:
+        row = [trial_records.decode(record[column]) for column in COLUMNS]
+        row += [record["hyperparameters"].get(name) for name in names]
+        writer.writerow(["" if value is None else value for value in row])
+    return text.getvalue()
