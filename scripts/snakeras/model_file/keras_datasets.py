@@ -11,18 +11,18 @@ from pathlib import Path
 from snakeras.core.patching import put
 from snakeras.data import mnist
 
-# The same module of Keras in each of its name spaces.
+# The same module under each of its names in Keras.
 MODULES = ("keras.datasets.mnist", "keras._tf_keras.keras.datasets.mnist", "keras.src.datasets.mnist")
 
 
 @contextmanager
 def environment(keras_home: str | None) -> Iterator[dict[str, str]]:
-    """The environment variables by which Keras finds downloaded files in a folder that the user names.
+    """Yield the environment variables by which Keras finds downloaded files in a folder of the user's.
 
     Parameters
     ----------
     keras_home
-        The folder of the files, or Keras's own with ``datasets/`` in it; None leaves Keras to itself.
+        The folder of the files, or a Keras home with ``datasets/`` in it; None for Keras's default.
     """
     if keras_home is None:
         yield {}
@@ -37,20 +37,19 @@ def environment(keras_home: str | None) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def verified_mnist(named: str | None) -> Iterator[None]:
-    """Inside the block, ``keras.datasets.mnist.load_data`` gives the digits that rule fetch has verified.
+def verified_mnist(mnist_folder: str | None) -> Iterator[None]:
+    """Return the digits that rule ``fetch`` verified from ``keras.datasets.mnist.load_data``, inside the block.
 
     Parameters
     ----------
-    named
-        A folder that the user names to take MNIST from, should the files be lost.
+    mnist_folder
+        A folder of the user's to take MNIST from, should the verified files be lost.
     """
-
     # A script may change the working directory.
     folder = Path(mnist.FOLDER).absolute()
 
     def load_data(path: str = "mnist.npz") -> tuple:
-        arrays = mnist.read_or_fetch(folder, named, sys.stdout)
+        arrays = mnist.read_or_fetch(folder, mnist_folder, sys.stdout)
         # Copies: scripts may write into them.
         return tuple((arrays[f"x_{part}"].copy(), arrays[f"y_{part}"].copy()) for part in ("train", "test"))
 

@@ -1,4 +1,4 @@
-"""What a script saves by Keras goes to a folder of its trial: side by side, trials would overwrite each other's."""
+"""Redirect what a script saves with Keras to a folder of its trial: parallel trials would overwrite each other."""
 
 import contextlib
 import functools
@@ -15,71 +15,57 @@ MODULES = ("keras.models", "keras.saving", "keras._tf_keras.keras.models", "kera
 
 @contextmanager
 def kept_in(folder: Path) -> Iterator[None]:
-    """Inside the block, what Keras saves under a relative path goes to ``folder`` and is found there again.
+    """Save, inside the block, in ``folder`` what Keras would save under a relative path, and find it there again.
 
-    Reading looks there first, then where the path says. Absolute paths are left as they are.
+    Keras reads a file from where its path says if it is not in ``folder``. Absolute paths stay as they are.
     """
     import keras
 
-    def own(path: object) -> object:
-        given = Path(path) if isinstance(path, str | Path) else None
-        if given is None or given.is_absolute() or "://" in str(path):
+    def to_write(path: object) -> object:
+        target = _redirected(path, folder)
+        if target is None:
             return path
-        return folder / Path(*(part for part in given.parts if part != ".."))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return str(target)
 
-    def writing(function: Callable, position: int) -> Callable:
-        """For callbacks: their first argument is a path, whatever it is called."""
-        first = list(inspect.signature(function).parameters)[position]
-
-        def start(*arguments: object, **named: object) -> object:
-            if first in named:
-                arguments = (*arguments, named.pop(first))
-            target = own(arguments[position])
-            if isinstance(target, Path):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            return function(*arguments[:position], str(target), *arguments[position + 1 :], **named)
-
-        return functools.wraps(function)(start)
-
-    def saving(function: Callable, position: int) -> Callable:
-        def save(*arguments: object, **named: object) -> object:
-            path, give = _path_of(arguments, named, position)
-            target = own(path)
-            if isinstance(target, Path):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            return function(*give(str(target) if isinstance(target, Path) else target), **named)
-
-        return save
-
-    def loading(function: Callable, position: int) -> Callable:
-        def load(*arguments: object, **named: object) -> object:
-            path, give = _path_of(arguments, named, position)
-            target = own(path)
-            found = isinstance(target, Path) and target.exists()
-            return function(*give(str(target) if found else path), **named)
-
-        return load
+    def to_read(path: object) -> object:
+        target = _redirected(path, folder)
+        return str(target) if target and target.exists() else path
 
     with contextlib.ExitStack() as undo:
 
-        def wrapped(holder: object, name: str, wrap: Callable, position: int) -> None:
-            put(undo, holder, name, wrap(getattr(holder, name), position))
+        def redirect(owner: object, name: str, position: int, change: Callable[[object], object]) -> None:
+            put(undo, owner, name, _with_path(getattr(owner, name), position, change))
 
         for callback in (keras.callbacks.CSVLogger, keras.callbacks.BackupAndRestore):
-            wrapped(callback, "__init__", writing, 1)
-        wrapped(keras.Model, "save", saving, 1)
-        wrapped(keras.Model, "save_weights", saving, 1)
-        wrapped(keras.Model, "load_weights", loading, 1)
+            redirect(callback, "__init__", 1, to_write)
+        redirect(keras.Model, "save", 1, to_write)
+        redirect(keras.Model, "save_weights", 1, to_write)
+        redirect(keras.Model, "load_weights", 1, to_read)
         for module in map(importlib.import_module, MODULES):
             if hasattr(module, "save_model"):
-                wrapped(module, "save_model", saving, 1)
-            wrapped(module, "load_model", loading, 0)
+                redirect(module, "save_model", 1, to_write)
+            redirect(module, "load_model", 0, to_read)
         yield
 
 
-def _path_of(arguments: tuple, named: dict, position: int) -> tuple[object, Callable[[object], list]]:
-    """The path among a call's arguments, and what gives the positional arguments with another in its place."""
-    if "filepath" in named:
-        arguments = (*arguments[:position], named.pop("filepath"), *arguments[position:])
-    path = arguments[position] if len(arguments) > position else None
-    return path, lambda other: [*arguments[:position], other, *arguments[position + 1 :]]
+def _redirected(path: object, folder: Path) -> Path | None:
+    """Return the path inside ``folder``; None for an absolute path, a URL or what is no path."""
+    if not isinstance(path, str | Path) or Path(path).is_absolute() or "://" in str(path):
+        return None
+    return folder / Path(*(part for part in Path(path).parts if part != ".."))
+
+
+def _with_path(function: Callable, position: int, change: Callable[[object], object]) -> Callable:
+    """Return a function with ``change`` applied to its argument number ``position``, a path."""
+    name = list(inspect.signature(function).parameters)[position]
+
+    @functools.wraps(function)
+    def call(*args: object, **kwargs: object) -> object:
+        if name in kwargs:
+            kwargs[name] = change(kwargs[name])
+        elif len(args) > position:
+            args = (*args[:position], change(args[position]), *args[position + 1 :])
+        return function(*args, **kwargs)
+
+    return call

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snakeras.core.patching import put
-from snakeras.model_file.keras_legacy import old_names
+from snakeras.model_file.keras_legacy import models
 from snakeras.process import run_record
 from snakeras.search import pruners
 
@@ -123,7 +123,7 @@ def recorded(
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
             raise fits.pruned
-        bound = signature.bind(self, *args, **old_names.translated_fit_arguments(kwargs, self))
+        bound = signature.bind(self, *args, **models.translated_fit_arguments(kwargs, self))
         start = bound.arguments.get("initial_epoch", 0)
         # Keras counts epochs from the first ever; our setting says how many this call trains.
         asked = bound.arguments.get("epochs", 1)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from snakeras.model_file.keras_legacy import old_names
+from snakeras.model_file.keras_legacy import models, old_names, translation
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.old_names.OldName")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.translation.OldName"),
+]
 
 START = """
 import numpy as np
@@ -32,7 +35,7 @@ Script = Callable[[str], tuple[dict, list[str]]]
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     """Runs an old script within the block; gives its names and the warnings about old ones."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(old_names, "_warned", set())
+    monkeypatch.setattr(translation, "_warned", set())
 
     def run(code: str) -> tuple[dict, list[str]]:
         names: dict = {"__name__": "script"}
@@ -40,7 +43,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
             warnings.simplefilter("always")
             exec(compile(START, "start.py", "exec"), names)
             exec(compile(code, "script.py", "exec"), names)
-        own = [warning for warning in caught if issubclass(warning.category, old_names.OldName)]
+        own = [warning for warning in caught if issubclass(warning.category, translation.OldName)]
         assert {warning.filename for warning in own} <= {"start.py", "script.py", __file__}
         return names, [str(warning.message) for warning in own]
 
@@ -494,7 +497,7 @@ def test_a_hook_on_fit_inside_the_block_gets_todays_arguments(script: Script) ->
     asked = []
 
     def fit(self: object, *args: object, **kwargs: object) -> object:
-        bound = signature.bind(self, *args, **old_names.translated_fit_arguments(kwargs, self))
+        bound = signature.bind(self, *args, **models.translated_fit_arguments(kwargs, self))
         asked.append(bound.arguments["epochs"])
         return inherited(*bound.args, **bound.kwargs)
 
@@ -515,7 +518,7 @@ second = model.fit_generator(batches(), samples_per_epoch=10, nb_epoch=3, verbos
 
 def test_translated_fit_arguments_leave_the_given_ones_alone(script: Script) -> None:
     given = {"nb_epoch": 3, "workers": 2, "verbose": 0}
-    assert old_names.translated_fit_arguments(given) == {"epochs": 3, "verbose": 0}
+    assert models.translated_fit_arguments(given) == {"epochs": 3, "verbose": 0}
     assert given == {"nb_epoch": 3, "workers": 2, "verbose": 0}
 
 
@@ -528,7 +531,7 @@ def test_a_name_warns_once_and_a_library_not_at_all(script: Script) -> None:
     code = "import keras, tensorflow as tf, numpy\nmean = keras.backend.mean\nplain = hasattr(tf, 'Session')\nnumpy.int"
     path = str(Path(keras.__file__).parents[1] / "library.py")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", old_names.OldName)
+        warnings.simplefilter("error", translation.OldName)
         exec(compile(code, path, "exec"), library)
     assert library["plain"] is False
 
@@ -621,15 +624,3 @@ def test_advice_where_a_name_cannot_be_helped(script: Script, code: str, start: 
         script(code)
     text = old_names.advice(caught.value)
     assert text is None if start is None else text.startswith(start)
-
-
-def test_entering_is_quick() -> None:
-    import time
-
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
-
-    start = time.process_time()
-    with old_names.old_names():
-        pass
-    assert time.process_time() - start < 0.2

@@ -1,10 +1,10 @@
-"""Old names and arguments of Keras, and of NumPy and TensorFlow, with today's: what ``legacy`` goes by."""
+"""Tables of old names and arguments of Keras, NumPy and TensorFlow, with those of today."""
 
 import itertools
 
 # fmt: off
 OPTIMIZERS = ("SGD", "Adam", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl")
-# Modules that are gone -> where today's Keras has what they held.
+# Pattern of dropped modules -> today's module with what they held.
 MODULES = {
     r"layers\.(core|convolutional|pooling|embeddings?|recurrent(_v2)?|rnn|normalization(_v2)?|noise|local|wrappers"
     r"|convolutional_recurrent|cudnn_recurrent|advanced_activations|merge|merging|experimental(\.preprocessing)?"
@@ -28,7 +28,7 @@ LOSSES = {
     "kullback_leibler_divergence": "kl_divergence", "huber_loss": "huber",
 }
 METRICS = LOSSES | {"kld": "kl_divergence", "logcosh": "LogCoshError"}
-# Names that are gone from a module -> today's, or the function below that stands for it.
+# Module -> its dropped names -> today's name, or one of STAND_INS in stand_ins.py.
 NAMES = {
     "": {"Container": "Model", "Network": "Model", "InputLayer": "layers.InputLayer"},
     "layers": {"CuDNNLSTM": "layers.LSTM", "CuDNNGRU": "layers.GRU", "TimeDistributedDense": "_time_distributed_dense"},
@@ -59,7 +59,7 @@ NAMES = {
     "losses": {old: f"losses.{new}" for old, new in LOSSES.items()},
     "metrics": {old: f"losses.{new}" for old, new in LOSSES.items()},
 }
-# Old keyword -> today's; of several, the first that the layer takes; none: it goes without replacement.
+# Old argument of a layer -> today's, the first one that the layer takes; empty: left out.
 LAYER = {
     "border_mode": "padding", "subsample": "strides", "subsample_length": "strides", "stride": "strides",
     "init": "kernel_initializer embeddings_initializer alpha_initializer", "inner_init": "recurrent_initializer",
@@ -77,7 +77,7 @@ KERNEL = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 SEQUENCE_LAYERS = ("RNN", "Conv1D", "TimeDistributed", "Bidirectional")
 HANDLED = {*LAYER, "batch_input_shape", "input_length", "input_dim", "weights", *itertools.chain(*KERNEL)}
 DATA_FORMATS = {"tf": "channels_last", "th": "channels_first"}
-# The same for other calls; None leaves an argument out.
+# The same for other calls; None: left out.
 FIT = {"nb_epoch": "epochs"} | dict.fromkeys(
     ["show_accuracy", "max_queue_size", "max_q_size", "workers", "nb_worker", "use_multiprocessing", "pickle_safe"]
 )
@@ -91,7 +91,7 @@ CALLBACKS = {
     "TensorBoard": dict.fromkeys(["batch_size", "write_grads", "embeddings_layer_names", "embeddings_data"]),
     "ProgbarLogger": dict.fromkeys(["count_mode", "stateful_metrics"]),
 }
-# One metric under the names of several versions: whichever a script asks for, it gets the one that is there.
+# Metrics that have two names: a script may ask for either.
 SPELLINGS = {
     "acc": "accuracy", "mse": "mean_squared_error", "mae": "mean_absolute_error", "lr": "learning_rate",
     "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
