@@ -1,8 +1,8 @@
-# Publishing to MLflow, by light jobs beside the search. They only read what the other rules made: a tracker that is away,
-# slow or broken makes them fail, and nothing else. What failed is done by the next call.
+# Publish to MLflow, by light jobs beside the search. They only read what other rules made: a tracker that is away, slow
+# or broken makes them fail, and nothing else. The next call publishes what is missing.
 
-# Not a thread of --cores: publishing never waits for a trial's, and never takes them from one. But Snakemake has only so
-# many hands for jobs without threads, which a slow tracker must not keep all.
+# They use no threads of --cores, so they neither wait for trials nor delay them. Snakemake runs a limited number of such
+# jobs at a time: at most three of these, so that a slow tracker does not block all others.
 if "publishing" not in workflow.global_resources:
     workflow.register_resource("publishing", 3)
 
@@ -42,8 +42,8 @@ rule publish_trial:
         search="results/{name}/tracking/search.json",
         data=search_files.manifest,
         trial="results/{name}/trials/{trial}.json",
-        happened="results/{name}/trials/{trial}.run.json",
-        # Compared by the trial's JSON file, which changes with it: Snakemake compares folders by time.
+        run_record="results/{name}/trials/{trial}.run.json",
+        # Snakemake compares folders by time; the trial's JSON file changes with this one.
         model=ancient("results/{name}/trials/{trial}"),
     output:
         run="results/{name}/tracking/{trial}.json",
@@ -77,7 +77,7 @@ rule publish_final:
         table="results/{name}/trials.csv",
         metrics="results/{name}/final/metrics.json",
         example="results/{name}/final/example.json",
-        happened="results/{name}/final/run.json",
+        run_record="results/{name}/final/run.json",
         model=ancient("results/{name}/final/model.keras"),
     output:
         run="results/{name}/tracking/final.json",

@@ -79,8 +79,6 @@ def _log_values(
 
     MLflow cannot remove metrics: those of the second final model of a search are step 1 and have curves of their own.
     """
-    from mlflow.entities import Metric
-
     run = search_run.existing(client, parent, name)
     published = run.data.tags.get(FINALS, "").split()
     if digest not in published:
@@ -95,7 +93,7 @@ def _log_values(
         prefix = f"final {step + 1}/" if step else "final/"
         points = run_values.points(single, end, step)
         points += run_values.curves(final["fits"], ran.get("epochs_ended", []), end, prefix)
-        runs.log_metrics(client, run, [Metric(*point) for point in points])
+        runs.log_metrics(client, run, points)
         published.append(digest)
     tags = run_values.as_tags(run_values.hyperparameters(winner["hyperparameters"])) | {
         "snakeras.best_trial": str(winner["trial"]),

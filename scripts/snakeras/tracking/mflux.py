@@ -1,4 +1,4 @@
-"""MFlux.ai: the token, its tracker and store, datasets there, and the best run of a model group."""
+"""MFlux.ai by its own client: the token, tracker and store, datasets, and the best run of a model group."""
 
 import functools
 import io
@@ -200,10 +200,10 @@ def _get(
 
 
 def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
-    """Store the prepared arrays of a search, unless they are there, as a dict for ``mflux_ai.get_dataset``.
+    """Store the prepared arrays of a search by ``mflux_ai.put_dataset``, unless they are there, as a dict.
 
-    Not by ``mflux_ai.put_dataset``, which has no time limit, prints some errors and goes on, and sends nothing where it
-    has to make the bucket first.
+    It sends by boto3 here: its own S3 client has no time limits, refuses ``localhost``, and sends nothing if it has to
+    make the bucket first.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
         When the store cannot be reached or refuses, or the arrays cannot be read.
     """
     import boto3
-    import joblib
+    import mflux_ai.core as core
     import numpy as np
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -234,11 +234,15 @@ def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
         store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=_store_config())
         if not _size(store, name):
             arrays, _ = datasets.read(manifest, "train", "validation", "test", named=named, terminal=terminal)
-            content = io.BytesIO()
-            joblib.dump({key: np.asarray(array) for key, array in arrays.items()}, content, compress=True)
             with suppress(store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
                 store.create_bucket(Bucket=BUCKET)
-            store.put_object(Bucket=BUCKET, Key=name, Body=content.getvalue())
+
+            def put_object(bucket: str, name: str, content: io.BytesIO, _size: int) -> None:
+                store.put_object(Bucket=bucket, Key=name, Body=content)
+
+            with ExitStack() as undo:
+                put(undo, core, "_minio_client", SimpleNamespace(put_object=put_object))
+                core.put_dataset({key: np.asarray(array) for key, array in arrays.items()}, name, BUCKET)
             if not _size(store, name):
                 raise ValueError("nothing arrived there")
     except (BotoCoreError, ClientError, ValueError) as error:

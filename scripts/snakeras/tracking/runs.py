@@ -74,10 +74,18 @@ def log_values(client: "MlflowClient", run_id: str, parameters: dict[str, str], 
         client.log_batch(run_id, tags=some)
 
 
-def log_metrics(client: "MlflowClient", run: "Run", points: Iterable["Metric"]) -> None:
-    """Log those points that the run does not have: MLflow cannot remove one, and some stores keep it twice."""
-    new = {point_key(point): point for point in points}
-    for key in run.data.metrics.keys() & {point.key for point in new.values()}:
+def log_metrics(client: "MlflowClient", run: "Run", points: Iterable[tuple]) -> None:
+    """Log those points that the run does not have: MLflow cannot remove one, and some stores keep it twice.
+
+    Parameters
+    ----------
+    points
+        The arguments of ``mlflow.entities.Metric``, as in ``run_values.Point``.
+    """
+    from mlflow.entities import Metric
+
+    new = {point_key(metric): metric for metric in (Metric(*point) for point in points)}
+    for key in run.data.metrics.keys() & {metric.key for metric in new.values()}:
         for point in client.get_metric_history(run.info.run_id, key):
             new.pop(point_key(point), None)
     for some in _chunks(list(new.values()), METRICS):

@@ -4,6 +4,7 @@ They are copied as they are: nothing is renamed or merged.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -14,7 +15,7 @@ from snakeras.tracking import connection, logged_models, runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel, Metric, Run
+    from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
 
 # Tags of a child run: its number within the trial, from 1 by the time of its start; the id of the trial's run; a digest
@@ -128,19 +129,15 @@ def _copy(client: "MlflowClient", log: _Log, run: "Run", copy: "Run", parent: "R
     client.set_terminated(run_id, run.info.status, run.info.end_time)
 
 
-def _metrics(log: _Log, run: "Run", model_ids: dict[str, str]) -> list["Metric"]:
-    """Return all points of a run's metrics; as in the store, the last of a metric about a model names the model."""
-    from mlflow.entities import Metric
-
+def _metrics(log: _Log, run: "Run", model_ids: dict[str, str]) -> Iterator[tuple]:
+    """Yield all points of a run's metrics; as in the store, the last of a metric about a model names the model."""
     of_models = [point for model in log.models for point in model.metrics or []]
     about = {runs.point_key(point): point for point in of_models if point.run_id == run.info.run_id}
-    points = []
     for key in run.data.metrics:
         for point in log.source.get_metric_history(run.info.run_id, key):
             found = about.get(runs.point_key(point), point)
             more = model_ids.get(found.model_id), found.dataset_name, found.dataset_digest
-            points.append(Metric(key, point.value, point.timestamp, point.step, *more))
-    return points
+            yield key, point.value, point.timestamp, point.step, *more
 
 
 def _log_model(client: "MlflowClient", log: _Log, model: "LoggedModel", owner: "Run") -> str:

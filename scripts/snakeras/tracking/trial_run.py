@@ -38,8 +38,6 @@ def publish_trial(
     dict
         ``run_id``, and ``model_id`` (None without a model).
     """
-    from mlflow.entities import Metric
-
     trial, ran = trial_records.read(record), files.read_json(run_record)
     client = connection.connect(tracking)
     with connection.explained(tracking), connection.locked(client.tracking_uri, trial["digest"]):
@@ -49,7 +47,7 @@ def publish_trial(
         run_id = run.info.run_id
         # A run that has ended has them.
         if run.info.status == "RUNNING":
-            runs.log_metrics(client, run, [Metric(*point) for point in values.metrics])
+            runs.log_metrics(client, run, values.metrics)
         runs.log_values(client, run_id, values.parameters, values.tags)
         runs.log_datasets(client, run_id, [_dataset(trial, ran, manifest)])
         client.log_artifact(run_id, str(record))

@@ -337,7 +337,7 @@ def test_a_dataset_is_stored_once_and_comes_back_as_it_was(server: Server, manif
         client = boto3.client("s3", endpoint_url=store, region_name="us-east-1")
         before = client.head_object(Bucket="datasets", Key=NAME)["LastModified"]
         with monkeypatch.context() as patch:
-            patch.setattr("joblib.dump", lambda *_, **__: pytest.fail("uploaded again"))
+            patch.setattr("mflux_ai.core.put_dataset", lambda *_, **__: pytest.fail("uploaded again"))
             assert put_dataset(manifest[0]) == where
         assert client.head_object(Bucket="datasets", Key=NAME)["LastModified"] == before
         # One that was cut off is stored again.
