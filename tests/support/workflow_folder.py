@@ -75,7 +75,7 @@ class Folder:
             sys.path[:] = path
             signal.signal(signal.SIGTERM, at_sigterm)
         printed = output.getvalue()
-        assert end.value.code == 0, printed
+        assert end.value.code == 0, f"{printed}{end.value}"
         jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
         assert jobs or "Nothing to be done" in printed, printed
         return {rule: count for rule, count in jobs.items() if rule != "all"}

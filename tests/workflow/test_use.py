@@ -39,7 +39,7 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
     # No tracker, no prepared arrays.
     assert not (folder.path / "mlflow.db").exists()
     assert not (folder.path / "resources").exists()
-    assert folder.planned() == {}
+    assert folder.planned() == folder.planned("--config", f"data={{keras_home: {tmp_path}}}") == {}
     # A module beside the script is part of it.
     (folder.path / "shapes.py").write_text("classes = 4\n")
     assert folder.planned()["trial"] == 3
