@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests" / "support")]
 TURNS = 5
 MODEL = 2_000_000  # bytes
 SEARCH = {"algo": "tpe", "startup_trials": 5, "parallelism": 1, "seed": 1, "threads": 1, "precision": "float32"}
@@ -23,9 +23,10 @@ given = json.loads(sys.argv[1])
 sys.path[:0] = given["path"]
 from pathlib import Path
 from published import Search
-from snakeras.tracking import publishing
+from snakeras.core.settings import TrackingSettings
+from snakeras.tracking import trial_run
 found = Search(Path(given["folder"]), "squares", given["search"])
-publishing.publish_trial(given["settings"], None, given["opened"], **found.arguments(given["trial"]))
+trial_run.publish_trial(TrackingSettings(**given["settings"]), given["opened"], **found.arguments(given["trial"]))
 """
 
 
@@ -40,19 +41,19 @@ def cpu_seconds(*command: str) -> float:
 def main() -> None:
     """Print both figures, and what is between them."""
     import published
-    from snakeras.tracking import publishing
+    from snakeras.tracking import search_run
 
     with tempfile.TemporaryDirectory() as folder:
         found = published.search(Path(folder) / "results", SEARCH, [0.5] * TURNS)
-        settings = published.SETTINGS | {"uri": f"sqlite:///{folder}/mlflow.db"}
-        opened = publishing.open_search(settings, None, **found.opening())
+        settings = published.tracking(uri=f"sqlite:///{folder}/mlflow.db")
+        opened = search_run.publish_search(settings, **found.opening())
         imports, publishes = [], []
         for trial in range(TURNS):
             (found.trials / f"{trial:04d}" / "model.keras").write_bytes(os.urandom(MODEL))
             given = {
                 "folder": str(found.folder),
                 "search": SEARCH,
-                "settings": settings,
+                "settings": settings.model_dump(),
                 "opened": opened,
                 "trial": trial,
             }

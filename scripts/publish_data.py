@@ -5,11 +5,12 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.tracking import connection, mflux
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job, mflux_token_file, mnist_folder
+from snakeras.workflow.job import job
 
 with job(snakemake) as terminal, redacting():
-    tracking = snakemake.params.tracking
+    tracking = connection.settings_of(snakemake.params)
     with connection.explained(tracking):
-        mflux.connect(mflux.token(mflux_token_file(snakemake)), tracking["mflux_host"])
-        stored = mflux.put_dataset(Path(snakemake.input.data[0]), mnist_folder(snakemake), terminal)
+        mflux.connect(mflux.token(tracking.mflux_token_file), tracking.mflux_host)
+        mnist_folder = snakemake.params.job["mnist_folder"]
+        stored = mflux.put_dataset(Path(snakemake.input.data[0]), mnist_folder, terminal)
     files.write_json(Path(snakemake.output.dataset), stored)

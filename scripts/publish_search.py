@@ -1,24 +1,25 @@
-"""Make the MLflow run of the search."""
+"""Create the MLflow run of a search."""
 
 from pathlib import Path
 
 from snakeras.core import files
+from snakeras.core.settings import TrialSettings
 from snakeras.process import lifetime
-from snakeras.tracking import publishing
+from snakeras.tracking import connection, search_run
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job, mflux_token_file
+from snakeras.workflow.job import job
 
 with job(snakemake), redacting():
-    opened = publishing.open_search(
-        settings=snakemake.params.tracking,
-        token_file=mflux_token_file(snakemake),
-        name=snakemake.params.name,
+    params = snakemake.params
+    published = search_run.publish_search(
+        tracking=connection.settings_of(params),
+        name=params.name,
         sources=[Path(source) for source in snakemake.input.model],
-        search=snakemake.params.search,
-        data=snakemake.params.data,
+        search=TrialSettings(**params.search),
+        data=params.data,
         manifest=next(map(Path, snakemake.input.data), None),
-        config=snakemake.config,
-        trials=Path(snakemake.params.trials),
+        trials=Path(params.trials),
         began=lifetime.snakemake_started(),
+        config=params.config,
     )
-    files.write_json(Path(snakemake.output.search), opened)
+    files.write_json(Path(snakemake.output.search), published)

@@ -3,19 +3,18 @@
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.tracking import publishing
+from snakeras.tracking import connection, trial_run
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job, mflux_token_file
+from snakeras.workflow.job import job
 
 with job(snakemake), redacting():
-    run = publishing.publish_trial(
-        settings=snakemake.params.tracking,
-        token_file=mflux_token_file(snakemake),
-        opened=files.read_json(Path(snakemake.input.search)),
+    published = trial_run.publish_trial(
+        tracking=connection.settings_of(snakemake.params),
+        parent=files.read_json(Path(snakemake.input.search)),
         name=snakemake.params.name,
-        document=Path(snakemake.input.trial),
-        happened=Path(snakemake.input.happened),
+        record=Path(snakemake.input.trial),
+        run_record=Path(snakemake.input.happened),
         folder=Path(snakemake.input.model),
         manifest=next(map(Path, snakemake.input.data), None),
     )
-    files.write_json(Path(snakemake.output.run), run)
+    files.write_json(Path(snakemake.output.run), published)

@@ -16,6 +16,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slurm: starts a Slurm on this machine and runs searches on it")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run whole searches first: at the end, one process would be busy with them while the others wait."""
+    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "tests" / "workflow"))
+
+
 @pytest.fixture(autouse=True)
 def environment_as_it_was() -> Iterator[None]:
     """What is tested sets variables for MLflow, also in this process."""

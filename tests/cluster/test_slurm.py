@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster_folder import LIGHT, ClusterFolder, Run, jobs, light, node, wait_for
+from cluster_folder import LIGHT, ClusterFolder, Run, jobs, light, node
+from processes import wait_for
 from snakeras.search import trial_records
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from workflow_folder import Folder, environment, new_folder
@@ -79,15 +78,6 @@ class Run:
         assert status == 0, self.said
         assert "Traceback" not in self.said
         return self.said
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> object:
-    """What ``condition`` gives once it is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
 
 
 def jobs(folder: ClusterFolder, *states: str) -> dict[str, str]:

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snakeras.core import files, seeds
-from snakeras.core.settings import TrialSettings
+from snakeras.core.settings import TrackingSettings, TrialSettings
 from snakeras.search import best_trial, provenance, run_trial, trial_records
 
-SETTINGS = {
-    "uri": "sqlite:///mlflow.db",
-    "experiment": "tests",
-    "models": "all",
-    "registered_model": None,
-    "mflux": False,
-    "mflux_host": None,
-    "mflux_model_group": None,
-}
+TRACKING = TrackingSettings(experiment="tests")
+
+
+def tracking(**keys: object) -> TrackingSettings:
+    """``TRACKING`` with these keys."""
+    return TRACKING.model_copy(update=keys)
+
+
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 PACKAGES = {"tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"}
 
@@ -28,7 +27,7 @@ class Search:
 
     folder: Path
     name: str
-    settings: dict  # config["search"]
+    settings: dict  # TrialSettings, as params
 
     @property
     def script(self) -> Path:
@@ -43,22 +42,22 @@ class Search:
         return self.folder / "trials"
 
     def arguments(self, trial: int) -> dict:
-        """For ``publishing.publish_trial``, but for the tracker."""
+        """For ``publish_trial``, but for the tracker."""
         number = trial_records.name(trial)
         return {
             "name": self.name,
-            "document": self.trials / f"{number}.json",
-            "happened": self.trials / f"{number}.run.json",
+            "record": self.trials / f"{number}.json",
+            "run_record": self.trials / f"{number}.run.json",
             "folder": self.trials / number,
             "manifest": self.manifest,
         }
 
     def opening(self) -> dict:
-        """For ``publishing.open_search``, but for the tracker."""
+        """For ``publish_search``, but for the tracker."""
         return {
             "name": self.name,
             "sources": [self.script],
-            "search": self.settings,
+            "search": TrialSettings(**self.settings),
             "data": {"dataset": "squares"},
             "manifest": self.manifest,
             "config": {"name": self.name},
@@ -67,7 +66,7 @@ class Search:
         }
 
     def final(self) -> dict:
-        """For ``publishing.publish_final``, but for the tracker."""
+        """For ``publish_final``, but for the tracker."""
         own = self.folder / "final"
         return {
             "name": self.name,
@@ -76,7 +75,7 @@ class Search:
             "metrics": own / "metrics.json",
             "model": own / "model.keras",
             "example": own / "example.json",
-            "happened": own / "run.json",
+            "run_record": own / "run.json",
             "trials": self.trials,
             "manifest": self.manifest,
             "config": {"name": self.name},

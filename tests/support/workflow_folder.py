@@ -1,10 +1,20 @@
+"""Working directories with a copy of the workflow, and Snakemake in them."""
+
+import copy
+import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from snakemake import cli
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "tests" / "workflow"
@@ -53,17 +63,29 @@ class Folder:
         return run.stdout
 
     def planned(self, *arguments: str) -> dict[str, int]:
-        """How many jobs of each rule a dry run plans."""
-        said = self.run("--dry-run", *arguments)
-        jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", said, re.MULTILINE))
-        assert jobs or "Nothing to be done" in said, said
+        """Return how many jobs of each rule a dry run plans.
+
+        It runs in this process: starting Python and importing Snakemake take ten times as long as planning.
+        """
+        output = io.StringIO()
+        path, at_sigterm = list(sys.path), signal.getsignal(signal.SIGTERM)
+        try:
+            with chdir(self.path), redirect_stdout(output), redirect_stderr(output), pytest.raises(SystemExit) as end:
+                cli.main(["--cores", "2", *self.arguments, "--dry-run", *arguments])
+        finally:
+            sys.path[:] = path
+            signal.signal(signal.SIGTERM, at_sigterm)
+        printed = output.getvalue()
+        assert end.value.code == 0, printed
+        jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
+        assert jobs or "Nothing to be done" in printed, printed
         return {rule: count for rule, count in jobs.items() if rule != "all"}
 
     def copy(self, path: Path) -> "Folder":
-        """A copy elsewhere, in which every file has a new time."""
+        """Return a copy elsewhere, in which every file has a new time."""
         shutil.copytree(self.path, path, copy_function=shutil.copyfile)
-        twin = object.__new__(Folder)
-        twin.__dict__ |= self.__dict__ | {"path": path}
+        twin = copy.copy(self)
+        twin.path = path
         return twin
 
     def outcome(self) -> tuple[bytes, bytes]:
@@ -87,3 +109,22 @@ def new_folder(path: Path, scenario: str) -> Folder:
         if file.name != "config.yaml":
             shutil.copy(file, path)
     return Folder(path, scenario)
+
+
+def finished_once(factory: pytest.TempPathFactory, scenario: str, fails: bool = False) -> Folder:
+    """Return a folder in which a scenario ran to its end, once for all processes of pytest.
+
+    ``output`` has what Snakemake printed. Tests must not change the folder: they take a copy.
+    """
+    session = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    work, output = session / "finished" / scenario, session / "finished" / f"{scenario}.txt"
+    work.parent.mkdir(exist_ok=True)
+    with FileLock(work.with_suffix(".lock")):
+        if not output.exists():
+            shutil.rmtree(work, ignore_errors=True)
+            output.write_text(new_folder(work, scenario).run(fails=fails))
+    folder = Folder(work, scenario)
+    folder.output = output.read_text()
+    return folder

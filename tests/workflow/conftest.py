@@ -1,15 +1,19 @@
 from pathlib import Path
 
 import pytest
-from workflow_folder import Folder, new_folder
+from workflow_folder import Folder, finished_once
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """The small main job, run once on two cores. Tests must not change it: they take a copy."""
-    folder = new_folder(tmp_path_factory.mktemp("finished") / "main", "mnist_5k")
-    folder.output = folder.run(cores=2)
-    return folder
+    """The small main job, finished on two cores. Tests must not change it: they take a copy."""
+    return finished_once(tmp_path_factory, "mnist_5k")
+
+
+@pytest.fixture(scope="session")
+def all_failed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A search of which all trials failed. Tests must not change it."""
+    return finished_once(tmp_path_factory, "all_failed", fails=True)
 
 
 @pytest.fixture

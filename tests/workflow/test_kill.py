@@ -7,36 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from processes import command_lines, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-def processes(folder: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def command_of(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    # It may have ended since it was found.
-    except psutil.Error:
-        return ""
-
-
-def wait_for(condition, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def snakemake_alone(run: subprocess.Popen) -> None:
@@ -54,8 +28,8 @@ def ctrl_c(run: subprocess.Popen) -> None:
 @pytest.mark.parametrize("kill", [snakemake_alone, everything, ctrl_c])
 def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
     expected = twin.outcome()
-    kept = twin.results / "trials" / "0000.json"
-    for path in [twin.results / "best.json", *twin.results.glob("trials/000[1-3]*.json")]:
+    kept = twin.results / "trials" / "0001.json"
+    for path in [twin.results / "best.json", *twin.results.glob("trials/000[23]*.json")]:
         path.unlink()
     targets = [f"results/{twin.name}/trials/{number:04d}.json" for number in range(4)]
     time_kept = kept.stat().st_mtime_ns
@@ -64,13 +38,11 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
             twin.command("--", *targets), cwd=twin.path, stdout=output, stderr=output, start_new_session=True
         )
         # In the middle of a trial: its computing process is up.
-        wait_for(
-            lambda: any("snakeras.process import child" in command_of(process) for process in processes(twin.path))
-        )
+        wait_for(lambda: any("snakeras.process import child" in line for line in command_lines(twin.path)))
         time.sleep(1)
         kill(run)
         run.wait(timeout=60)
-    wait_for(lambda: not processes(twin.path), seconds=20)
+    wait_for(lambda: not command_lines(twin.path), seconds=20)
     said = (twin.path / "output.txt").read_text()
     assert "Traceback" not in said
     assert not list(twin.results.glob("trials/.*"))

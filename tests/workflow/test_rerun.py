@@ -1,9 +1,12 @@
 """What runs again after a change, and what does not."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from snakeras.core.settings import JobSettings
+from workflow_folder import Folder, new_folder
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +24,8 @@ def append(path: Path, text: str) -> None:
 
 def test_a_second_run_does_nothing(finished) -> None:
     assert finished.planned() == {}
+    # The command as people call it.
+    assert "Nothing to be done" in finished.run("--dry-run")
 
 
 def test_a_moved_clone_with_new_times_does_nothing(twin) -> None:
@@ -52,8 +57,6 @@ def test_a_comment_runs_nothing(twin) -> None:
         ("search={pruner: {min_epochs: 2}}", SEARCH),
         ("search={monitor: val_loss}", SEARCH),
         ("search={precision: mixed_bfloat16}", SEARCH),
-        ("search={gpu: 0, trials_per_gpu: 2, retries: 3, trial_timeout: 60}", {}),
-        ("resources={mem_mb: 8000, runtime: 60}", {}),
         ("search={epochs: null}", SEARCH),
         ("search={threads: 2}", SEARCH),
         ("final={epochs: 2}", FINAL),
@@ -61,14 +64,27 @@ def test_a_comment_runs_nothing(twin) -> None:
         ("tracking={experiment: other}", PUBLISHING),
         ("tracking={models: best}", PUBLISHING),
         ("tracking={uri: 'http://127.0.0.1:9'}", PUBLISHING | {"list_trials": 1}),
-        ("tracking={mflux_token_file: /somewhere}", {}),
         ("tracking={uri: null}", {}),
         ("data={validation_fraction: 0.25}", {"prepare": 1} | SEARCH),
-        ("data={mnist_folder: /somewhere}", {}),
     ],
 )
 def test_a_change_of_the_configuration_touches_what_it_should(finished, config: str, jobs: dict) -> None:
     assert finished.planned("--config", config) == jobs
+
+
+def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> None:
+    changed = {
+        "search": {"retries": 3, "trial_timeout": 60, "trials_per_gpu": 2, "gpu": 0},
+        "data": {"mnist_folder": "/somewhere", "keras_home": "/somewhere"},
+        "tracking": {"mflux_token_file": "/somewhere"},
+        "resources": {"mem_mb": 8000, "runtime": 60},
+    }
+    keys = {key for section in changed.values() for key in section}
+    # A change of max_evals is above.
+    assert set(JobSettings.model_fields) - {"max_evals"} <= keys
+    assert (
+        finished.planned("--config", *(f"{section}={json.dumps(values)}" for section, values in changed.items())) == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +97,7 @@ def test_a_change_of_the_configuration_touches_what_it_should(finished, config: 
         ("scripts/snakeras/final/retraining.py", FINAL),
         ("scripts/publish_final.py", {"publish_final": 1}),
         ("scripts/publish_trial.py", {"publish_trial": 4}),
-        ("scripts/snakeras/tracking/publishing.py", PUBLISHING),
+        ("scripts/snakeras/tracking/runs.py", PUBLISHING),
         ("scripts/prepare.py", {"prepare": 1} | SEARCH),
         ("scripts/snakeras/data/arrays.py", {"prepare": 1} | SEARCH),
         ("scripts/snakeras/workflow/config.py", {}),
@@ -93,30 +109,30 @@ def test_an_edit_touches_the_rules_that_use_the_file(twin, file: str, jobs: dict
     assert twin.planned() == jobs
 
 
-def damaged(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:1000])
+@pytest.fixture(scope="module")
+def continued(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """The finished job, then a fifth trial after one of the prepared arrays was damaged."""
+    folder = finished.copy(tmp_path_factory.mktemp("continued") / "main")
+    (array,) = folder.path.glob("resources/prepared/*/x_train.npy")
+    array.write_bytes(array.read_bytes()[:1000])
+    assert folder.planned() == {}
+    folder.output = folder.run("--config", "search={max_evals: 5}", "--", f"results/{folder.name}/best.json")
+    return folder
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, damaged])
-def test_a_broken_array_is_made_again_without_a_trial_running_again(twin, damage) -> None:
-    (array,) = twin.path.glob("resources/prepared/*/x_train.npy")
-    whole = array.read_bytes()
-    damage(array)
-    assert twin.planned() == {}
-    more = ["--config", "search={max_evals: 5}"]
-    assert twin.planned(*more)["trial"] == 1
-    said = twin.run(*more, "--", f"results/{twin.name}/trials/0004.json")
-    assert "trial 0004:" in said
-    assert "x_train.npy" in said
-    assert array.read_bytes() == whole
+def test_a_broken_array_is_made_again_without_a_trial_running_again(finished, continued) -> None:
+    assert continued.output.count("starts, one of 5") == 1
+    assert "trial 0004:" in continued.output
+    assert "x_train.npy" in continued.output
+    (whole,), (again,) = (folder.path.glob("resources/prepared/*/x_train.npy") for folder in (finished, continued))
+    assert again.read_bytes() == whole.read_bytes()
 
 
-def test_resources_are_a_cache(twin) -> None:
-    shutil.rmtree(twin.path / "resources")
-    assert twin.planned() == {}
-    more = ["--config", "search={max_evals: 5}"]
-    assert twin.planned(*more) == {"trial": 1, "best": 1, "publish_trial": 1} | FINAL | PICTURES
-    assert "x_train.npy is missing; making it again" in twin.run(*more, "--", f"results/{twin.name}/trials/0004.json")
+def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, continued, tmp_path) -> None:
+    at_once = new_folder(tmp_path / "at_once", "mnist_5k")
+    at_once.run("--config", "search={max_evals: 5}", "--", f"results/{at_once.name}/best.json", cores=1)
+    assert continued.outcome() == at_once.outcome()
+    assert continued.outcome()[0].startswith((finished.results / "trials.csv").read_bytes())
 
 
 def test_a_lost_result_is_made_again(twin) -> None:
@@ -130,14 +146,17 @@ def test_several_changes_at_once_all_count(twin) -> None:
     assert twin.planned("--config", "search={max_evals: 6}") == jobs
 
 
-def test_one_trial_again(twin) -> None:
+def test_one_trial_again_without_the_cache(twin) -> None:
     trial = f"results/{twin.name}/trials/0001.json"
     before, outcome = (twin.path / trial).read_bytes(), twin.outcome()
+    shutil.rmtree(twin.path / "resources")
+    assert twin.planned() == {}
     (twin.path / trial).unlink()
     # Why README names another way: the file is not missed.
     assert twin.planned() == {}
-    said = twin.run("--force", trial)
-    assert said.count("starts, one of 4") == 1
+    output = twin.run("--force", trial)
+    assert output.count("starts, one of 4") == 1
+    assert "x_train.npy is missing; making it again" in output
     assert (twin.path / trial).read_bytes() == before
     # Nothing but when it ran has changed, which the timeline shows.
     assert twin.planned() == {"publish_trial": 1, "summarize": 1} | PICTURES

@@ -22,8 +22,8 @@ import mflux_server
 import psutil
 import pytest
 import servers
+from processes import wait_for
 from snakeras.search import trial_records
-from test_kill import wait_for
 from workflow_folder import Folder, environment, new_folder
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ def client_of(uri: str) -> "MlflowClient":
 
 
 def runs(uri: str, experiment: str) -> tuple["Run", list["Run"]]:
-    """The search's run, and those of its trials in the order of their numbers; there is nothing else."""
+    """The search's run, and those of its trials in the order of their numbers; all else was logged by scripts."""
     client = client_of(uri)
     found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id], max_results=1000)
-    nested = [run for run in found if "mlflow.parentRunId" in run.data.tags]
-    (search,) = (run for run in found if run not in nested)
-    assert {run.data.tags["mlflow.parentRunId"] for run in nested} == {search.info.run_id}
-    return search, sorted(nested, key=lambda run: int(run.data.tags["snakeras.trial"]))
+    trials = [run for run in found if "snakeras.trial" in run.data.tags]
+    (search,) = (run for run in found if "mlflow.parentRunId" not in run.data.tags)
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {search.info.run_id}
+    others = [run for run in found if run not in trials and run != search]
+    assert {run.data.tags["snakeras.trial_run"] for run in others} <= {run.info.run_id for run in trials}
+    return search, sorted(trials, key=lambda run: int(run.data.tags["snakeras.trial"]))
 
 
 def rows(folder: Folder) -> list[dict[str, str]]:
@@ -296,21 +298,34 @@ def test_a_trial_knows_its_commit_and_its_data_function(tracked: Tracked) -> Non
         assert json.loads(used.dataset.profile)["features_shape"]["x_train"] == [80, 2]
 
 
-def test_what_the_script_logs_itself_is_in_the_run_of_the_trial(tracked: Tracked, tmp_path: Path) -> None:
+def test_what_the_script_logs_itself_is_a_run_below_that_of_the_trial(tracked: Tracked, tmp_path: Path) -> None:
     client = client_of(tracked.uri)
-    _, nested = runs(tracked.uri, "tracked")
-    for number, run in enumerate(nested):
+    _, trials = runs(tracked.uri, "tracked")
+    # As the documentation tells to find them.
+    found = client.search_runs([trials[0].info.experiment_id], "tags.`snakeras.script_run` != ''", max_results=1000)
+    assert len(found) == len(trials) - 1
+    for number, trial in enumerate(trials):
+        own = f"tags.`mlflow.parentRunId` = '{trial.info.run_id}'"
+        below = client.search_runs([trial.info.experiment_id], own)
         if number == FAILED:
+            assert below == []
             continue
+        (run,) = below
         document = trial_records.read(tracked.folder.results / "trials" / f"{number:04d}.json")
-        units = int(run.data.params["units"])
-        assert run.data.tags["purpose"] == "to be seen"
-        assert run.data.params["weights"] == str(3 * units + 2 * units + 2)
+        units = int(trial.data.params["units"])
+        assert (run.info.run_name, run.info.status) == ("by the script", "FINISHED")
+        assert trial.info.start_time <= run.info.start_time <= run.info.end_time <= trial.info.end_time
+        assert (run.data.tags["purpose"], run.data.tags["snakeras.script_run"]) == ("to be seen", "1")
+        assert run.data.params == {"weights": str(3 * units + 2 * units + 2)}
+        assert run.data.metrics.keys() == {"own_loss"}
         points = client.get_metric_history(run.info.run_id, "own_loss")
         assert [point.step for point in points] == [0, 10]
         assert [point.value for point in points] == pytest.approx(document["fits"][0]["metrics"]["loss"])
         note = Path(client.download_artifacts(run.info.run_id, "notes/note.txt", str(tmp_path)))
         assert note.read_text() == f"{units} units"
+        # Nothing of it is in the run of the trial.
+        assert not {"purpose", "weights"} & {*trial.data.tags, *trial.data.params}
+        assert "own_loss" not in trial.data.metrics
 
 
 def test_a_tracker_that_is_killed_in_the_middle_of_a_search(tracked: Tracked, tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ pytestmark = pytest.mark.slow
     ("config", "line"),
     [
         ("search={max_evals: many}", "search.max_evals: found 'many', expected a whole number at least 1"),
-        ("search={max_eval: 4}", "search.max_eval: unknown key, did you mean search.max_evals?"),
-        ("search={model: none.py}", "search.model: none.py: not there, expected a Hyperas model file"),
         ("search={model: scripts/best.py}", "search.model: scripts/best.py: no Hyperas model, expected a function"),
     ],
 )
@@ -47,12 +45,10 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
     assert folder.planned()["trial"] == 3
 
 
-def test_when_all_trials_fail_best_says_why(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path / "failed", "all_failed")
-    said = folder.run(fails=True)
-    assert "best: all 2 trials failed, 2 of them so: ValueError: kernel larger than its input" in said
-    assert (folder.results / "trials" / "0001.json").exists()
-    assert not (folder.results / "best.json").exists()
+def test_when_all_trials_fail_best_says_why(all_failed) -> None:
+    assert "best: all 2 trials failed, 2 of them so: ValueError: kernel larger than its input" in all_failed.output
+    assert (all_failed.results / "trials" / "0001.json").exists()
+    assert not (all_failed.results / "best.json").exists()
 
 
 def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:
@@ -60,10 +56,6 @@ def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("this: is not ours\n")
     command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile", "-d", tmp_path, "--cores", "2"]
     options = ["--configfile", tmp_path / "mine.yaml"]
-    said = subprocess.run(
-        [*command, *options, "--dry-run"], cwd="/", capture_output=True, text=True, env=environment(), check=True
-    )
-    assert "results/mine/trials/0011.json" in said.stdout + said.stderr
     subprocess.run(
         [*command, *options, "--", "results/mine/data.json"],
         cwd="/",

@@ -1,4 +1,4 @@
-"""The way to a tracker: MLflow's client, made to give up soon on one that is away, and locks between its writers."""
+"""Connect to a tracker: an MLflow client that gives up soon on a server that is away, and locks between processes."""
 
 import hashlib
 import os
@@ -9,50 +9,48 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from snakeras.core import files
+from snakeras.core import files, text
 from snakeras.core.errors import UserError, flat, one_line
+from snakeras.core.settings import TrackingSettings
 from snakeras.tracking import mflux
 from snakeras.tracking.redaction import keep_secret, redacted
 
-# Read when MLflow is imported, or at its first request. By default a dead tracker costs 247 s a call. What the user has
-# set stays.
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+# MLflow reads these at its import or at its first request. By default a dead tracker costs 247 s a call. Variables that
+# the user has set stay.
 ENVIRONMENT = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    RETRIES: "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # What scripts log themselves is kept in file stores.
+    # Scripts log into file stores: see mlflow_capture.
     "MLFLOW_ALLOW_FILE_STORE": "true",
     "AWS_RETRY_MODE": "standard",
     "AWS_MAX_ATTEMPTS": "2",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-CONNECTION = 3.0  # seconds for a connection
-PATIENCE = 600.0  # seconds for another writer
-LONGEST = 300  # characters of a tracker's own words in a line
-RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+CONNECTION_TIMEOUT = 3.0  # seconds
+LOCK_TIMEOUT = 600.0  # seconds
+MESSAGE_LENGTH = 300  # characters of a tracker's own message in an error line
 DATABASE_TRIES = 4  # within a second; by default MLflow takes 100 s to see that a database is not there
 
-Made = TypeVar("Made")
+Item = TypeVar("Item")
 
 
-def connect(settings: dict, token_file: str | None) -> object:
-    """A client of the tracker that ``settings`` name.
+def settings_of(params: object) -> TrackingSettings:
+    """Return the tracking settings of a rule's params, in which the token file stands apart: it decides nothing."""
+    return TrackingSettings(**params.tracking, mflux_token_file=params.job["mflux_token_file"])
 
-    Parameters
-    ----------
-    settings
-        Of ``config["tracking"]``: ``uri``, or ``mflux`` with ``mflux_host``.
-    token_file
-        Of the MFlux.ai token, where it is in no environment variable.
 
-    Returns
-    -------
-    mlflow.MlflowClient
+def connect(tracking: TrackingSettings) -> "MlflowClient":
+    """Return a client of the tracker that ``tracking`` names.
 
     Raises
     ------
@@ -61,44 +59,44 @@ def connect(settings: dict, token_file: str | None) -> object:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # An experiment or run of the user's shell is not meant.
+    # The user's shell may name an experiment or a run for something else.
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         os.environ.pop(name, None)
-    uri = settings["uri"]
-    if settings["mflux"]:
-        uri = mflux.connect(mflux.token(token_file), settings["mflux_host"])
+    uri = tracking.uri
+    if tracking.mflux:
+        uri = mflux.connect(mflux.token(tracking.mflux_token_file), tracking.mflux_host)
         if password := urlsplit(uri).password:
             keep_secret(password)
-    # Before the import, which takes longer than finding out.
-    _probe(uri, name_of(settings))
+    # Before importing MLflow, which takes longer than this.
+    _check_listening(uri, name_of(tracking))
     if endpoint := os.environ.get("MLFLOW_S3_ENDPOINT_URL"):
-        _probe(endpoint, f"MLFLOW_S3_ENDPOINT_URL: {endpoint}")
+        _check_listening(endpoint, f"MLFLOW_S3_ENDPOINT_URL: {endpoint}")
     import mlflow
 
     mlflow.set_tracking_uri(uri)
-    served = urlsplit(uri).scheme in ("http", "https")
-    if not served:
+    is_server = urlsplit(uri).scheme in ("http", "https")
+    if not is_server:
         import mlflow.store.db.utils
 
         mlflow.store.db.utils.MAX_RETRY_COUNT = DATABASE_TRIES
-    # A database that is not there yet is made by the first call: by one process. Nobody waits for a server twice.
-    registry = uri if settings["mflux"] else os.environ.get("MLFLOW_REGISTRY_URI", uri)
-    with explained(settings), nullcontext() if served else locked(uri):
+    registry = uri if tracking.mflux else os.environ.get("MLFLOW_REGISTRY_URI", uri)
+    # The first call creates a missing database, which only one process may do.
+    with explained(tracking), nullcontext() if is_server else locked(uri):
         client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=registry)
         client.search_experiments(max_results=1)
     return client
 
 
-def name_of(settings: dict) -> str:
-    """The tracker, as a line about it begins."""
-    if settings["mflux"]:
-        return f"tracking.mflux: {settings['mflux_host'] or 'MFlux.ai'}"
-    return f"tracking.uri: {settings['uri']}"
+def name_of(tracking: TrackingSettings) -> str:
+    """Return the key and address of the tracker, with which an error line begins."""
+    if tracking.mflux:
+        return f"tracking.mflux: {tracking.mflux_host or 'MFlux.ai'}"
+    return f"tracking.uri: {tracking.uri}"
 
 
 @contextmanager
-def explained(settings: dict) -> Iterator[None]:
-    """Turn whatever a tracker, its store or its database raises inside the block into one line; a traceback is printed.
+def explained(tracking: TrackingSettings) -> Iterator[None]:
+    """Turn any error of the tracker, its artifact store or its database into one line; print the traceback.
 
     Raises
     ------
@@ -110,60 +108,60 @@ def explained(settings: dict) -> Iterator[None]:
         raise
     except Exception as error:
         traceback.print_exc()
-        # Before it is cut, lest half a secret is left.
-        words = _shortened(redacted(_reason(error)))
+        # Redacted first: shortening could leave half a secret.
+        message = text.shortened(redacted(_reason(error)), MESSAGE_LENGTH)
+        if getattr(error, "error_code", None) == "ENDPOINT_NOT_FOUND":
+            raise UserError(
+                f"{name_of(tracking)} lacks an endpoint ({message}), expected a server of MLflow 3 or newer"
+            ) from None
         raise UserError(
-            f"{name_of(settings)} did not take it ({words}); call again to publish what is missing"
+            f"{name_of(tracking)} did not take it ({message}); call again to publish what is missing"
         ) from None
 
 
 def _reason(error: BaseException) -> str:
-    """What is behind it all, if that is a connection: MLflow and the libraries below it wrap it up in many words."""
+    """Return the message of the innermost error if that is about a connection, else of ``error`` itself.
+
+    MLflow and the libraries below it wrap connection errors in many words.
+    """
     innermost = error
     while innermost.__cause__ or innermost.__context__:
         innermost = innermost.__cause__ or innermost.__context__
-    told = innermost if isinstance(innermost, ConnectionError | TimeoutError) else error
-    return flat(told) or one_line(told)
+    if isinstance(innermost, ConnectionError | TimeoutError):
+        error = innermost
+    return flat(error) or one_line(error)
 
 
-def _shortened(words: str) -> str:
-    """The beginning and the end, where what is the matter stands if a request failed: of a timeout, for instance."""
-    return words if len(words) <= LONGEST else f"{words[: LONGEST // 2]} ... {words[-LONGEST // 2 :]}"
+def created_once(find: Callable[[], Item | None], create: Callable[[], Item]) -> Item:
+    """Return what ``find`` gives, else what ``create`` gives, without retries by MLflow.
 
-
-def made_once(find: Callable[[], Made | None], make: Callable[[], Made]) -> Made:
-    """What ``find`` gives, or else what ``make`` asks a tracker to make, which is not asked twice.
-
-    MLflow repeats a request whose answer was lost, and so would make two of it.
+    MLflow repeats a request whose answer was lost, which would create a second item.
     """
     from mlflow.exceptions import MlflowException
 
     if found := find():
         return found
-    before = os.environ.get(RETRIES)
+    before = os.environ.get(RETRIES, ENVIRONMENT[RETRIES])
     os.environ[RETRIES] = "0"
     try:
-        return make()
+        return create()
     except MlflowException:
         if found := find():
             return found
         raise
     finally:
-        if before is None:
-            del os.environ[RETRIES]
-        else:
-            os.environ[RETRIES] = before
+        os.environ[RETRIES] = before
 
 
-def _probe(uri: str, name: str) -> None:
-    """See whether something listens there, which MLflow finds out much later."""
+def _check_listening(uri: str, name: str) -> None:
+    """Raise UserError if nothing listens at ``uri``; MLflow finds that out much later."""
     parts = urlsplit(uri)
     scheme = parts.scheme.split("+")[0]
     if scheme not in PORTS or not parts.hostname or _has_proxy(scheme, parts.hostname):
         return
     try:
         port = parts.port or PORTS[scheme]
-        socket.create_connection((parts.hostname, port), timeout=CONNECTION).close()
+        socket.create_connection((parts.hostname, port), timeout=CONNECTION_TIMEOUT).close()
     except (OSError, ValueError) as error:
         raise UserError(f"{name} cannot be reached ({flat(error)}); call again to publish what is missing") from None
 
@@ -174,12 +172,12 @@ def _has_proxy(scheme: str, host: str) -> bool:
 
 @contextmanager
 def locked(*names: str) -> Iterator[None]:
-    """Keep other processes of this user on this machine out of what ``names`` name.
+    """Hold the lock that ``names`` name among this user's processes on this machine.
 
     Raises
     ------
     UserError
-        When another process keeps it for ten minutes.
+        When another process holds it for ten minutes.
     """
     from filelock import FileLock, Timeout
 
@@ -187,7 +185,7 @@ def locked(*names: str) -> Iterator[None]:
     path = folder / f"{hashlib.sha256(chr(0).join(names).encode()).hexdigest()}.lock"
     try:
         files.make_private(folder)
-        with FileLock(path, fallback_to_soft=False).acquire(timeout=PATIENCE):
+        with FileLock(path, fallback_to_soft=False).acquire(timeout=LOCK_TIMEOUT):
             yield
     except Timeout:
-        raise UserError(f"{path}: another process has kept this lock for {PATIENCE:.0f} s") from None
+        raise UserError(f"{path}: another process has kept this lock for {LOCK_TIMEOUT:.0f} s") from None

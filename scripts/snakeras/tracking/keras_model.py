@@ -1,40 +1,77 @@
-"""A saved Keras model as a folder that MLflow loads and serves, made without TensorFlow.
+"""Log a saved Keras model to MLflow, as a folder that MLflow loads and serves, without importing TensorFlow.
 
-``mlflow.keras.save_model`` would import it, and find out for 6 s which packages the model needs; they are known.
+``mlflow.keras.save_model`` imports TensorFlow, and takes 6 s to find the packages that the model needs; they are known.
 """
 
+import datetime
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from snakeras.search import trial_records
+from snakeras.tracking import logged_models
 
-DATA = "data"
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.models import Model, ModelSignature
+
+NAME = "model"  # of a run's trained model: runs:/<run_id>/model
 # As mlflow.keras names them.
-FLAVOR, MODEL_FILE, MODULE_FILE = "keras", "model.keras", "keras_module.txt"
+DATA, FLAVOR, MODEL_FILE, MODULE_FILE = "data", "keras", "model.keras", "keras_module.txt"
+
+
+def log(
+    client: "MlflowClient",
+    run: "Run",
+    model: Path,
+    packages: dict[str, str],
+    created: int,
+    example: dict | None = None,
+    version: str = "",
+) -> str:
+    """Log a ``.keras`` file as the model of a run, unless it is there, and return the model's id.
+
+    Parameters
+    ----------
+    packages, example
+        As for ``folder``.
+    created
+        When the model was made, in milliseconds since 1970.
+    version
+        A run's model of another version is another model.
+    """
+    utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
+
+    def folder_for(model_id: str) -> AbstractContextManager[Path]:
+        return folder(model, packages, utc, run.info.run_id, model_id, example)
+
+    return logged_models.log_model(client, run, NAME, folder_for, version=version)
 
 
 @contextmanager
 def folder(
     model: Path, packages: dict[str, str], created: str, run_id: str, model_id: str, example: dict | None = None
 ) -> Iterator[Path]:
-    """A temporary folder in the form of ``mlflow.keras.save_model``. The same arguments give the same files.
+    """Yield a temporary folder in the form of ``mlflow.keras.save_model``. The same arguments give the same files.
 
     Parameters
     ----------
     model
         A ``.keras`` file.
     packages
-        Versions by name, at least of keras, numpy and tensorflow.
+        Versions by name, at least of Keras.
     created
         When the model was made, in ISO 8601.
     run_id, model_id
-        Of the MLflow run and logged model that it belongs to; a tracker may know no such models ("").
+        Of the MLflow run and the logged model that it belongs to.
     example
-        What the model takes and gives, by ``final.described``; None: no signature and no example.
+        What the model takes and gives, as in ``final/example.json``; None: no signature and no example.
     """
     import mlflow
     import mlflow.models
@@ -42,8 +79,13 @@ def folder(
     from mlflow import pyfunc
     from mlflow.utils.environment import _mlflow_conda_env, _PythonEnv
 
-    own = {"model_id": model_id, "model_uuid": model_id, "artifact_path": f"models:/{model_id}"} if model_id else {}
-    document = mlflow.models.Model(run_id=run_id, utc_time_created=created, **({"model_uuid": run_id} | own))
+    document = mlflow.models.Model(
+        run_id=run_id,
+        utc_time_created=created,
+        model_id=model_id,
+        model_uuid=model_id,
+        artifact_path=f"models:/{model_id}",
+    )
     requirements = [f"{name}=={packages[name]}" for name in ("keras", "numpy", "tensorflow") if name in packages]
     requirements.insert(0, f"mlflow=={mlflow.__version__}")
     with TemporaryDirectory(prefix="snakeras-") as name:
@@ -76,13 +118,12 @@ def folder(
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    # Another file system, or one without links.
+    # On another file system, or on one without links.
     except OSError:
         shutil.copyfile(source, target)
 
 
-def _signature(example: dict) -> object:
-    import numpy as np
+def _signature(example: dict) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
@@ -90,27 +131,28 @@ def _signature(example: dict) -> object:
         specs = []
         for tensor in tensors:
             shape = (-1, *(-1 if size is None else size for size in tensor["shape"][1:]))
-            # MLflow wants names of all or, if there is one only, of none: it is then served without one.
-            name = tensor["name"] if len(tensors) > 1 else None
-            specs.append(TensorSpec(_dtype(np, tensor["dtype"]), shape, name))
+            # MLflow wants a name for each of several tensors; a single one is served without its name.
+            specs.append(TensorSpec(_dtype(tensor), shape, tensor["name"] if len(tensors) > 1 else None))
         return Schema(specs)
 
     return ModelSignature(schema(example["inputs"]), schema(example["outputs"]))
 
 
-def _dtype(np: object, name: str) -> object:
-    # What models computed in it take and give is converted by TensorFlow.
-    return np.dtype("float32" if name == "bfloat16" else "str" if name == "string" else name)
+def _dtype(tensor: dict) -> "np.dtype":
+    import numpy as np
+
+    # TensorFlow converts what a model takes and gives.
+    return np.dtype({"bfloat16": "float32", "string": "str"}.get(tensor["dtype"], tensor["dtype"]))
 
 
-def _add_example(document: object, example: dict, path: Path) -> None:
+def _add_example(document: "Model", example: dict, path: Path) -> None:
     import numpy as np
     from mlflow.models.utils import _save_example
 
     if example["example"] is None:
         return
     arrays = {
-        tensor["name"]: np.array(trial_records.decode(rows), dtype=_dtype(np, tensor["dtype"]))
+        tensor["name"]: np.array(trial_records.decode(rows), dtype=_dtype(tensor))
         for tensor, rows in zip(example["inputs"], example["example"], strict=True)
     }
     _save_example(document, arrays if len(arrays) > 1 else next(iter(arrays.values())), str(path))

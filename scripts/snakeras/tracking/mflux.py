@@ -1,18 +1,23 @@
-"""MFlux.ai by its own client: the token, the tracker and the store that it names, datasets there, the best run."""
+"""MFlux.ai: the token, its tracker and store, datasets there, and the best run of a model group."""
 
+import functools
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import quote, urlsplit
 
 from snakeras.core import files
-from snakeras.core.errors import UserError, flat, one_line
+from snakeras.core.errors import UserError, flat
 from snakeras.core.patching import put
 from snakeras.tracking.redaction import keep_secret, redacted, secrets
+
+if TYPE_CHECKING:
+    import requests
+    from botocore.config import Config
 
 TIMEOUT = 10.0  # seconds for a connection, and for an answer of MFlux.ai
 STORE_TIMEOUT = 30.0  # seconds for an answer of the store, which may have to put an upload together first
@@ -21,12 +26,12 @@ FIELDS = ("mlflow_server", "minio_server", "minio_access_key", "minio_secret_key
 
 
 def token(file: str | None, environment: Mapping[str, str] = os.environ) -> str:
-    """The token of a project, from MFLUX_AI_TOKEN, else from a file that nobody else may read.
+    """Return the token of a project, from MFLUX_AI_TOKEN, else from a file that nobody else may read.
 
     Raises
     ------
     UserError
-        When there is none, or one that cannot be right. The token is not in its text.
+        When there is none, or it cannot be a token. The message does not contain it.
     """
     if found := environment.get("MFLUX_AI_TOKEN", "").strip():
         source = "MFLUX_AI_TOKEN"
@@ -42,7 +47,7 @@ def token(file: str | None, environment: Mapping[str, str] = os.environ) -> str:
         raise UserError(f"{source} is empty, expected the token of an MFlux.ai project")
     if not (found.isascii() and found.isprintable() and " " not in found):
         raise UserError(f"{source}: found no token, expected printable ASCII without blanks")
-    # mflux_ai takes it for a placeholder, and would print it.
+    # mflux_ai prints such a token with a warning that it is a placeholder.
     if "your_" in found.lower():
         raise UserError(f"{source}: found a placeholder (your_...), expected the token of an MFlux.ai project")
     keep_secret(found)
@@ -55,14 +60,16 @@ def _private_text(path: Path, source: str) -> str:
             raise UserError(f"{source} is not there, expected a file with the token of an MFlux.ai project")
         if (mode := path.stat().st_mode & 0o777) & 0o077:
             raise UserError(f"{source} can be used by others: found mode {mode:o}, expected 600")
-        # What is not UTF-8 is no ASCII either, and refused with it.
+        # Bytes that are not UTF-8 are refused later, as not ASCII.
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise UserError(f"{source} cannot be read ({error.strerror})") from None
 
 
 def connect(token: str, host: str | None) -> str:
-    """Ask MFlux.ai for its tracker and store, by mflux_ai.init, which puts them into environment variables.
+    """Ask MFlux.ai for its tracker and store, and return the tracking URI.
+
+    ``mflux_ai.init`` does it and sets environment variables, by which MLflow and S3 clients find both.
 
     Parameters
     ----------
@@ -70,11 +77,6 @@ def connect(token: str, host: str | None) -> str:
         Of a project.
     host
         Address of another server than https://www.mflux.ai.
-
-    Returns
-    -------
-    str
-        The tracking URI.
 
     Raises
     ------
@@ -91,23 +93,23 @@ def connect(token: str, host: str | None) -> str:
         absent = [name for name in FIELDS if not _is_text(document.get(name))]
         return f"gave no text for {', '.join(absent)}" if absent else None
 
-    with _watched("has no /api/env_vars/ (status 404), expected the address of an MFlux.ai server", complaint) as core:
+    with _checked("has no /api/env_vars/ (status 404), expected the address of an MFlux.ai server", complaint) as core:
         core.init(token)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         keep_secret(os.environ[name])
-    _leave_the_token_alone()
+    _remove_passwords()
     return os.environ["MLFLOW_TRACKING_URI"]
 
 
-def _leave_the_token_alone() -> None:
-    """Take away the user's name and password for another tracker, which MLflow would send in place of the token."""
+def _remove_passwords() -> None:
+    """Remove the user's name and password for another tracker, which MLflow would send in place of the token."""
     from mlflow.utils import credentials
 
     for secret in secrets(os.environ):
         keep_secret(secret)
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         os.environ.pop(name, None)
-    # ~/.mlflow/credentials
+    # Those of ~/.mlflow/credentials.
     credentials._read_mlflow_creds_from_file = lambda: (None, None)
 
 
@@ -126,28 +128,44 @@ def _address(host: str) -> str:
 
 
 def _is_text(value: object) -> bool:
-    # What is not printable could not be put into an environment variable.
+    # An environment variable holds printable text alone.
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 @contextmanager
-def _watched(absent: str, complaint: Callable[[dict], str | None]) -> Iterator[ModuleType]:
-    """Give mflux_ai.core with requests that end in time, whose answers are looked at before mflux_ai looks.
+def _checked(absent: str, complaint: Callable[[dict], str | None]) -> Iterator[ModuleType]:
+    """Yield ``mflux_ai.core``, which inside the block makes requests by ``_get`` and prints nothing.
 
-    What it prints is left out: it may have the token, and says nothing that the errors here do not.
+    What it prints may contain the token, and says nothing that the errors here do not.
+    """
+    import mflux_ai.core as core
+    import requests
+
+    get = functools.partial(_get, core.SERVER_HOST, absent, complaint)
+    with ExitStack() as undo:
+        put(undo, core, "requests", SimpleNamespace(get=get, exceptions=requests.exceptions))
+        undo.enter_context(redirect_stdout(io.StringIO()))
+        yield core
+
+
+def _get(
+    server: str, absent: str, complaint: Callable[[dict], str | None], url: str, headers: dict[str, str]
+) -> "requests.Response":
+    """Return the answer to a GET request if it is a JSON object without faults; wait no longer than TIMEOUT.
 
     Parameters
     ----------
     absent
         What status 404 means.
     complaint
-        What is wrong with the JSON object in an answer.
+        Returns what is wrong with the JSON object, None if nothing is.
     """
     import mflux_ai
-    import mflux_ai.core as core
     import requests
 
-    server = core.SERVER_HOST
+    def refused(what: str) -> UserError:
+        return UserError(f"tracking.mflux: {server} {what}")
+
     statuses = {
         204: "does not know the token (status 204)",
         401: "refused the token (status 401)",
@@ -155,45 +173,37 @@ def _watched(absent: str, complaint: Callable[[dict], str | None]) -> Iterator[M
         404: absent,
         406: f"wants another version of the package mflux-ai than {mflux_ai.__version__} (status 406)",
     }
-
-    def refused(what: str) -> UserError:
-        return UserError(f"tracking.mflux: {server} {what}")
-
-    def get(url: str, headers: dict[str, str]) -> requests.Response:
-        try:
-            # An entry of ~/.netrc would take the token's place, hence an auth that does nothing.
-            response = requests.get(url, headers=headers, timeout=TIMEOUT, allow_redirects=False, auth=lambda it: it)
-        except requests.exceptions.Timeout:
-            raise refused(f"did not answer within {TIMEOUT:g} s") from None
-        except (requests.exceptions.RequestException, ValueError) as error:
-            raise refused(f"cannot be reached ({type(error).__name__})") from None
-        status = response.status_code
-        if status in statuses:
-            raise refused(statuses[status])
-        if response.is_redirect:
-            there = redacted(flat(response.headers["location"].partition("?")[0]))
-            raise refused(f"sends on to {there}, which is not given the token; name that server if it is the right one")
-        if status != 200:
-            raise refused(f"failed (status {status})")
-        try:
-            document = response.json()
-        except (ValueError, RecursionError):
-            document = None
-        if not isinstance(document, dict):
-            kind = redacted(flat(response.headers.get("content-type", "of no type")))
-            raise refused(f"gave something else ({kind}), expected a JSON object")
-        if wrong := complaint(document):
-            raise refused(wrong)
-        return response
-
-    with ExitStack() as undo:
-        put(undo, core, "requests", SimpleNamespace(get=get, exceptions=requests.exceptions))
-        undo.enter_context(redirect_stdout(io.StringIO()))
-        yield core
+    try:
+        # With an auth of its own, even one that does nothing, requests does not take that of ~/.netrc.
+        response = requests.get(url, headers=headers, timeout=TIMEOUT, allow_redirects=False, auth=lambda it: it)
+    except requests.exceptions.Timeout:
+        raise refused(f"did not answer within {TIMEOUT:g} s") from None
+    except (requests.exceptions.RequestException, ValueError) as error:
+        raise refused(f"cannot be reached ({type(error).__name__})") from None
+    if response.status_code in statuses:
+        raise refused(statuses[response.status_code])
+    if response.is_redirect:
+        there = redacted(flat(response.headers["location"].partition("?")[0]))
+        raise refused(f"sends on to {there}, which is not given the token; name that server if it is the right one")
+    if response.status_code != 200:
+        raise refused(f"failed (status {response.status_code})")
+    try:
+        document = response.json()
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        kind = redacted(flat(response.headers.get("content-type", "of no type")))
+        raise refused(f"gave something else ({kind}), expected a JSON object")
+    if wrong := complaint(document):
+        raise refused(wrong)
+    return response
 
 
 def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
-    """Store the prepared arrays of a search, unless they are there: a dict of name to array, by mflux_ai.put_dataset.
+    """Store the prepared arrays of a search, unless they are there, as a dict for ``mflux_ai.get_dataset``.
+
+    Not by ``mflux_ai.put_dataset``, which has no time limit, prints some errors and goes on, and sends nothing where it
+    has to make the bucket first.
 
     Parameters
     ----------
@@ -210,98 +220,63 @@ def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
     UserError
         When the store cannot be reached or refuses, or the arrays cannot be read.
     """
-    import mflux_ai.core as core
+    import boto3
+    import joblib
     import numpy as np
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from snakeras.data import datasets
 
-    said = files.read_json(manifest)
-    name = f"{said['dataset']}-{said['digest'][:16]}"
-    with _storing(name):
-        client = _store(os.environ["MLFLOW_S3_ENDPOINT_URL"])
-        there = _size(client, name)
-    if not there:
-        arrays, _ = datasets.read(manifest, "train", "validation", "test", named=named, terminal=terminal)
-        printed = io.StringIO()
-        with _storing(name), ExitStack() as undo:
-            put(undo, core, "_minio_client", client)
-            # mflux_ai itself makes a missing bucket after it has read what it wants to send, and cannot send it again.
-            core.ensure_bucket_exists(BUCKET)
-            with redirect_stdout(printed):
-                core.put_dataset({key: np.asarray(array) for key, array in arrays.items()}, name, BUCKET)
-            if not _size(client, name):
-                # It prints some errors and goes on.
-                raise _untaken(name, printed.getvalue() or "nothing arrived there")
-    return {"bucket": BUCKET, "object": name, "digest": said["digest"]}
+    prepared = files.read_json(manifest)
+    name = f"{prepared['dataset']}-{prepared['digest'][:16]}"
+    endpoint = os.environ["MLFLOW_S3_ENDPOINT_URL"]
+    try:
+        store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=_store_config())
+        if not _size(store, name):
+            arrays, _ = datasets.read(manifest, "train", "validation", "test", named=named, terminal=terminal)
+            content = io.BytesIO()
+            joblib.dump({key: np.asarray(array) for key, array in arrays.items()}, content, compress=True)
+            with suppress(store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
+                store.create_bucket(Bucket=BUCKET)
+            store.put_object(Bucket=BUCKET, Key=name, Body=content.getvalue())
+            if not _size(store, name):
+                raise ValueError("nothing arrived there")
+    except (BotoCoreError, ClientError, ValueError) as error:
+        message = redacted(flat(error))
+        raise UserError(f"tracking.mflux: {redacted(endpoint)} did not take {BUCKET}/{name} ({message})") from None
+    return {"bucket": BUCKET, "object": name, "digest": prepared["digest"]}
 
 
-def _store(endpoint: str) -> object:
-    """A Minio as get_minio_client makes it, but one that gives up soon, and takes any endpoint.
+def _store_config() -> "Config":
+    from botocore.config import Config
 
-    minio 4 takes ``localhost:9000`` for a URL with the scheme ``localhost`` since Python 3.9, and refuses it.
-    """
-    import certifi
-    import minio
-    import urllib3
-
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected an http or https address")
-    client = minio.Minio(
-        parts.hostname,
-        access_key=os.environ["AWS_ACCESS_KEY_ID"],
-        secret_key=os.environ["AWS_SECRET_ACCESS_KEY"],
-        secure=parts.scheme == "https",
-        http_client=urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=TIMEOUT, read=STORE_TIMEOUT),
-            # A request is signed for its host, so that following a redirect is of no use.
-            retries=urllib3.Retry(total=1, redirect=False, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
-        ),
+    return Config(
+        connect_timeout=TIMEOUT,
+        read_timeout=STORE_TIMEOUT,
+        retries={"total_max_attempts": 2},
+        s3={"addressing_style": "path"},
+        # Stores other than Amazon's may not know newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
-    client._endpoint_url = f"{parts.scheme}://{parts.netloc}"
-    return client
 
 
-def _size(client: object, name: str) -> int:
-    """Bytes of an object in the store, 0 where there is none."""
-    from minio.error import NoSuchBucket, NoSuchKey
+def _size(store: object, name: str) -> int:
+    """Return the bytes of an object in the store, 0 if it is not there."""
+    from botocore.exceptions import ClientError
 
     try:
-        return client.stat_object(BUCKET, name).size
-    except (NoSuchBucket, NoSuchKey):
+        found = store.head_object(Bucket=BUCKET, Key=name)
+        # A server that is no S3 may answer with a page.
+        return found["ContentLength"] if "ETag" in found else 0
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
         return 0
 
 
-@contextmanager
-def _storing(name: str) -> Iterator[None]:
-    """Make one line of whatever goes wrong with the store inside the block."""
-    from minio.error import MinioError
-    from urllib3.exceptions import HTTPError, MaxRetryError
-
-    try:
-        yield
-    # KeyError and ValueError: minio looks for the fields of an answer of S3 in those of any other server, too.
-    except (MinioError, HTTPError, OSError, KeyError, ValueError) as error:
-        if isinstance(error, MaxRetryError) and error.reason:
-            error = error.reason
-        # Those of minio begin with their kind themselves.
-        raise _untaken(name, flat(error) if isinstance(error, MinioError) else one_line(error)) from None
-
-
-def _untaken(name: str, words: str) -> UserError:
-    where = os.environ.get("MLFLOW_S3_ENDPOINT_URL")
-    return UserError(f"tracking.mflux: {redacted(flat(where))} did not take {BUCKET}/{name} ({redacted(flat(words))})")
-
-
 def best_run(group: str) -> str | None:
-    """Run id of the best run of a model group, by mflux_ai.get_best_run; after ``connect``.
-
-    Returns
-    -------
-    str or None
-        None where the group has no best run.
+    """Return the id of the best run of a model group by ``mflux_ai.get_best_run``, None without one; after ``connect``.
 
     Raises
     ------
@@ -316,14 +291,24 @@ def best_run(group: str) -> str | None:
         return f"gave no run_uuid for the model group {group!r}"
 
     absent = f"has no model group {group!r} (status 404), expected one that it has in tracking.mflux_model_group"
-    with _watched(absent, complaint) as core:
+    with _checked(absent, complaint) as core:
         try:
-            # It goes into the URL as it is.
+            # mflux_ai puts the name into the URL as it is.
             run = core.get_best_run(quote(group, safe=""))
         except (mlflow.exceptions.MlflowException, OSError) as error:
-            words = redacted(flat(error))
             raise UserError(
                 f"tracking.mflux: {core.SERVER_HOST} names a best run of the model group {group!r} that MLflow does "
-                f"not give ({words})"
+                f"not give ({redacted(flat(error))})"
             ) from None
     return run and run.info.run_id
+
+
+def other_best_run(group: str | None, published: dict) -> str | None:
+    """Return a line for people if MFlux.ai has another best run than the search; ``published`` by ``publish_final``."""
+    if not group or published["mflux_best_run_id"] == published["best_run_id"]:
+        return None
+    return (
+        f"tracking.mflux_model_group: the best run of {group!r} on MFlux.ai is "
+        f"{published['mflux_best_run_id'] or 'not known yet'}, the best trial of this search is run "
+        f"{published['best_run_id']}"
+    )

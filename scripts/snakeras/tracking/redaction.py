@@ -1,4 +1,4 @@
-"""No secret in a log or on a screen: what is printed loses the values of the variables that hold secrets."""
+"""Keep secrets out of logs and off the screen: replace them in all that is printed or raised."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from snakeras.core.errors import UserError, one_line
 
-# What MLflow, MFlux.ai, S3 clients and database drivers take secrets from.
+# The variables from which MLflow, MFlux.ai, S3 clients and database drivers take secrets.
 SECRET = (
     "MFLUX_AI_TOKEN",
     "MLFLOW_TRACKING_TOKEN",
@@ -25,20 +25,19 @@ SECRET = (
     "PGPASSWORD",
     "MYSQL_PWD",
 )
-# Shorter ones are no secrets, and stand in every text by chance.
-SHORTEST = 3
+SHORTEST = 3  # characters; shorter values are no secrets and occur in any text
 MARK = "[secret]"
 
 _more: set[str] = set()
 
 
 def keep_secret(value: str) -> None:
-    """Add a secret that is in no variable (yet)."""
+    """Redact a secret from now on that no variable holds."""
     _more.add(value)
 
 
 def secrets(environment: Mapping[str, str]) -> list[str]:
-    """All texts that give a secret away: its value, as part of a URL, and as HTTP sends it; the longest first."""
+    """Return all spellings of the secrets, the longest first: as they are, in a URL, and in an HTTP header."""
     values = {environment.get(name, "") for name in SECRET} | _more
     values = {value for value in values if len(value) >= SHORTEST}
     user = environment.get("MLFLOW_TRACKING_USERNAME", "")
@@ -47,14 +46,14 @@ def secrets(environment: Mapping[str, str]) -> list[str]:
 
 
 def redacted(text: str, environment: Mapping[str, str] = os.environ) -> str:
-    """``text`` with a mark in place of every secret."""
+    """Return ``text`` with ``[secret]`` in place of every secret."""
     for secret in secrets(environment):
         text = text.replace(secret, MARK)
     return text
 
 
 class _Redacting:
-    """A stream that writes whole lines, redacted, to another."""
+    """Write to another stream, line by line and redacted."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -83,7 +82,7 @@ def redacting() -> Iterator[None]:
     Raises
     ------
     UserError
-        In place of any exception: its one line, redacted. The traceback of an unexpected one is printed.
+        For any exception, with its message in one line. The traceback of an unexpected one is printed.
     """
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Redacting(sys.stdout), _Redacting(sys.stderr)

@@ -60,7 +60,7 @@ def test_a_model_of_two_inputs_and_outputs_is_served_by_their_names(tmp_path: Pa
     x = [np.ones((4, 2)), np.ones((4, 3))]
     example = retraining.described(model, (x, np.ones(4)))
     assert [tensor["shape"] for tensor in example["inputs"]] == [[None, 2], [None, 3]]
-    with keras_model.folder(tmp_path / "model.keras", PACKAGES, CREATED, "r", "", example) as folder:
+    with keras_model.folder(tmp_path / "model.keras", PACKAGES, CREATED, "r", "m", example) as folder:
         served = mlflow.pyfunc.load_model(str(folder))
         assert set(served.input_example) == {"left", "right"}
         assert served.metadata.get_input_schema().input_names() == ["left", "right"]

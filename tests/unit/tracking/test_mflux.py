@@ -314,7 +314,8 @@ def put_dataset(manifest: Path) -> dict:
 
 
 def test_a_dataset_is_stored_once_and_comes_back_as_it_was(server: Server, manifest: tuple, monkeypatch, capfd) -> None:
-    import mflux_ai.core
+    import boto3
+    import mflux_ai
     from moto.server import ThreadedMotoServer
 
     with ExitStack() as stack:
@@ -333,14 +334,16 @@ def test_a_dataset_is_stored_once_and_comes_back_as_it_was(server: Server, manif
             assert type(array) is np.ndarray
             np.testing.assert_array_equal(array, manifest[1][name])
 
+        client = boto3.client("s3", endpoint_url=store, region_name="us-east-1")
+        before = client.head_object(Bucket="datasets", Key=NAME)["LastModified"]
         with monkeypatch.context() as patch:
-            patch.setattr(mflux_ai.core, "put_dataset", lambda *_: pytest.fail("uploaded again"))
+            patch.setattr("joblib.dump", lambda *_, **__: pytest.fail("uploaded again"))
             assert put_dataset(manifest[0]) == where
+        assert client.head_object(Bucket="datasets", Key=NAME)["LastModified"] == before
         # One that was cut off is stored again.
-        mflux_ai.get_minio_client().put_object("datasets", NAME, io.BytesIO(b""), 0)
+        client.put_object(Bucket="datasets", Key=NAME, Body=b"")
         put_dataset(manifest[0])
         assert mflux_ai.get_dataset(NAME).keys() == manifest[1].keys()
-        # A name with a port, which minio's own check refuses.
         monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", store.replace("127.0.0.1", "localhost") + "/")
         assert put_dataset(manifest[0]) == where
     printed = capfd.readouterr()
@@ -353,8 +356,8 @@ def test_a_store_that_is_away_is_one_line_soon(server: Server, manifest: tuple, 
     complaint(put_dataset, manifest[0])
     start = time.monotonic()
     text = complaint(put_dataset, manifest[0])
-    assert time.monotonic() - start < 2
-    assert text.startswith(f"tracking.mflux: http://127.0.0.1:1 did not take datasets/{NAME} (NewConnectionError: ")
+    assert time.monotonic() - start < 3
+    assert text.startswith(f"tracking.mflux: http://127.0.0.1:1 did not take datasets/{NAME} (Could not connect to ")
     assert capfd.readouterr().out == ""
 
 
@@ -363,9 +366,7 @@ def store(server: Server) -> Server:
     """An S3 with an empty bucket."""
     server.gives(ENV_VARS, env_vars(server.host, server.host))
     mflux.connect(TOKEN, server.host)
-    location = b"<LocationConstraint xmlns='http://s3.amazonaws.com/doc/2006-03-01/'></LocationConstraint>"
-    server.answers["GET /datasets?location="] = (200, XML, location)
-    server.answers["PUT /datasets/"] = (200, {"ETag": "x"}, b"")
+    server.answers["PUT /datasets"] = (200, {"ETag": "x"}, b"")
     return server
 
 
@@ -376,39 +377,36 @@ def error(code: str) -> bytes:
 @pytest.mark.parametrize(
     "answers, said",
     [
-        # This one mflux_ai prints.
+        ({f"PUT /datasets/{NAME}": (400, XML, error("Unheard"))}, "(Unheard) when calling the PutObject operation"),
+        ({f"PUT /datasets/{NAME}": (403, XML, error("AccessDenied"))}, "(AccessDenied) when calling the PutObject"),
         (
-            {f"PUT /datasets/{NAME}": (400, XML, error("Unheard"))},
-            "(ResponseError: code: Unheard, message: not for [sec",
+            {"PUT /datasets": (403, XML, error("AccessDenied"))},
+            "(AccessDenied) when calling the CreateBucket operation",
         ),
-        ({f"PUT /datasets/{NAME}": (403, XML, error("AccessDenied"))}, "(AccessDenied: message: Access Denied)"),
-        ({"PUT /datasets/": (403, XML, error("AccessDenied"))}, "(AccessDenied: message: Access Denied)"),
+        ({f"HEAD /datasets/{NAME}": (403, {}, b"")}, "(403) when calling the HeadObject operation: Forbidden"),
+        (
+            {f"PUT /datasets/{NAME}": (503, {}, b"")},
+            "(503) when calling the PutObject operation (reached max retries: 1)",
+        ),
+        ({f"PUT /datasets/{NAME}": (418, {}, b"<html>no XML")}, "(418) when calling the PutObject operation"),
         ({f"PUT /datasets/{NAME}": (200, {"ETag": "x"}, b"")}, "(nothing arrived there)"),
-        # The bucket is lost again: mflux_ai makes it, and has nothing left to send.
         (
-            {f"PUT /datasets/{NAME}": (404, XML, error("NoSuchBucket"))},
-            "(InvalidArgumentError: message: Could not read",
+            {f"HEAD /datasets/{NAME}": (200, {"Content-Length": "9"}, b"<html>no!")},
+            "(nothing arrived there)",
         ),
-        ({f"HEAD /datasets/{NAME}": (403, {}, b"")}, "(AccessDenied: message: Access Denied)"),
-        ({f"PUT /datasets/{NAME}": (200, {}, b"<html></html>")}, "(KeyError: "),
-        ({f"PUT /datasets/{NAME}": (503, {}, b"")}, "(ResponseError: too many 503 error responses)"),
-        ({"GET /datasets?location=": (200, {}, b"<html>no XML")}, "(InvalidXMLError: "),
-        ({"GET /datasets?location=": (502, {}, b"<html>no XML")}, "(ResponseError: too many 502"),
-        ({"GET /datasets?location=": (418, {}, b"<html>no XML")}, "(InvalidXMLError: "),
-        ({"GET /datasets?location=": (301, {"Location": "http://127.0.0.1:1/"}, b"")}, "(PermanentRedirect: message: "),
     ],
 )
 def test_a_store_that_refuses_is_one_line(store: Server, manifest: tuple, capfd, answers: dict, said: str) -> None:
-    import mflux_ai.core
-
     store.answers |= answers
     text = complaint(put_dataset, manifest[0])
-    assert text.startswith(f"tracking.mflux: {store.host} did not take datasets/{NAME} {said}")
+    assert text.startswith(f"tracking.mflux: {store.host} did not take datasets/{NAME} (")
+    assert said in text
+    if XML in next(iter(answers.values())):
+        assert "not for [secret]" in text
     assert capfd.readouterr().out == ""
-    assert mflux_ai.core._minio_client is None
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", "http://", "http://a b", "http://-a:1", "http://127.0.0.1:99999"])
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://", "http://a b", "http://127.0.0.1:99999"])
 def test_a_store_without_an_address_is_one_line(store: Server, manifest: tuple, monkeypatch, endpoint: str) -> None:
     monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", endpoint)
     text = complaint(put_dataset, manifest[0])

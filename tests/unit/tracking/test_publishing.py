@@ -8,28 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from published import SETTINGS, Search, search, write_final
+from published import Search, search, tracking, write_final
 from snakeras.core import files
 from snakeras.core.errors import UserError
-from snakeras.tracking import connection, publishing
+from snakeras.core.settings import TrackingSettings
+from snakeras.tracking import connection, final_run, search_run, trial_run
 
 pytestmark = pytest.mark.slow
 
 ACCURACIES = [0.5, 0.7, 0.3, None, 0.9, 0.6]
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database without runs: making one takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connection.connect(SETTINGS | {"uri": f"sqlite:///{path}"}, None)
-    return path
-
-
 @pytest.fixture
-def settings(empty_store: Path, tmp_path: Path) -> dict:
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    return SETTINGS | {"uri": f"sqlite:///{tmp_path}/mlflow.db"}
+def settings(local: TrackingSettings) -> TrackingSettings:
+    return local
 
 
 @pytest.fixture
@@ -41,20 +33,22 @@ def new_search(folder: Path, settings: dict) -> Search:
     return search(folder, settings, ACCURACIES)
 
 
-def client(settings: dict) -> object:
-    return connection.connect(settings, None)
+def client(settings: TrackingSettings) -> object:
+    return connection.connect(settings)
 
 
-def publish(found: Search, settings: dict, trials: range = range(len(ACCURACIES)), final: bool = True) -> dict:
-    opened = publishing.open_search(settings, None, **found.opening())
+def publish(
+    found: Search, settings: TrackingSettings, trials: range = range(len(ACCURACIES)), final: bool = True
+) -> dict:
+    opened = search_run.publish_search(settings, **found.opening())
     for trial in trials:
-        publishing.publish_trial(settings, None, opened, **found.arguments(trial))
+        trial_run.publish_trial(settings, opened, **found.arguments(trial))
     if final:
-        opened |= publishing.publish_final(settings, None, opened, **found.final())
+        opened |= final_run.publish_final(settings, opened, **found.final())
     return opened
 
 
-def content(settings: dict, opened: dict) -> dict:
+def content(settings: TrackingSettings, opened: dict) -> dict:
     """All that a tracker holds of a search, by the runs' names."""
     tracker = client(settings)
     runs = tracker.search_runs([opened["experiment_id"]], order_by=["attributes.start_time"])
@@ -78,7 +72,7 @@ def content(settings: dict, opened: dict) -> dict:
     }
 
 
-def test_a_run_for_the_search_and_one_for_each_trial(found: Search, settings: dict) -> None:
+def test_a_run_for_the_search_and_one_for_each_trial(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings)
     runs = content(settings, opened)
     assert list(runs) == [*(f"squares {trial:04d}" for trial in range(6)), "squares"] or "squares" in runs
@@ -102,7 +96,7 @@ def test_a_run_for_the_search_and_one_for_each_trial(found: Search, settings: di
     assert {name for name, _ in parent["artifacts"]} == {"best.json", "config.json", "metrics.json", "trials.csv"}
 
 
-def test_the_order_by_validation_accuracy_is_that_of_the_table(found: Search, settings: dict) -> None:
+def test_the_order_by_validation_accuracy_is_that_of_the_table(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings)
     runs = client(settings).search_runs([opened["experiment_id"]], order_by=["metrics.val_acc DESC"])
     with (found.folder / "trials.csv").open() as table:
@@ -111,7 +105,7 @@ def test_the_order_by_validation_accuracy_is_that_of_the_table(found: Search, se
     assert [run.data.tags["snakeras.trial"] for run in runs[: len(rows)]] == [row["trial"] for row in rows]
 
 
-def test_twice_is_once(found: Search, settings: dict) -> None:
+def test_twice_is_once(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings)
     before = content(settings, opened)
     assert publish(found, settings) == opened
@@ -119,7 +113,7 @@ def test_twice_is_once(found: Search, settings: dict) -> None:
     assert len(client(settings).search_model_versions("name='squares'")) == 1
 
 
-def test_the_order_of_publishing_does_not_matter(found: Search, settings: dict) -> None:
+def test_the_order_of_publishing_does_not_matter(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings, trials=[4, 0, 5, 1, 2, 3])
     runs = [name for name in content(settings, opened) if name != "squares"]
     assert runs == [f"squares {trial:04d}" for trial in range(6)]
@@ -130,11 +124,11 @@ CALLS = ("log_batch", "log_inputs", "log_artifact", "create_logged_model", "fina
 
 @pytest.mark.parametrize("call", CALLS)
 def test_what_was_cut_off_is_gone_on_with(
-    found: Search, settings: dict, call: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    found: Search, settings: TrackingSettings, call: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import mlflow
 
-    whole = SETTINGS | {"uri": f"sqlite:///{tmp_path}/other.db"}
+    whole = tracking(uri=f"sqlite:///{tmp_path}/other.db")
     shutil.copy(tmp_path / "mlflow.db", tmp_path / "other.db")
     trials = range(2)
     expected = content(whole, publish(found, whole, trials))
@@ -164,7 +158,7 @@ def test_what_was_cut_off_is_gone_on_with(
         assert len(run["models"]) == len(expected[name]["models"])
 
 
-def test_another_result_of_a_trial_takes_the_place_of_its_run(found: Search, settings: dict) -> None:
+def test_another_result_of_a_trial_takes_the_place_of_its_run(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings, final=False)
     path = found.trials / "0001.json"
     document = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("digest", "checksum")}
@@ -172,25 +166,25 @@ def test_another_result_of_a_trial_takes_the_place_of_its_run(found: Search, set
 
     document["fits"][0]["metrics"]["val_accuracy"] = document["fits"][0]["metrics"]["accuracy"] = [0.1, 0.2]
     files.write_json(path, trial_records.sealed(document | {"val_accuracy": 0.2, "loss": -0.2}))
-    publishing.publish_trial(settings, None, opened, **found.arguments(1))
+    trial_run.publish_trial(settings, opened, **found.arguments(1))
     runs = content(settings, opened)
     assert len(runs) == 7
     assert [point[1] for point in runs["squares 0001"]["metrics"]["val_acc"]] == [0.1, 0.2]
 
 
-def test_a_trial_run_again_at_another_time_has_one_curve(found: Search, settings: dict) -> None:
+def test_a_trial_run_again_at_another_time_has_one_curve(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings, trials=range(2), final=False)
     happened = found.trials / "0001.run.json"
     again = files.read_json(found.trials / "0000.run.json")
     files.write_json(happened, again)
-    publishing.publish_trial(settings, None, opened, **found.arguments(1))
+    trial_run.publish_trial(settings, opened, **found.arguments(1))
     runs = content(settings, opened)
     assert len(runs) == 3
     assert [point[0] for point in runs["squares 0001"]["metrics"]["val_acc"]] == [0, 1]
     assert runs["squares 0001"]["info"][2] == runs["squares 0000"]["info"][2]
 
 
-def test_a_new_final_model_is_the_next_version(found: Search, settings: dict) -> None:
+def test_a_new_final_model_is_the_next_version(found: Search, settings: TrackingSettings) -> None:
     first = publish(found, settings)
     write_final(found, 0.95)
     second = publish(found, settings)
@@ -212,8 +206,8 @@ def test_a_new_final_model_is_the_next_version(found: Search, settings: dict) ->
 
 
 @pytest.mark.parametrize(("models", "logged"), [("all", 5), ("best", 1), ("none", 0)])
-def test_whose_models_are_logged(found: Search, settings: dict, models: str, logged: int) -> None:
-    opened = publish(found, settings | {"models": models, "registered_model": "mine"})
+def test_whose_models_are_logged(found: Search, settings: TrackingSettings, models: str, logged: int) -> None:
+    opened = publish(found, settings.model_copy(update={"models": models, "registered_model": "mine"}))
     runs = content(settings, opened)
     assert sum(len(run["models"]) for name, run in runs.items() if name != "squares") == logged
     if models == "best":
@@ -222,7 +216,9 @@ def test_whose_models_are_logged(found: Search, settings: dict, models: str, log
     assert client(settings).get_model_version_by_alias("mine", "champion").run_id == opened["run_id"]
 
 
-def test_the_same_trials_in_another_search_are_runs_of_their_own(tmp_path: Path, search: dict, settings: dict) -> None:
+def test_the_same_trials_in_another_search_are_runs_of_their_own(
+    tmp_path: Path, search: dict, settings: TrackingSettings
+) -> None:
     first = publish(new_search(tmp_path / "a", search), settings, final=False)
     import published
 
@@ -234,23 +230,26 @@ def test_the_same_trials_in_another_search_are_runs_of_their_own(tmp_path: Path,
 
 PUBLISH = """
 import json, sys
-sys.path[:0] = ["scripts", "tests"]
+sys.path[:0] = ["scripts", "tests/support"]
 from pathlib import Path
 from published import Search
-from snakeras.tracking import publishing
+from snakeras.core.settings import TrackingSettings
+from snakeras.tracking import search_run, trial_run
 given = json.loads(sys.argv[1])
 found = Search(Path(given["folder"]), "squares", given["search"])
-opened = publishing.open_search(given["settings"], None, **found.opening())
+settings = TrackingSettings(**given["settings"])
+opened = search_run.publish_search(settings, **found.opening())
 for trial in given["trials"]:
-    publishing.publish_trial(given["settings"], None, opened, **found.arguments(trial))
+    trial_run.publish_trial(settings, opened, **found.arguments(trial))
 """
 
 
-def in_processes(found: Search, settings: dict, shares: list[list[int]]) -> None:
+def in_processes(found: Search, settings: TrackingSettings, shares: list[list[int]]) -> None:
     """Publish trials from as many processes at once as there are shares."""
 
     def run(trials: list[int]) -> subprocess.CompletedProcess:
-        given = {"folder": str(found.folder), "search": found.settings, "settings": settings, "trials": trials}
+        given = {"folder": str(found.folder), "search": found.settings, "trials": trials}
+        given["settings"] = settings.model_dump()
         command = [sys.executable, "-c", PUBLISH, json.dumps(given)]
         root = Path(__file__).parents[3]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
@@ -265,40 +264,43 @@ def test_eight_publishers_at_once_on_sqlite(tmp_path: Path, search: dict) -> Non
 
     found = published.search(tmp_path / "results", search, [0.5 + trial / 100 for trial in range(8)])
     # No store yet: one of them makes it. Each trial is published by two processes.
-    settings = SETTINGS | {"uri": f"sqlite:///{tmp_path}/mlflow.db"}
+    settings = tracking(uri=f"sqlite:///{tmp_path}/mlflow.db")
     in_processes(found, settings, [[trial, (trial + 4) % 8] for trial in range(8)])
-    opened = publishing.open_search(settings, None, **found.opening())
+    opened = search_run.publish_search(settings, **found.opening())
     before = content(settings, opened)
     assert sorted(before) == ["squares", *(f"squares {trial:04d}" for trial in range(8))]
     assert all(len(run["models"]) == 1 for name, run in before.items() if name != "squares")
 
 
-def test_a_folder_that_was_moved_is_told(found: Search, settings: dict, tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_is_told(found: Search, settings: TrackingSettings, tmp_path: Path) -> None:
     publish(found, settings)
     moved = tmp_path / "moved"
     moved.mkdir()
     for name in ("mlflow.db", "mlruns"):
         (tmp_path / name).rename(moved / name)
     with pytest.raises(UserError, match=r"^tracking.uri: .* has its artifacts in .*/mlruns/tests, which is not there"):
-        publish(found, settings | {"uri": f"sqlite:///{moved}/mlflow.db"})
+        publish(found, tracking(uri=f"sqlite:///{moved}/mlflow.db"))
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_the_search_starts_before_its_trials(found: Search, settings: dict, tmp_path: Path) -> None:
+def test_the_search_starts_before_its_trials(
+    found: Search, settings: TrackingSettings, empty_store: Path, tmp_path: Path
+) -> None:
     opened = publish(found, settings, trials=range(1), final=False)
     runs = content(settings, opened)
     assert list(runs) == ["squares", "squares 0000"]
     assert runs["squares"]["info"][2] == runs["squares 0000"]["info"][2] - 1
     # Live: no trial has ended yet.
-    other = SETTINGS | {"uri": f"sqlite:///{tmp_path}/other.db"}
-    opened = publishing.open_search(other, None, **(found.opening() | {"trials": tmp_path / "none", "began": 7.5}))
+    other = tracking(uri=f"sqlite:///{tmp_path}/other.db")
+    shutil.copy(empty_store, tmp_path / "other.db")
+    opened = search_run.publish_search(other, **(found.opening() | {"trials": tmp_path / "none", "began": 7.5}))
     assert client(other).get_run(opened["run_id"]).info.start_time == 7500
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://nobody@127.0.0.1:9/x", "nonsense://x"])
 def test_a_tracker_that_cannot_be_used_is_one_line(found: Search, uri: str) -> None:
     with pytest.raises(UserError) as raised:
-        publishing.open_search(SETTINGS | {"uri": uri}, None, **found.opening())
+        search_run.publish_search(tracking(uri=uri), **found.opening())
     assert str(raised.value).startswith(f"tracking.uri: {uri} ")
     assert "call again to publish what is missing" in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -19,7 +19,7 @@ def test_a_rules_code_is_its_script_and_the_modules_it_imports(plan: Plan) -> No
     assert {"search/trial_records.py", "process/child.py", "core/files.py"} <= names
     # The checks of the configuration, the plan and other rules' work are not the trials' business.
     assert names.isdisjoint({"workflow/config.py", "workflow/plan.py", "workflow/stale_lock.py"})
-    assert names.isdisjoint({"search/best_trial.py", "final/retraining.py", "tracking/publishing.py"})
+    assert names.isdisjoint({"search/best_trial.py", "final/retraining.py", "tracking/runs.py"})
     assert "scripts/snakeras/search/run_trial.py" not in plan.code("retrain.py")
     assert all((ROOT / path).is_file() for path in plan.code("trial.py"))
 
