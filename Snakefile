@@ -12,30 +12,32 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
+from snakeras.workflow import outdated_trials, progress, stale_lock
 from snakeras.workflow.config import settle_or_exit
-from snakeras.workflow.stale_lock import note_run
-from snakeras.workflow.plan import Plan
-from snakeras.workflow.progress import summary, unpublished
+from snakeras.workflow.report_files import ReportFiles, search_targets
+from snakeras.workflow.rule_code import RuleCode
+from snakeras.workflow.rule_params import RuleParams, TrainingResources
+from snakeras.workflow.search_files import SearchFiles
 
-settle_or_exit(
-    config,
-    schema=str(workflow.current_basedir.join("schemas/config.schema.yaml")),
-    basedir=str(workflow.current_basedir),
-)
-plan = Plan(
-    config,
-    basedir=str(workflow.current_basedir),
+basedir = str(workflow.current_basedir)
+settings = settle_or_exit(config, basedir)
+code = RuleCode(basedir)
+files = SearchFiles(
+    settings,
     in_job=workflow.remote_exec,
     shared=not workflow.storage_settings.default_storage_provider,
-    force=lambda paths: workflow.dag.forcefiles.update(paths),
 )
+report_files = ReportFiles(files.results, basedir)
+rule_params = RuleParams(settings)
+training = TrainingResources(settings, in_job=workflow.remote_exec)
+earlier_trials = outdated_trials.forcing(workflow, files, rule_params.made_with)
 
 
 report: "report/workflow.rst"
 
 
 wildcard_constraints:
-    name=re.escape(plan.name),
+    name=re.escape(settings.name),
     trial=r"\d+",
 
 
@@ -49,21 +51,21 @@ include: "rules/plots.smk"
 rule all:
     default_target: True
     input:
-        plan.targets,
+        files.targets,
 
 
 rule pictures:
     input:
-        plan.search_pictures,
+        search_targets(files.results),
 
 
 onstart:
-    note_run(plan)
+    stale_lock.note_run(settings, rule_params.made_with)
 
 
 onsuccess:
-    print(summary(Path(plan.results), plan.tracking) or "")
+    print(progress.summary(files.results, settings.tracking) or "")
 
 
 onerror:
-    print(unpublished(plan) or "")
+    print(progress.unpublished(files, rule_params.made_with) or "")

@@ -7,12 +7,12 @@
 
 rule fetch:
     input:
-        code=plan.code("fetch.py"),
+        code=code.files("fetch.py"),
     output:
         sums="resources/mnist/SHA256SUMS",
     params:
-        sha256=plan.mnist_sha256,
-        job=plan.job,
+        sha256=rule_params.mnist_sha256,
+        job=rule_params.job,
     log:
         "resources/logs/fetch.log",
     benchmark:
@@ -29,14 +29,14 @@ rule fetch:
 
 rule prepare:
     input:
-        code=plan.code("prepare.py"),
-        raw=plan.raw,
+        code=code.files("prepare.py"),
+        raw=files.mnist,
     output:
         manifest="results/{name}/data.json",
     params:
-        data=plan.prepared,
-        arrays=plan.arrays,
-        job=plan.job,
+        data=rule_params.prepared,
+        arrays=files.arrays,
+        job=rule_params.job,
     log:
         "results/{name}/logs/prepare.log",
     benchmark:

@@ -3,10 +3,10 @@
 
 rule retrain:
     input:
-        code=plan.code("retrain.py"),
-        model=plan.model,
-        data=plan.manifest,
-        script_data=plan.script_data,
+        code=code.files("retrain.py"),
+        model=files.model,
+        data=files.manifest,
+        script_data=files.mnist_for_model,
         best="results/{name}/best.json",
     output:
         model="results/{name}/final/model.keras",
@@ -19,21 +19,21 @@ rule retrain:
         example="results/{name}/final/example.json",
         mistakes="results/{name}/final/mistakes.npz",
         network="results/{name}/final/network.json",
-        happened="results/{name}/final/run.json",
+        run_record="results/{name}/final/run.json",
     params:
-        search=plan.search,
-        final=plan.final,
-        job=plan.job,
+        search=rule_params.search,
+        final=rule_params.final,
+        job=rule_params.job,
     log:
         "results/{name}/logs/retrain.log",
     benchmark:
         "results/{name}/benchmarks/retrain.tsv"
-    threads: plan.threads
+    threads: training.threads
     resources:
-        mem_mb=plan.mem_mb,
-        runtime=plan.runtime,
-        gpu=plan.gpu,
-    retries: plan.retries
+        mem_mb=training.mem_mb,
+        runtime=training.runtime,
+        gpu=training.gpu,
+    retries: training.retries
     conda:
         "../envs/training.yaml"
     script:

@@ -4,16 +4,16 @@
 
 rule gather:
     input:
-        code=plan.code("gather.py"),
-        model=plan.model,
-        data=plan.manifest,
-        trials=plan.trials,
-        happened=plan.happened,
+        code=code.files("gather.py"),
+        model=files.model,
+        data=files.manifest,
+        trials=files.trials,
+        run_records=files.run_records,
     output:
         search="results/{name}/plots/search.json",
     params:
-        search=plan.search,
-        data=plan.data,
+        search=rule_params.search,
+        data=rule_params.data,
     log:
         "results/{name}/logs/plots/gather.log",
     benchmark:
@@ -30,15 +30,15 @@ rule gather:
 
 rule plot_search:
     input:
-        **plan.caption_texts("validation", "curves", "hyperparameters", "importance", "timeline"),
-        code=plan.code("plot_search.py"),
+        **report_files.caption_texts("validation", "curves", "hyperparameters", "importance", "timeline"),
+        code=code.files("plot_search.py"),
         search="results/{name}/plots/search.json",
     output:
-        **plan.picture("validation", "Search"),
-        **plan.picture("curves", "Search"),
-        **plan.picture("hyperparameters", "Search"),
-        **plan.picture("importance", "Search"),
-        **plan.picture("timeline", "Search"),
+        **report_files.picture("validation", "Search"),
+        **report_files.picture("curves", "Search"),
+        **report_files.picture("hyperparameters", "Search"),
+        **report_files.picture("importance", "Search"),
+        **report_files.picture("timeline", "Search"),
     log:
         "results/{name}/logs/plots/search.log",
     benchmark:
@@ -55,13 +55,13 @@ rule plot_search:
 
 rule plot_parallel_coordinates:
     input:
-        code=plan.code("plot_parallel_coordinates.py"),
-        text=plan.caption_text("parallel_coordinates"),
+        code=code.files("plot_parallel_coordinates.py"),
+        text=report_files.caption_text("parallel_coordinates"),
         search="results/{name}/plots/search.json",
     output:
         page=report(
             "results/{name}/plots/parallel_coordinates.html",
-            caption=plan.caption("parallel_coordinates"),
+            caption=report_files.caption("parallel_coordinates"),
             category="Search",
             labels={"result": "Parallel coordinates of the hyperparameters"},
         ),
@@ -84,15 +84,15 @@ rule plot_parallel_coordinates:
 
 rule list_trials:
     input:
-        code=plan.code("list_trials.py"),
-        text=plan.caption_text("table"),
+        code=code.files("list_trials.py"),
+        text=report_files.caption_text("table"),
         search="results/{name}/plots/search.json",
-        tracking=plan.linked_search,
-        runs=plan.linked_runs,
+        tracking=files.linked_search,
+        runs=files.linked_runs,
     output:
         page=report(
             "results/{name}/plots/table.html",
-            caption=plan.caption("table"),
+            caption=report_files.caption("table"),
             category="Trials",
             labels={"result": "Table of all trials"},
         ),
@@ -113,16 +113,16 @@ rule list_trials:
 
 rule plot_final:
     input:
-        **plan.caption_texts("confusion", "mistakes", "training", "network"),
-        code=plan.code("plot_final.py"),
+        **report_files.caption_texts("confusion", "mistakes", "training", "network"),
+        code=code.files("plot_final.py"),
         metrics="results/{name}/final/metrics.json",
         mistakes="results/{name}/final/mistakes.npz",
         network="results/{name}/final/network.json",
     output:
-        **plan.picture("confusion", "Final model"),
-        **plan.picture("mistakes", "Final model"),
-        **plan.picture("training", "Final model"),
-        **plan.picture("network", "Final model"),
+        **report_files.picture("confusion", "Final model"),
+        **report_files.picture("mistakes", "Final model"),
+        **report_files.picture("training", "Final model"),
+        **report_files.picture("network", "Final model"),
     log:
         "results/{name}/logs/plots/final.log",
     benchmark:
@@ -139,26 +139,26 @@ rule plot_final:
 
 rule summarize:
     input:
-        code=plan.code("summarize.py"),
-        text=plan.caption_text("summary"),
-        page_text=plan.report_file("summary.html"),
-        data=plan.manifest,
+        code=code.files("summarize.py"),
+        text=report_files.caption_text("summary"),
+        page_text=report_files.report_file("summary.html"),
+        data=files.manifest,
         search="results/{name}/plots/search.json",
         best="results/{name}/best.json",
         metrics="results/{name}/final/metrics.json",
-        happened="results/{name}/final/run.json",
+        run_record="results/{name}/final/run.json",
     output:
         page=report(
             "results/{name}/plots/summary.html",
-            caption=plan.caption("summary"),
+            caption=report_files.caption("summary"),
             category="Summary",
             labels={"result": "Summary"},
         ),
         configuration="results/{name}/config.yaml",
         caption="results/{name}/plots/captions/summary.rst",
     params:
-        final=plan.final,
-        config=plan.configuration,
+        final=rule_params.final,
+        config=rule_params.config,
     log:
         "results/{name}/logs/plots/summary.log",
     benchmark:

@@ -3,32 +3,32 @@
 
 rule trial:
     input:
-        script=plan.script("trial.py"),
-        model=plan.model,
-        data=plan.manifest,
-        script_data=plan.script_data,
-        looks_back_on=plan.looks_back_on,
+        script=code.script("trial.py"),
+        model=files.model,
+        data=files.manifest,
+        script_data=files.mnist_for_model,
+        looks_back_on=earlier_trials,
     output:
         result="results/{name}/trials/{trial}.json",
-        happened="results/{name}/trials/{trial}.run.json",
+        run_record="results/{name}/trials/{trial}.run.json",
         model=directory("results/{name}/trials/{trial}"),
     params:
         # All modules as inputs would take Snakemake as long to look through, for each trial, as all the rest.
-        code=plan.code_digest("trial.py"),
-        search=plan.search,
-        data=plan.data,
-        job=plan.job,
+        code=code.digest("trial.py"),
+        search=rule_params.search,
+        data=rule_params.data,
+        job=rule_params.job,
     log:
         "results/{name}/logs/trials/{trial}.log",
     benchmark:
         "results/{name}/benchmarks/trials/{trial}.tsv"
-    threads: plan.threads
+    threads: training.threads
     resources:
-        mem_mb=plan.mem_mb,
-        runtime=plan.runtime,
-        gpu=plan.gpu,
-        attempt=plan.attempt,
-    retries: plan.retries
+        mem_mb=training.mem_mb,
+        runtime=training.runtime,
+        gpu=training.gpu,
+        attempt=training.attempt,
+    retries: training.retries
     conda:
         "../envs/training.yaml"
     script:
@@ -37,10 +37,10 @@ rule trial:
 
 rule best:
     input:
-        code=plan.code("best.py"),
-        model=plan.model,
-        data=plan.manifest,
-        trials=plan.trials,
+        code=code.files("best.py"),
+        model=files.model,
+        data=files.manifest,
+        trials=files.trials,
     output:
         table=report(
             "results/{name}/trials.csv",
@@ -55,9 +55,9 @@ rule best:
             labels={"result": "Best hyperparameters (JSON)"},
         ),
     params:
-        name=plan.name,
-        search=plan.search,
-        data=plan.data,
+        name=settings.name,
+        search=rule_params.search,
+        data=rule_params.data,
     log:
         "results/{name}/logs/best.log",
     benchmark:

@@ -9,19 +9,19 @@ if "publishing" not in workflow.global_resources:
 
 rule publish_search:
     input:
-        code=plan.code("publish_search.py"),
-        model=plan.model,
-        data=plan.manifest,
+        code=code.files("publish_search.py"),
+        model=files.model,
+        data=files.manifest,
     output:
         search="results/{name}/tracking/search.json",
     params:
-        name=plan.name,
-        search=plan.search,
-        data=plan.data,
-        tracking=plan.tracking,
-        trials=plan.trials_folder,
-        job=plan.job,
-        config=plan.configuration,
+        name=settings.name,
+        search=rule_params.search,
+        data=rule_params.data,
+        tracking=rule_params.tracking,
+        trials=files.trials_folder,
+        job=rule_params.job,
+        config=rule_params.config,
     log:
         "results/{name}/logs/tracking/search.log",
     benchmark:
@@ -40,19 +40,19 @@ rule publish_search:
 rule publish_trial:
     input:
         search="results/{name}/tracking/search.json",
-        data=plan.manifest,
+        data=files.manifest,
         trial="results/{name}/trials/{trial}.json",
-        happened="results/{name}/trials/{trial}.run.json",
+        run_record="results/{name}/trials/{trial}.run.json",
         # Compared by the trial's JSON file, which changes with it: Snakemake compares folders by time.
         model=ancient("results/{name}/trials/{trial}"),
     output:
         run="results/{name}/tracking/{trial}.json",
     params:
         # Not as inputs, as in rule trial.
-        code=plan.code_digest("publish_trial.py"),
-        name=plan.name,
-        tracking=plan.tracking,
-        job=plan.job,
+        code=code.digest("publish_trial.py"),
+        name=settings.name,
+        tracking=rule_params.tracking,
+        job=rule_params.job,
     log:
         "results/{name}/logs/tracking/{trial}.log",
     benchmark:
@@ -70,23 +70,23 @@ rule publish_trial:
 
 rule publish_final:
     input:
-        code=plan.code("publish_final.py"),
+        code=code.files("publish_final.py"),
         search="results/{name}/tracking/search.json",
-        data=plan.manifest,
+        data=files.manifest,
         best="results/{name}/best.json",
         table="results/{name}/trials.csv",
         metrics="results/{name}/final/metrics.json",
         example="results/{name}/final/example.json",
-        happened="results/{name}/final/run.json",
+        run_record="results/{name}/final/run.json",
         model=ancient("results/{name}/final/model.keras"),
     output:
         run="results/{name}/tracking/final.json",
     params:
-        name=plan.name,
-        tracking=plan.tracking,
-        trials=plan.trials_folder,
-        job=plan.job,
-        config=plan.configuration,
+        name=settings.name,
+        tracking=rule_params.tracking,
+        trials=files.trials_folder,
+        job=rule_params.job,
+        config=rule_params.config,
     log:
         "results/{name}/logs/tracking/final.log",
     benchmark:
@@ -104,13 +104,13 @@ rule publish_final:
 
 rule publish_data:
     input:
-        code=plan.code("publish_data.py"),
-        data=plan.manifest,
+        code=code.files("publish_data.py"),
+        data=files.manifest,
     output:
         dataset="results/{name}/tracking/data.json",
     params:
-        tracking=plan.tracking,
-        job=plan.job,
+        tracking=rule_params.tracking,
+        job=rule_params.job,
     log:
         "results/{name}/logs/tracking/data.log",
     benchmark:

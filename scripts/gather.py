@@ -9,7 +9,7 @@ with job(snakemake):
     search_data.gather(
         name=snakemake.wildcards.name,
         trials=[Path(path) for path in snakemake.input.trials],
-        happened=[Path(path) for path in snakemake.input.happened],
+        happened=[Path(path) for path in snakemake.input.run_records],
         sources=[Path(source) for source in snakemake.input.model],
         search=snakemake.params.search,
         data=snakemake.params.data,

@@ -19,7 +19,7 @@ with job(snakemake) as terminal, redacting():
         metrics=Path(snakemake.input.metrics),
         model=Path(snakemake.input.model),
         example=Path(snakemake.input.example),
-        run_record=Path(snakemake.input.happened),
+        run_record=Path(snakemake.input.run_record),
         trials=Path(params.trials),
         manifest=next(map(Path, snakemake.input.data), None),
         config=params.config,

@@ -13,7 +13,7 @@ with job(snakemake), redacting():
         parent=files.read_json(Path(snakemake.input.search)),
         name=snakemake.params.name,
         record=Path(snakemake.input.trial),
-        run_record=Path(snakemake.input.happened),
+        run_record=Path(snakemake.input.run_record),
         folder=Path(snakemake.input.model),
         manifest=next(map(Path, snakemake.input.data), None),
     )

@@ -23,7 +23,6 @@ WORKFLOW = (
     "config.yaml",
     "rules",
     "scripts",
-    "schemas",
     "envs",
     "profiles",
     "models",

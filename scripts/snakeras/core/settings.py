@@ -1,17 +1,40 @@
 """The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Count = Annotated[int, Field(ge=1)]
-Text = Annotated[str, StringConstraints(min_length=1)]
+# A description completes the sentence "expected a text of ...".
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="of letters, digits, '.', '_' and '-', a letter or digit first",
+    ),
+]
+ModelName = Annotated[str, Field(pattern=r"^[^/:\n]{1,256}$", description="without '/' and ':'")]
 
 
 class Section(BaseModel):
-    """A part of the configuration."""
+    """A part of the configuration.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    It takes values as text too: ``--config search='{max_evals: 6}'`` gives '6', and 'null' means None where the key
+    may be null.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: object, info: ValidationInfo) -> object:
+        allowed = cls.model_fields[info.field_name].annotation
+        if value in ("null", "~", "") and type(None) in get_args(allowed):
+            return None
+        # pydantic alone would take true for 1, and 1 for true.
+        if not isinstance(value, str) and isinstance(value, bool) != (allowed is bool):
+            raise ValueError("a boolean is no number")
+        return value
 
 
 class DataSettings(Section):
@@ -59,7 +82,7 @@ class HalvingPruner(Section):
     mode: str
 
 
-Pruner = Annotated[NoPruner | MedianPruner | HalvingPruner, Field(discriminator="type")]
+Pruner = NoPruner | MedianPruner | HalvingPruner
 
 
 class TrialSettings(Section):
@@ -84,7 +107,7 @@ class SearchSettings(TrialSettings):
     pruner: PrunerSettings = PrunerSettings()
     model: str = "models/mnist_cnn.py"
     max_evals: Count = 12
-    monitor: Text = "auto"
+    monitor: str = Field("auto", min_length=1)
     mode: Literal["auto", "max", "min"] = "auto"
     gpu: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     trials_per_gpu: Count = 1
@@ -110,9 +133,9 @@ class TrackingSettings(Section):
     """``tracking``: where runs are published, and what of them."""
 
     uri: str | None = "sqlite:///mlflow.db"
-    experiment: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "MNIST hyperas"
+    experiment: str = Field("MNIST hyperas", min_length=1, max_length=500)
     models: Literal["all", "best", "none"] = "all"
-    registered_model: Annotated[str, StringConstraints(pattern=r"^[^/:\n]{1,256}$")] | None = None
+    registered_model: ModelName | None = None
     mflux: bool = False
     mflux_token_file: str | None = None
     mflux_host: str | None = None
@@ -129,7 +152,7 @@ class ResourceSettings(Section):
 class Settings(Section):
     """The whole configuration."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "mnist"
+    name: Name = "mnist"
     data: DataSettings = DataSettings()
     search: SearchSettings = SearchSettings()
     final: FinalSettings = FinalSettings()

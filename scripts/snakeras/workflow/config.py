@@ -1,12 +1,10 @@
-"""The configuration: strings made what the schema says, defaults filled in, every mistake as one clear line.
+"""Check the configuration: values from files and the command line as typed settings, one clear line per mistake.
 
-The only place that knows the keys' meaning; the values and their types stand in schemas/config.schema.yaml.
+``snakeras.core.settings`` defines each key's type, default and limits; here are the checks that look at files.
 """
 
-import copy
 import difflib
 import importlib.metadata
-import math
 import os
 import re
 import sys
@@ -14,11 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from pydantic import ValidationError
 
 from snakeras.core.errors import UserError
+from snakeras.core.settings import DataSettings, SearchSettings, Section, Settings
 from snakeras.data import datasets
 from snakeras.model_file import parser
 from snakeras.search import samplers
@@ -32,23 +29,21 @@ SECRET_KEY = (
 )
 
 
-def settle_or_exit(config: dict, schema: str, basedir: str) -> None:
-    """``settle``, ending the program with the mistakes as its last words (exit code 1)."""
+def settle_or_exit(config: dict, basedir: str) -> Settings:
+    """Return ``settle(config)``, or end the program with its mistakes as the last lines (exit code 1)."""
     try:
-        settle(config, Path(schema), Path(basedir))
+        return settle(config, Path(basedir))
     except UserError as error:
         sys.exit(str(error))
 
 
-def settle(config: dict, schema: Path, basedir: Path) -> None:
-    """Check ``config`` and bring it, in place, into the one form that everything after may rely on.
+def settle(config: dict, basedir: Path) -> Settings:
+    """Return the settings in ``config``, and write them back into it with every default, as plain values.
 
     Parameters
     ----------
     config
-        As Snakemake read it: merged files and ``--config``, where nested values are strings.
-    schema
-        Path of the JSON schema in YAML.
+        As Snakemake read it: merged files and ``--config``, where nested values are text.
     basedir
         The workflow's folder, where a model file is looked for after the working directory.
 
@@ -57,149 +52,112 @@ def settle(config: dict, schema: Path, basedir: Path) -> None:
     UserError
         With one line for each mistake.
     """
-    rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
-    settled = _typed(config, rules)
-    mistakes = [line for error in _errors(settled, rules) for line in _lines(error, rules)]
-    mistakes += list(_endless(settled))
-    if mistakes:
-        raise UserError("\n".join(sorted(set(mistakes))))
-    settled = _with_defaults(settled, rules)
-    settled["search"]["model"] = str(find(settled["search"]["model"], basedir))
-    mistakes = list(_contradictions(settled))
-    if mistakes:
+    try:
+        settings = Settings.model_validate(config)
+    except ValidationError as error:
+        lines = {_line(mistake["loc"], mistake["type"], mistake["input"]) for mistake in error.errors()}
+        raise UserError("\n".join(sorted(lines))) from None
+    search = settings.search.model_copy(update={"model": str(find(settings.search.model, basedir))})
+    settings = settings.model_copy(update={"search": search})
+    if mistakes := [
+        *_model_mistakes(search, settings.data.dataset),
+        *_data_mistakes(settings.data),
+        *([f"search.algo: {complaint}"] if (complaint := samplers.complaint(search.algo)) else []),
+        *_address_mistakes("tracking.uri", settings.tracking.uri),
+        *_address_mistakes("tracking.mflux_host", settings.tracking.mflux_host),
+    ]:
         raise UserError("\n".join(mistakes))
     config.clear()
-    config.update(settled)
+    config.update(settings.model_dump(mode="json"))
+    return settings
 
 
-def _errors(config: dict, rules: dict) -> list[ValidationError]:
-    return list(Draft202012Validator(rules).iter_errors(config))
+def _line(location: tuple, error: str, found: object) -> str:
+    """Return the line for one of pydantic's errors, by its location, type and input."""
+    if error in ("extra_forbidden", "invalid_key"):
+        key = ".".join(map(str, location))
+        return f"{key}: {SECRET_KEY if _is_secret(location[-1]) else f'unknown key, {_nearest(key)}'}"
+    # Within a key that takes values of several types, the location goes on with the type.
+    known = set(known_keys())
+    key = next(key for length in range(len(location), 0, -1) if (key := ".".join(map(str, location[:length]))) in known)
+    expected = "a finite number" if error == "finite_number" else _expected(_schema(key))
+    return f"{key}: found {_in_yaml(found)}, expected {expected}"
 
 
-def _endless(value: object, where: str = "") -> Iterator[str]:
-    """Lines about NaN and infinities, which no comparison with a limit finds."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _endless(item, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{where}: found {value}, expected a finite number"
+def known_keys(section: type[Section] = Settings, prefix: str = "") -> Iterator[str]:
+    """Yield every key of the configuration as ``section.key``, sections themselves included."""
+    for key, field in section.model_fields.items():
+        yield prefix + key
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from known_keys(field.annotation, f"{prefix}{key}.")
 
 
-def _types(rule: dict) -> list[str]:
-    types = rule.get("type", [])
-    return [types] if isinstance(types, str) else types
+def _schema(key: str) -> dict:
+    """Return pydantic's JSON schema of one key."""
+    whole = Settings.model_json_schema()
+    rule = whole
+    for part in key.split("."):
+        rule = rule["properties"][part]
+        if "$ref" in rule:
+            rule = whole["$defs"][rule["$ref"].rsplit("/", 1)[1]]
+    return rule
 
 
-def _typed(value: object, rule: dict) -> object:
-    """``value`` with strings read as YAML where the schema wants no string, and 12.0 as 12 where it wants integers.
-
-    ``--config search='{max_evals: 6}'`` hands over '6', which has to become equal to the 6 of a file.
-    """
-    if isinstance(value, dict):
-        known = rule.get("properties", {})
-        return {key: _typed(item, known.get(key, {})) for key, item in value.items()}
-    types = _types(rule)
-    if isinstance(value, str) and "null" in types and value in ("null", "~", ""):
-        return None
-    if isinstance(value, str) and types and "string" not in types:
-        try:
-            value = yaml.safe_load(value)
-        except yaml.YAMLError:
-            return value
-        # YAML 1.1 takes 1e-3 for a string.
-        if isinstance(value, str) and "number" in types:
-            try:
-                value = float(value)
-            except ValueError:
-                return value
-    if isinstance(value, str) and "integer" in types and value.isdecimal():
-        return int(value)
-    if isinstance(value, float) and "integer" in types and value.is_integer():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and "number" in types:
-        return float(value)
-    return value
-
-
-def _with_defaults(value: dict, rule: dict) -> dict:
-    filled = {}
-    for key, known in rule["properties"].items():
-        item = value[key] if key in value else copy.deepcopy(known["default"])
-        filled[key] = _with_defaults(item, known) if "properties" in known else item
-    return filled
-
-
-_NAMES = {
+_TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "string": "a text",
     "object": "keys with values",
     "boolean": "true or false",
+    "null": "null",
+}
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+    "minLength": "of a length of at least",
+    "maxLength": "of a length of at most",
 }
 
 
 def _expected(rule: dict) -> str:
-    """The schema's rule for one value, in words."""
-    if "expected" in rule:
-        return rule["expected"]
+    """Return a rule of a JSON schema in words."""
+    if "anyOf" in rule:
+        return " or ".join(map(_expected, rule["anyOf"]))
     if "enum" in rule:
-        return "one of " + ", ".join(map(str, rule["enum"]))
-    words = " or ".join(_NAMES.get(name, name) for name in _types(rule))
-    limits = {
-        "minimum": "at least",
-        "exclusiveMinimum": "above",
-        "maximum": "at most",
-        "exclusiveMaximum": "below",
-        "minLength": "of a length of at least",
-    }
-    bounds = [f"{word} {rule[key]}" for key, word in limits.items() if key in rule]
+        return "one of " + ", ".join(rule["enum"])
+    if "const" in rule:
+        return rule["const"]
+    words = [_TYPES[rule["type"]]]
     if "pattern" in rule:
-        bounds.append(f"of {rule['description']}")
-    return " ".join([words, " and ".join(bounds)]).strip()
+        words.append(rule["description"])
+    if limits := [f"{word} {rule[key]}" for key, word in _LIMITS.items() if key in rule]:
+        words.append(" and ".join(limits))
+    return " ".join(words)
 
 
-def _found(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
+def _in_yaml(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     return repr(value)
 
 
-def _lines(error: ValidationError, rules: dict) -> Iterator[str]:
-    where = ".".join(map(str, error.absolute_path))
-    if error.validator == "additionalProperties":
-        for key in error.instance:
-            if key not in error.schema["properties"]:
-                full = f"{where}.{key}" if where else str(key)
-                yield f"{full}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(full, rules)}'}"
-    else:
-        yield f"{where or 'config'}: found {_found(error.instance)}, expected {_expected(error.schema)}"
-
-
-def _known_keys(rule: dict, prefix: str = "") -> Iterator[str]:
-    for key, known in rule["properties"].items():
-        yield prefix + key
-        if "properties" in known:
-            yield from _known_keys(known, f"{prefix}{key}.")
-
-
-def _nearest(key: str, rules: dict) -> str:
-    """The known key most like ``key``: first of those in the same section, then of all."""
-    known = list(_known_keys(rules))
+def _nearest(key: str) -> str:
+    """Return a hint at the known key most like ``key``: first of those in the same section, then of all."""
     section, _, last = key.rpartition(".")
-    siblings = [name for name in known if name.rpartition(".")[0] == section]
-    for candidates in (siblings, known):
-        by_last = {name.rpartition(".")[2]: name for name in candidates}
+    siblings = [known for known in known_keys() if known.rpartition(".")[0] == section]
+    for candidates in (siblings, known_keys()):
+        by_last = {known.rpartition(".")[2]: known for known in candidates}
         if close := difflib.get_close_matches(last, by_last, n=1):
             return f"did you mean {by_last[close[0]]}?"
     return "expected one of " + ", ".join(siblings)
 
 
 def find(path: str, basedir: Path) -> Path:
-    """A file that the user names: in the working directory, else in the workflow's folder; relative if possible.
+    """Return the path of a file that the user names: in the working directory, else in the workflow's folder.
 
-    A relative path keeps Snakemake from running jobs again when everything moves to another folder.
+    It is relative where ``path`` is: so no job runs again when everything moves to another folder.
     """
     if Path(path).is_absolute() or Path(path).exists():
         return Path(path)
@@ -207,40 +165,35 @@ def find(path: str, basedir: Path) -> Path:
     return Path(os.path.relpath(in_workflow)) if in_workflow.exists() else Path(path)
 
 
-def _contradictions(config: dict) -> Iterator[str]:
-    """Mistakes that a schema cannot see."""
-    data, search = config["data"], config["search"]
+def _model_mistakes(search: SearchSettings, dataset: str) -> Iterator[str]:
+    own_data = dataset == "model"
     try:
-        functions = (search["model_function"], search["data_function"])
-        script = parser.read(Path(search["model"]), data["dataset"] == "model", *functions)
-        if data["dataset"] != "model" and len(script.parameters) != 4:
-            yield (
-                f"search.model: {script.model}() in {search['model']} has {len(script.parameters)} parameters, "
-                f"expected 4 for data.dataset: {data['dataset']} (images and labels to train on, then to validate on)"
-            )
+        script = parser.read(Path(search.model), own_data, search.model_function, search.data_function)
     except UserError as error:
         yield f"search.model: {error}"
+        return
+    if not own_data and len(script.parameters) != 4:
+        yield (
+            f"search.model: {script.model}() in {search.model} has {len(script.parameters)} parameters, expected 4 for "
+            f"data.dataset: {dataset} (images and labels to train on, then to validate on)"
+        )
 
-    if data["keras_home"] is not None and not Path(data["keras_home"]).is_dir():
-        yield f"data.keras_home: found {data['keras_home']!r}, expected a folder of downloaded files"
-    if data["dataset"] in datasets.SIZES:
-        images = datasets.SIZES[data["dataset"]][0]
-        held_out = datasets.held_out(data["dataset"], data["validation_fraction"])
+
+def _data_mistakes(data: DataSettings) -> Iterator[str]:
+    if data.keras_home is not None and not Path(data.keras_home).is_dir():
+        yield f"data.keras_home: found {data.keras_home!r}, expected a folder of downloaded files"
+    if data.dataset in datasets.SIZES:
+        images = datasets.SIZES[data.dataset][0]
+        held_out = datasets.held_out(data.dataset, data.validation_fraction)
         if not datasets.CLASSES <= held_out <= images - datasets.CLASSES:
             yield (
-                f"data.validation_fraction: found {data['validation_fraction']}, which holds out {held_out} of "
-                f"{images} images, expected to have at least {datasets.CLASSES} on both sides"
+                f"data.validation_fraction: found {data.validation_fraction}, which holds out {held_out} of {images} "
+                f"images, expected to have at least {datasets.CLASSES} on both sides"
             )
-
-    if complaint := samplers.complaint(search["algo"]):
-        yield f"search.algo: {complaint}"
-    for key in ("uri", "mflux_host"):
-        if config["tracking"][key]:
-            yield from _address_mistakes(f"tracking.{key}", config["tracking"][key])
 
 
 def _is_tracker(uri: str) -> bool:
-    """Whether MLflow knows what to do with a URI, by itself or by a plugin that is installed."""
+    """Return whether MLflow knows this kind of tracking URI, by itself or by an installed plugin."""
     parts = urlsplit(uri)
     scheme = parts.scheme.split("+")[0]
     if scheme in ("http", "https"):
@@ -254,8 +207,10 @@ def _is_secret(key: object) -> bool:
     return any(word in str(key).lower() for word in ("token", "password", "secret", "api_key", "access_key"))
 
 
-def _address_mistakes(key: str, address: str) -> Iterator[str]:
-    """Lines about an address; none shows it, since it may hold a password."""
+def _address_mistakes(key: str, address: str | None) -> Iterator[str]:
+    """Yield lines about an address. None of them shows it, since it may hold a password."""
+    if not address:
+        return
     try:
         parts = urlsplit(address)
         _ = parts.port

@@ -8,13 +8,14 @@ from conftest import MODELS, ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from snakeras.core.errors import UserError
+from snakeras.core.settings import DataSettings, FinalSettings, Settings
 from snakeras.workflow import config
-
-SCHEMA = ROOT / "schemas" / "config.schema.yaml"
 
 
 def settled(given: dict) -> dict:
-    config.settle(given, SCHEMA, ROOT)
+    """Return the configuration as rules and scripts see it."""
+    settings = config.settle(given, ROOT)
+    assert Settings(**given) == settings
     return given
 
 
@@ -31,7 +32,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_documented_file_names_every_key(default_config: dict) -> None:
-    assert list(config._known_keys(yaml.safe_load(SCHEMA.read_text()))) == list(every_key(default_config))
+    assert sorted(config.known_keys()) == sorted(every_key(default_config))
 
 
 def every_key(config: dict, prefix: str = "") -> Iterator[str]:
@@ -41,23 +42,39 @@ def every_key(config: dict, prefix: str = "") -> Iterator[str]:
             yield from every_key(value, f"{prefix}{key}.")
 
 
+def test_every_value_in_the_documented_file_is_valid(default_config: dict) -> None:
+    assert Settings(**default_config)
+
+
+def test_where_the_documented_value_is_not_the_default_the_default_stands_in_brackets(default_config: dict) -> None:
+    default, lines = Settings().model_dump(), (ROOT / "config.yaml").read_text().splitlines()
+    for key in config.known_keys():
+        documented, meant = value_of(default_config, key), value_of(default, key)
+        if not isinstance(meant, dict) and documented != meant:
+            number = next(
+                n for n, line in enumerate(lines) if line.strip().startswith(f"{key.split('.')[-1]}: {documented}")
+            )
+            text = " ".join(lines[number : number + 3])
+            assert f"({'null' if meant is None else meant})" in text, key
+
+
 def test_a_short_configuration_leaves_the_script_as_it_is() -> None:
     short = settled({"name": "mine"})
     assert (short["search"]["epochs"], short["search"]["train_samples"], short["final"]["epochs"]) == (None,) * 3
 
 
-def test_every_key_is_documented(default_config: dict) -> None:
+def test_every_key_is_documented() -> None:
     lines = (ROOT / "config.yaml").read_text().splitlines()
-    schema = yaml.safe_load(SCHEMA.read_text())
-    for key in config._known_keys(schema):
-        if "properties" not in value_of(schema, key):
+    default = Settings().model_dump()
+    for key in config.known_keys():
+        if not isinstance(value_of(default, key), dict):
             assert any(line.strip().startswith(f"{key.split('.')[-1]}:") and "#" in line for line in lines), key
 
 
-def value_of(schema: dict, key: str) -> dict:
+def value_of(values: dict, key: str) -> object:
     for part in key.split("."):
-        schema = schema["properties"][part]
-    return schema
+        values = values[part]
+    return values
 
 
 def test_strings_from_the_command_line_equal_values_from_a_file() -> None:
@@ -73,14 +90,14 @@ def test_strings_from_the_command_line_equal_values_from_a_file() -> None:
 
 @given(st.integers(1, 10**6))
 def test_a_whole_number_reads_alike_in_every_spelling(number: int) -> None:
-    rule = {"type": ["integer", "null"]}
-    assert config._typed(str(number), rule) == config._typed(float(number), rule) == number
-    assert type(config._typed(float(number), rule)) is int
+    found = [FinalSettings(epochs=spelling).epochs for spelling in (str(number), float(number))]
+    assert found == [number, number]
+    assert type(found[1]) is int
 
 
 @given(st.floats(1e-12, 1 - 1e-12))
 def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
-    assert config._typed(repr(fraction), {"type": "number"}) == fraction
+    assert DataSettings(validation_fraction=repr(fraction)).validation_fraction == fraction
 
 
 @pytest.mark.parametrize(
@@ -91,7 +108,7 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"search": {"max_evals": True}}, "search.max_evals: found true, expected a whole number at least 1"),
         ({"search": {"max_evals": 2.5}}, "search.max_evals: found 2.5, expected a whole number at least 1"),
         ({"search": {"threads": None}}, "search.threads: found null, expected"),
-        ({"search": {"epochs": -1}}, "search.epochs: found -1, expected a whole number or null at least 1"),
+        ({"search": {"epochs": -1}}, "search.epochs: found -1, expected a whole number at least 1 or null"),
         ({"search": {"max_eval": 3}}, "search.max_eval: unknown key, did you mean search.max_evals?"),
         ({"max_evals": 3}, "max_evals: unknown key, did you mean search.max_evals?"),
         ({"serach": {}}, "serach: unknown key, did you mean search?"),
@@ -100,7 +117,7 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"name": "../up"}, "name: found '../up', expected a text of letters"),
         ({"name": 7}, "name: found 7, expected a text"),
         ({"data": {"dataset": "cifar"}}, "data.dataset: found 'cifar', expected one of mnist, mnist-5k, model"),
-        ({"data": {"validation_fraction": 1}}, "data.validation_fraction: found 1.0, expected a number above 0 and b"),
+        ({"data": {"validation_fraction": 1}}, "data.validation_fraction: found 1, expected a number above 0 and b"),
         ({"data": {"validation_fraction": 1e-5}}, "data.validation_fraction: found 1e-05, which holds out 1 of 60000"),
         ({"search": {"algo": "magic"}}, "search.algo: found 'magic' (no such name), expected tpe, rand, anneal or"),
         ({"search": {"algo": "hyperopt.tpe.nothing"}}, "search.algo: found 'hyperopt.tpe.nothing' (module"),
