@@ -12,7 +12,7 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import outdated_trials, progress, stale_lock
+from snakeras.workflow import closing_lines, outdated_trials, stale_lock
 from snakeras.workflow.config import settle_or_exit
 from snakeras.workflow.report_files import ReportFiles, search_targets
 from snakeras.workflow.rule_code import RuleCode
@@ -64,8 +64,8 @@ onstart:
 
 
 onsuccess:
-    print(progress.summary(files.results, settings.tracking) or "")
+    print(closing_lines.summary(files.results, settings.tracking) or "")
 
 
 onerror:
-    print(progress.unpublished(files, rule_params.made_with) or "")
+    print(closing_lines.unpublished(files, rule_params.made_with) or "")

@@ -15,9 +15,11 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
 from snakeras.core import files, seeds  # noqa: E402
+from snakeras.core.settings import SearchSettings  # noqa: E402
 from snakeras.search import provenance, run_trial, trial_records  # noqa: E402
 from snakeras.workflow import config  # noqa: E402
-from snakeras.workflow.plan import Plan  # noqa: E402
+from snakeras.workflow.rule_params import RuleParams  # noqa: E402
+from snakeras.workflow.search_files import SearchFiles  # noqa: E402
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 EPOCHS = 9
@@ -63,19 +65,20 @@ def snakemake(folder: Path, *arguments: str) -> float:
     return time.monotonic() - started
 
 
-def make_up(folder: Path, plan: Plan) -> None:
+def make_up(folder: Path, found: SearchFiles) -> None:
     """Write the files of all trials as their jobs would have."""
-    trials = folder / plan.trials_folder
+    trials = folder / found.trials_folder
+    search, params = found.settings.search, RuleParams(found.settings)
     fixed = provenance.determined_by(
-        [ROOT / "models" / "mnist_cnn.py"], plan.search, plan.data, folder / plan.manifest[0]
+        [ROOT / "models" / "mnist_cnn.py"], params.search, params.data, folder / found.manifest[0]
     )
     rng = np.random.default_rng(1)
     digests = [trial_records.digest_after("", [])]
-    for trial in range(plan.max_evals):
-        document = _document(trial, plan, rng)
+    for trial in range(search.max_evals):
+        document = _document(trial, search, rng)
         document["determined_by"] = fixed | {
             "trial": trial,
-            "history": digests[len(trial_records.visible(trial, plan.parallelism))],
+            "history": digests[len(trial_records.visible(trial, search.parallelism))],
             "packages": provenance.versions(),
         }
         document = trial_records.sealed(document)
@@ -96,13 +99,13 @@ def make_up(folder: Path, plan: Plan) -> None:
         files.write_json(trials / f"{trial_records.name(trial)}.json", document)
 
 
-def _document(trial: int, plan: Plan, rng: np.random.Generator) -> dict:
+def _document(trial: int, search: SearchSettings, rng: np.random.Generator) -> dict:
     values = {}
     for name, (low, high, size) in SPACE.items():
         value = float(rng.uniform(low, high))
         values[name] = value if size is None else round(value / size) * float(size)
-    document = run_trial.unfinished(trial, plan.search)
-    document |= {"seed": seeds.of_trial(plan.search["seed"], trial), "hyperparameters": values}
+    document = run_trial.unfinished(trial, search.seed)
+    document |= {"seed": seeds.of_trial(search.seed, trial), "hyperparameters": values}
     document["hyperopt"]["misc"]["vals"] = {name: [value] for name, value in values.items()}
     if rng.uniform() < 0.03:
         return document | {"failure": "ValueError: no", "failed_at": "mnist_cnn.py, line 20"}
@@ -128,14 +131,13 @@ def main() -> None:
         folder = Path(temporary).resolve()
         settings = SETTINGS | {"search": SETTINGS["search"] | {"max_evals": trials}}
         files.write_json(folder / "config.yaml", settings)
-        config.settle_or_exit(settings, schema=str(ROOT / "schemas/config.schema.yaml"), basedir=str(ROOT))
-        plan = Plan(settings, basedir=str(ROOT))
-        snakemake(folder, "--", *plan.manifest)
-        make_up(folder, plan)
-        snakemake(folder, "--touch", "--", *plan.trials)
-        snakemake(folder, "--", f"{plan.results}/final/metrics.json")
+        found = SearchFiles(config.settle_or_exit(settings, str(ROOT)))
+        snakemake(folder, "--", *found.manifest)
+        make_up(folder, found)
+        snakemake(folder, "--touch", "--", *found.trials)
+        snakemake(folder, "--", f"{found.results}/final/metrics.json")
         print(f"{trials} trials: pictures, table and summary {snakemake(folder):.1f} s", flush=True)
-        for line in sorted((folder / plan.results / "benchmarks" / "plots").glob("*.tsv")):
+        for line in sorted((folder / found.results / "benchmarks" / "plots").glob("*.tsv")):
             print(f"  {line.stem}: {line.read_text().splitlines()[1].split()[0]} s")
         report = folder / "report.html"
         seconds = snakemake(folder, "--report", str(report))

@@ -28,8 +28,17 @@ def test_a_rules_code_is_its_script_and_the_modules_it_imports(code: RuleCode) -
 def test_every_module_is_some_rules_code_or_the_snakefiles_own(code: RuleCode) -> None:
     used = {path for script in (ROOT / "scripts").glob("*.py") for path in code.files(script.name)}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "scripts" / "snakeras").rglob("[!_]*.py")}
-    snakefiles = {"config", "outdated_trials", "report_files", "rule_code", "rule_params", "search_files", "stale_lock"}
-    assert modules - used == {f"scripts/snakeras/workflow/{name}.py" for name in (*snakefiles, "watch")}
+    snakefiles = {
+        "closing_lines",
+        "config",
+        "outdated_trials",
+        "report_files",
+        "rule_code",
+        "rule_params",
+        "search_files",
+    }
+    commands = {"stale_lock", "watch"}
+    assert modules - used == {f"scripts/snakeras/workflow/{name}.py" for name in snakefiles | commands}
 
 
 def test_the_digest_changes_with_any_of_the_code(tmp_path: Path) -> None:
