@@ -64,10 +64,11 @@ test-slurm: setup-cluster  ## The tests that start a Slurm (as root; installs Sl
 test-fast: setup  ## The tests that run no workflow and train nothing
 	@python -m pytest -m "not slow and not slurm" $(ARGS)
 
-lint: setup  ## Style of Python and Snakemake files
+lint: setup  ## Style of Python and Snakemake files, and which package imports which
 	@ruff check . && ruff format --check .
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
+	@PYTHONPATH=scripts lint-imports
 
 format: setup  ## Bring Python and Snakemake files into style
 	@ruff check --fix . && ruff format .

@@ -61,7 +61,7 @@ rule pictures:
 
 
 onstart:
-    stale_lock.note_run(settings, rule_params)
+    stale_lock.note_run(settings, {"search": rule_params.search, "data": rule_params.data})
 
 
 onsuccess:

@@ -91,7 +91,7 @@ def on_slurm(folder: Path, *arguments: str, look: int = 20, path: str | None = N
 
 
 def trials(count: int) -> list[str]:
-    """The JSON files of so many trials."""
+    """Return the JSON files of so many trials."""
     return [f"results/nothing/trials/{number:04d}.json" for number in range(count)]
 
 

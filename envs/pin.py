@@ -13,7 +13,7 @@ def locked() -> dict[str, str]:
 
 
 def pinned(text: str, versions: dict[str, str]) -> str:
-    """An environment file's text with the versions of the lock; python itself is not in there."""
+    """Return an environment file's text with the versions of the lock, which does not have python itself."""
 
     def pin(match: re.Match) -> str:
         version = versions.get(match["name"], match["version"])

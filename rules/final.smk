@@ -24,7 +24,7 @@ rule retrain:
             category="Final model",
             labels={"result": "Layers of the final model"},
         ),
-        happened="results/{name}/final/run.json",
+        run_record="results/{name}/final/run.json",
     params:
         search=rule_params.search,
         final=rule_params.final,

@@ -119,7 +119,7 @@ rule summarize:
         search="results/{name}/plots/search.json",
         best="results/{name}/best.json",
         metrics="results/{name}/final/metrics.json",
-        happened="results/{name}/final/run.json",
+        run_record="results/{name}/final/run.json",
     output:
         page=report(
             "results/{name}/plots/summary.html",

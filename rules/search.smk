@@ -11,7 +11,7 @@ rule trial:
         outdated=outdated_trials.force,
     output:
         result="results/{name}/trials/{trial}.json",
-        happened="results/{name}/trials/{trial}.run.json",
+        run_record="results/{name}/trials/{trial}.run.json",
         model=directory("results/{name}/trials/{trial}"),
     params:
         # All modules as inputs would take Snakemake as long to look through, for each trial, as all the rest.

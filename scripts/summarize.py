@@ -15,7 +15,7 @@ with job(snakemake):
         best=files.read_json(Path(snakemake.input.best)),
         metrics=files.read_json(Path(snakemake.input.metrics)),
         data=files.read_json(Path(snakemake.input.data[0])) if snakemake.input.data else None,
-        happened=files.read_json(Path(snakemake.input.happened)),
+        happened=files.read_json(Path(snakemake.input.run_record)),
         command=f"snakemake --cores all --configfile {configuration}",
         html=Path(snakemake.output.page),
     )

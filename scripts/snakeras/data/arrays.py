@@ -50,7 +50,7 @@ def stratified_choice(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 def labels_of(y: np.ndarray) -> np.ndarray | None:
-    """Class per row of whole, boolean or text labels (n,), (n, 1) or one-hot rows (n, classes); None for others."""
+    """Return the class per row of whole, boolean or text labels (n,), (n, 1) or one-hot rows; None for others."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -62,7 +62,7 @@ def labels_of(y: np.ndarray) -> np.ndarray | None:
 
 
 def write(folder: Path, arrays: Arrays) -> dict[str, dict]:
-    """Write each array as ``folder/<name>.npy``, whole or not at all; returns the manifest's entry per name."""
+    """Write each array as ``folder/<name>.npy``, whole or not at all; return the manifest's entry per name."""
     entries = {}
     for name, array in arrays.items():
         path = folder / f"{name}.npy"
@@ -79,7 +79,7 @@ def write(folder: Path, arrays: Arrays) -> dict[str, dict]:
 
 
 def complaint(path: Path, entry: dict) -> str | None:
-    """What is wrong with the array file ``path`` by its manifest entry: missing, truncated, altered; else None."""
+    """Return what is wrong with the array file ``path`` by its manifest entry; None if nothing is."""
     if not path.is_file():
         return "is missing"
     if (size := path.stat().st_size) != entry["bytes"]:
@@ -123,7 +123,7 @@ def read(
         return {name: text for name, entry in entries.items() if (text := complaint(folder / entry["file"], entry))}
 
     if broken():
-        # One job mends, the others wait for it and then find nothing left to mend.
+        # One job makes them again; the others wait for it and then find nothing broken.
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             if found := broken():

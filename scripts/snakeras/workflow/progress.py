@@ -1,4 +1,4 @@
-"""Progress for people: which trial of how many, the best so far, time left. Read from the trials' files."""
+"""Lines about the progress of a search: a trial's outcome, the best so far, the time left. Read from trials' files."""
 
 import json
 import textwrap
@@ -11,70 +11,74 @@ KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy")
 
 
 def starts(trial: int, total: int) -> str:
-    """The line for a trial that begins."""
+    """Return the line for a trial that begins."""
     return f"trial {trial_records.name(trial)} starts, one of {total}"
 
 
-def best_of(documents: list[dict]) -> dict | None:
-    """What a line needs of the best of these trials; None without a completed one."""
-    best = best_trial.best(documents)
-    return best if best and best["status"] == "completed" else None
+def best_completed(records: list[dict]) -> dict | None:
+    """Return the best of the completed trials; None without any."""
+    return best_trial.best(record for record in records if record["status"] == "completed")
 
 
 def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None) -> str:
-    """The line for a trial that has just written its files into ``folder``.
+    """Return the line for a trial that has just written its files into ``folder``.
 
-    It costs the same for the first trial as for the thousandth: of the others it reads only those that may have run at
-    the same time. All that it looked back on are finished.
+    It reads only the trials that may have run at the same time: all that this one looked back on are finished. So it
+    takes no longer for the thousandth trial than for the first.
 
     Parameters
     ----------
     best
-        Of the trials that it looked back on, by ``best_of``.
+        The best of the completed trials that it looked back on.
     """
     before = len(trial_records.visible(trial, parallelism))
     near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
-    found = {number: files for number in near if (files := read(folder, number))}
-    own = found[trial][0]
-    # Trials of an earlier configuration may lie there still, to be run again after this one.
-    done = {number: files for number, files in found.items() if _alike(files[0], own)}
-    finished = before + sum(number >= before for number in done)
-    parts = [f"trial {trial_records.name(trial)}: {outcome(own)}"]
-    best = best_of([document for document, _ in done.values()] + ([best] if best else []))
-    if best:
+    ended = {number: pair for number in near if (pair := read(folder, number))}
+    this = ended[trial][0]
+    # Files of an earlier configuration may still lie there, of trials that will run again.
+    ended = {number: pair for number, pair in ended.items() if _same_search(pair[0], this)}
+    done = before + sum(number >= before for number in ended)
+    parts = [f"trial {trial_records.name(trial)}: {outcome(this)}"]
+    if best := best_completed([record for record, _ in ended.values()] + ([best] if best else [])):
         parts.append(f"best so far {outcome(best)} (trial {trial_records.name(best['trial'])})")
-    parts.append(f"{finished} of {total} done")
-    if left := total - finished:
-        parts.append(f"about {duration(left * busy_seconds([run for _, run in done.values()]) / len(done))} left")
+    parts.append(f"{done} of {total} done")
+    if done < total:
+        left = seconds_left(total - done, [run for _, run in ended.values()])
+        parts.append(f"about {duration(left)} left")
     return "; ".join(parts)
 
 
-def read(folder: Path, number: int) -> tuple[dict, dict] | None:
-    """What lines need of a trial's document, and when it ran; None where its files are not whole."""
+def seconds_left(trials: int, runs: list[dict]) -> float:
+    """Return how long so many more trials take at the pace of these runs."""
+    return trials * busy_seconds(runs) / len(runs)
+
+
+def read(folder: Path, trial: int) -> tuple[dict, dict] | None:
+    """Return what lines need of a trial's record and run record; None if its files are not whole."""
     try:
-        paths = [folder / f"{trial_records.name(number)}{end}" for end in (".json", ".run.json")]
-        document, run = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
-        own = {key: document[key] for key in (*KEYS, "determined_by")}
-        return own, {key: run[key] for key in ("started", "finished")}
+        paths = [folder / f"{trial_records.name(trial)}{end}" for end in (".json", ".run.json")]
+        record, run = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
+        return {key: record[key] for key in (*KEYS, "determined_by")}, {
+            key: run[key] for key in ("started", "finished")
+        }
     # Another trial's file may be missing, just being replaced, or left from another version.
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _alike(document: dict, other: dict) -> bool:
-    """Whether two trials are of the same search: determined by the same, but for their places in it."""
+def _same_search(record: dict, other: dict) -> bool:
     keys = ("model", "search", "data")
-    return all(document["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
+    return all(record["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
 
 
-def outcome(document: dict) -> str:
-    """What came of a trial, in a few words."""
-    if document["status"] == "failed":
+def outcome(record: dict) -> str:
+    """Return how a trial ended, in a few words."""
+    if record["status"] == "failed":
         # Keras explains at length; all of it is in the trial's file.
-        return f"failed ({textwrap.shorten(document['failure'], 200, placeholder=' ...')})"
-    if document["status"] == "pruned":
-        pruned = document["pruned"]
+        return f"failed ({textwrap.shorten(record['failure'], 200, placeholder=' ...')})"
+    if record["status"] == "pruned":
+        pruned = record["pruned"]
         return f"pruned after epoch {pruned['epoch']} ({pruned['monitor']} {pruned['value']:.4f})"
-    if isinstance(document["val_accuracy"], float):
-        return f"val_accuracy {document['val_accuracy']:.4f}"
-    return f"loss {document['loss']:.6g}"
+    if isinstance(record["val_accuracy"], float):
+        return f"val_accuracy {record['val_accuracy']:.4f}"
+    return f"loss {record['loss']:.6g}"

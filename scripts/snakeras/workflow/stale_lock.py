@@ -1,4 +1,4 @@
-"""Snakemake's lock after a run that was killed: taken away only once it is sure that no run is alive."""
+"""Remove Snakemake's lock after a run was killed, once no process of that run is alive."""
 
 import base64
 import os
@@ -14,56 +14,55 @@ from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings
 from snakeras.process import child
 from snakeras.search import trial_records
-from snakeras.workflow.rule_params import RuleParams
 
 LOCKS = Path(".snakemake/locks")
 INCOMPLETE, METADATA = Path(".snakemake/incomplete"), Path(".snakemake/metadata")
 TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
 NOTES = Path(".snakemake/snakeras")
-PATIENCE = 5  # seconds for the jobs of a killed Snakemake to notice and end
+PATIENCE = 5  # seconds: jobs of a killed Snakemake notice and end
 
 
-def note_run(settings: Settings, rule_params: RuleParams) -> None:
-    """Note which machine runs which search here, since processes on another one cannot be seen."""
+def note_run(settings: Settings, made_with: dict) -> None:
+    """Write down which machine runs which search here: processes on another machine cannot be seen."""
     note = {
         "host": platform.node(),
         "process": os.getpid(),
         "name": settings.name,
         "model": settings.search.model,
         "trials": settings.search.max_evals,
-        "made_with": {"search": rule_params.search, "data": rule_params.data},
+        "made_with": made_with,
     }
     files.write_json(NOTES / f"{settings.name}.json", note)
 
 
 def notes(folder: Path) -> list[dict]:
-    """What was noted of the last run of each search in ``folder``, the newest last."""
+    """Return the note on the last run of each search in ``folder``, the newest last."""
     paths = sorted((folder / NOTES).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
     return [files.read_json(path) for path in paths]
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a Snakemake holds ``folder``, or died while it did."""
+    """Return whether a Snakemake holds ``folder``, or died while it did."""
     return (folder / LOCKS).is_dir() and any((folder / LOCKS).iterdir())
 
 
 def live_runs(folder: Path) -> list[int]:
-    """Process numbers of the Snakemakes, and of their jobs, that work in ``folder`` on this machine."""
+    """Return the process numbers of Snakemakes and their jobs that work in ``folder`` on this machine."""
     import psutil
 
     this = psutil.Process()
-    own = {this.pid, *(parent.pid for parent in this.parents())}
-    found = []
+    ancestry = {this.pid, *(parent.pid for parent in this.parents())}
+    runs = []
     for process in psutil.process_iter():
         try:
-            if process.pid in own or process.status() == psutil.STATUS_ZOMBIE:
+            if process.pid in ancestry or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if _is_run(process.cmdline()) and Path(process.cwd()) == folder:
-                found.append(process.pid)
-        # It has just ended, or is another user's, who has no run in this folder.
+                runs.append(process.pid)
+        # It has just ended, or belongs to another user, who has no run in this folder.
         except psutil.Error:
             continue
-    return found
+    return runs
 
 
 def _is_run(command: list[str]) -> bool:
@@ -73,16 +72,16 @@ def _is_run(command: list[str]) -> bool:
 
 
 def unlock(folder: Path, arguments: list[str]) -> bool:
-    """Unlock ``folder`` for ``snakemake`` with these arguments, if it is locked; returns whether it was.
+    """Unlock ``folder`` for ``snakemake`` with these arguments; return False if it was not locked.
 
     Raises
     ------
     UserError
-        When a run is alive there, or may be: one on another machine.
+        When a run is alive there, or may be, on another machine.
     """
     if not is_locked(folder):
         return False
-    host = found[-1]["host"] if (found := notes(folder)) else platform.node()
+    host = known[-1]["host"] if (known := notes(folder)) else platform.node()
     if host != platform.node():
         raise UserError(
             f"{folder}: locked by a run on {host}, which cannot be seen from here; if it is dead, "
@@ -99,15 +98,11 @@ def unlock(folder: Path, arguments: list[str]) -> bool:
 
 
 def keep_finished(folder: Path) -> int:
-    """Keep the trials in ``folder`` whose jobs ended well on a cluster after their Snakemake was killed.
+    """Keep the trials in ``folder`` whose jobs ended on a cluster after their Snakemake was killed; return how many.
 
-    A trial's JSON file comes last and whole, but only Snakemake takes away the marks of its outputs that say otherwise.
-    Nor does it record what the trial was made with: from then on the file itself says so (``Plan.contradicted``).
-
-    Returns
-    -------
-    int
-        How many.
+    Snakemake marks outputs as incomplete until it sees their job end. A trial's record is written last and whole: where
+    it is valid, this function removes the marks. Snakemake then has no record of the trial's params: see
+    ``outdated_trials``.
     """
     marks = unfinished(folder)
     kept = 0
@@ -127,16 +122,16 @@ def keep_finished(folder: Path) -> int:
 
 
 def unfinished(folder: Path) -> dict[str, Path]:
-    """Snakemake's marks of unfinished outputs in ``folder``, by output: a mark's path is the output's, encoded."""
-    found = {}
+    """Return Snakemake's marks of incomplete outputs in ``folder``, by output, whose path is encoded in the mark's."""
+    marks = {}
     for path in (folder / INCOMPLETE).rglob("*"):
         if path.is_file():
             encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder / INCOMPLETE).parts)
             try:
-                found[base64.urlsafe_b64decode(encoded).decode()] = path
+                marks[base64.urlsafe_b64decode(encoded).decode()] = path
             except ValueError:
                 continue
-    return found
+    return marks
 
 
 if __name__ == "__main__":
@@ -144,7 +139,7 @@ if __name__ == "__main__":
         if unlock(Path.cwd().resolve(), sys.argv[1:]):
             print("An earlier run was killed here; its lock is taken away and the search goes on.", file=sys.stderr)
         if kept := keep_finished(Path.cwd()):
-            print(f"Trials that ended since then on a cluster, and are kept: {kept}", file=sys.stderr)
+            print(f"Trials that have ended on a cluster since then, and are kept: {kept}", file=sys.stderr)
     except UserError as error:
         sys.exit(str(error))
     except subprocess.CalledProcessError as error:

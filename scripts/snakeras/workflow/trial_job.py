@@ -43,7 +43,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         record = run_trial.died(death, trial, sources, search, snakemake.params.data, manifest, record_path.parent)
     # Of a trial's files, only the model was written before, by the process that trained it. The record comes last.
     model_folder.mkdir(exist_ok=True)
-    files.write_json(Path(snakemake.output.happened), computation.run_record)
+    files.write_json(Path(snakemake.output.run_record), computation.run_record)
     files.write_json(record_path, record)
     print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best), file=terminal)
 

@@ -1,7 +1,11 @@
 import gzip
 import io
 import pickle
+import socket
+import threading
+import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +119,55 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path, capsys: pytest.Captu
     with pytest.raises(pickle.UnpicklingError, match="only NumPy arrays"):
         mnist.read_wheel(wheel(tmp_path, Evil()))
     assert "never run" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def answer(server: socket.socket, text: bytes) -> str:
+    """Answer one request with ``text`` and then stay silent; returns the address."""
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(text)
+            connection.recv(1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return "http://{}:{}/digits.gz".format(*server.getsockname())
+
+
+def test_a_download_gives_the_bytes_and_draws_nothing_into_a_file(server: socket.socket) -> None:
+    terminal = io.StringIO()
+    assert mnist._download(answer(server, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), terminal) == b"abc"
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.parametrize("text", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"])
+def test_a_silent_server_does_not_hold_a_download(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    monkeypatch.setattr(mnist, "TIMEOUT", 0.2)
+    url, started = answer(server, text), time.monotonic()
+    with pytest.raises(OSError, match="timed out"):
+        mnist._download(url, io.StringIO())
+    assert time.monotonic() - started < 10
+
+
+def test_an_error_of_the_server_is_one_line(
+    server: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = answer(server, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    monkeypatch.setattr(mnist, "sources", source_list(("there", lambda terminal: mnist._download(url, terminal))))
+    terminal = io.StringIO()
+    with pytest.raises(UserError, match="there: 404 Client Error: Not Found"):
+        mnist.fetch(tmp_path, terminal=terminal)
+    assert terminal.getvalue().startswith("MNIST cannot be had from there: 404")
+    assert terminal.getvalue().count("\n") == 1
 
 
 @pytest.mark.slow

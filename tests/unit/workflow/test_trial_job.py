@@ -20,7 +20,7 @@ def snakemake(tmp_path: Path, search: dict) -> SimpleNamespace:
         wildcards=SimpleNamespace(trial="0000"),
         input=SimpleNamespace(model=[str(tmp_path / "model.py")], data=[]),
         output=SimpleNamespace(
-            result=str(tmp_path / "0000.json"), happened=str(tmp_path / "0000.run.json"), model=str(tmp_path / "0000")
+            result=str(tmp_path / "0000.json"), run_record=str(tmp_path / "0000.run.json"), model=str(tmp_path / "0000")
         ),
         params=SimpleNamespace(
             search=search, data={"dataset": "model"}, job=JobSettings.of(Settings()).model_dump() | {"retries": 1}

@@ -15,7 +15,7 @@ NOW = datetime.datetime(2026, 11, 24, 10, 3, tzinfo=datetime.UTC)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A search of 6 trials that is at work."""
+    """Return the folder of a search of 6 trials that is at work."""
     note = {"host": platform.node(), "process": os.getpid(), "name": "mnist", "trials": 6, "made_with": SETTINGS}
     files.write_json(tmp_path / stale_lock.NOTES / "mnist.json", note)
     (tmp_path / stale_lock.LOCKS).mkdir(parents=True)
