@@ -70,7 +70,7 @@ def test_a_trial_that_died_is_tried_again_then_recorded(
     record = trial_records.read(Path(snakemake.output.result), {"search": snakemake.params.search, "trial": 0})
     assert (record["status"], record["failure"]) == ("failed", str(death))
     assert record["hyperopt"]["result"] == {"status": "fail", "failure": str(death)}
-    assert files.read_json(Path(snakemake.output.happened)) == RUN
+    assert files.read_json(Path(snakemake.output.run_record)) == RUN
     assert "failed (the computing process ended with exit code 3)" in said
 
 
