@@ -1,8 +1,8 @@
 # From the sources of a dataset to arrays that trials map into memory.
 #
-# Snakemake knows the small files that vouch for the large ones: SHA256SUMS and data.json. MNIST's files and the arrays
-# lie in resources/, a cache. Whoever reads one verifies it, and makes it again in place if need be; were they outputs, a
-# lost one would run every finished trial again, and a copied folder would, since Snakemake compares large files by time.
+# Snakemake knows only the small files with checksums: SHA256SUMS and data.json. MNIST's files and the arrays lie in
+# resources/, a cache: each job that reads one verifies it, and makes it again in place if it is broken. As outputs, a lost
+# one would run every finished trial again, and so would a copied folder: Snakemake compares large files by time.
 
 
 rule fetch:

@@ -14,7 +14,7 @@ rule trial:
         run_record="results/{name}/trials/{trial}.run.json",
         model=directory("results/{name}/trials/{trial}"),
     params:
-        # All modules as inputs would take Snakemake as long to look through, for each trial, as all the rest.
+        # Modules as inputs would double the time that Snakemake takes to plan many trials.
         code=code_files.digest("trial.py"),
         search=rule_params.search,
         data=rule_params.data,
