@@ -90,12 +90,7 @@ def read(
     """
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
-    for key, name in (("model_function", model_function), ("data_function", data_function)):
-        if name is not None and name not in module.functions:
-            raise UserError(f"{path}: has no function {name}, which search.{key} names")
-    for node in module.definitions.values():
-        templates.check_braces(path, module.text, node)
-
+    _check_definitions(module, model_function, data_function)
     call = _search_call(module, sources)
     model = model_function or _named(call, "model", module) or _only_template(module, sources)
     data = data_function or _named(call, "data", module) or _data_function(module, model)
@@ -116,10 +111,8 @@ def read(
     _check_first_name(module, model, model_source)
 
     inlined = _inlined(module.functions[data], parameters) if data else None
-    inside = {model, *nested}
-    # Else the model takes the variables of the data function, and nothing calls it.
-    if inlined is not None and data not in module.used_by([model]):
-        inside.add(data)
+    # Nothing calls a data function that is inlined, unless the model does.
+    uncalled = {data} if inlined is not None and data not in module.used_by([model]) else set()
     return HyperasScript(
         path=path,
         text=module.text,
@@ -132,9 +125,18 @@ def read(
         helpers={
             name: rewriter.decorators_of(module.text, node) + sources[name]
             for name, node in module.definitions.items()
-            if name in used - inside
+            if name in used - {model, *nested} - uncalled
         },
     )
+
+
+def _check_definitions(module: Module, model_function: str | None, data_function: str | None) -> None:
+    """Raise UserError if a function that the configuration names is missing, or a template contains a brace."""
+    for key, name in (("model_function", model_function), ("data_function", data_function)):
+        if name is not None and name not in module.functions:
+            raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
+    for node in module.definitions.values():
+        templates.check_braces(module.path, module.text, node)
 
 
 def _search_call(module: Module, sources: dict[str, str]) -> ast.Call | None:
