@@ -93,12 +93,7 @@ def read(
     _check_definitions(module, model_function, data_function)
     call = _search_call(module, sources)
     model = model_function or _named(call, "model", module) or _only_template(module, sources)
-    data = data_function or _named(call, "data", module) or _data_function(module, model)
-    if needs_data and data is None:
-        raise UserError(
-            f"{path}: has no data function, which data.dataset: model asks for; expected one named data, or its name "
-            "in search.data_function"
-        )
+    data = data_function or _named(call, "data", module) or _data_function(module, model, needs_data)
     used = module.used_by([model, *([data] if data else []), *_listed(call, module)])
     with_templates = {name for name, source in sources.items() if TEMPLATE.search(source)}
     candidates = [name for name in module.definitions if name in used - {model, data}]
@@ -196,7 +191,8 @@ def _only_template(module: Module, sources: dict[str, str]) -> str:
     )
 
 
-def _data_function(module: Module, model: str) -> str | None:
+def _data_function(module: Module, model: str, needed: bool) -> str | None:
+    """Return the function that is named or returns as a data function does; raise UserError if needed and missing."""
     for name in ("data", "get_data"):
         if name in module.functions:
             return name
@@ -204,6 +200,11 @@ def _data_function(module: Module, model: str) -> str | None:
     for name, node in module.functions.items():
         if wanted and not any(syntax.parameters(node)) and set(wanted) <= syntax.names_returned(node):
             return name
+    if needed:
+        raise UserError(
+            f"{module.path}: has no data function, which data.dataset: model asks for; expected one named data, or its "
+            "name in search.data_function"
+        )
     return None
 
 
