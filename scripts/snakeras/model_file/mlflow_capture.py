@@ -111,7 +111,7 @@ class _ImportHook:
         spec = importlib.util.find_spec(name)
         # The script may try again after an import that fails.
         self._waiting[name] = patch
-        if spec is None:
+        if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
 

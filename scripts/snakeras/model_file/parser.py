@@ -90,20 +90,10 @@ def read(
     """
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
-    for key, name in (("model_function", model_function), ("data_function", data_function)):
-        if name is not None and name not in module.functions:
-            raise UserError(f"{path}: has no function {name}, which search.{key} names")
-    for node in module.definitions.values():
-        templates.check_braces(path, module.text, node)
-
+    _check_definitions(module, model_function, data_function)
     call = _search_call(module, sources)
     model = model_function or _named(call, "model", module) or _only_template(module, sources)
-    data = data_function or _named(call, "data", module) or _data_function(module, model)
-    if needs_data and data is None:
-        raise UserError(
-            f"{path}: has no data function, which data.dataset: model asks for; expected one named data, or its name "
-            "in search.data_function"
-        )
+    data = data_function or _named(call, "data", module) or _data_function(module, model, needs_data)
     used = module.used_by([model, *([data] if data else []), *_listed(call, module)])
     with_templates = {name for name, source in sources.items() if TEMPLATE.search(source)}
     candidates = [name for name in module.definitions if name in used - {model, data}]
@@ -116,10 +106,8 @@ def read(
     _check_first_name(module, model, model_source)
 
     inlined = _inlined(module.functions[data], parameters) if data else None
-    inside = {model, *nested}
-    # Else the model takes the variables of the data function, and nothing calls it.
-    if inlined is not None and data not in module.used_by([model]):
-        inside.add(data)
+    # Nothing calls a data function that is inlined, unless the model does.
+    uncalled = {data} if inlined is not None and data not in module.used_by([model]) else set()
     return HyperasScript(
         path=path,
         text=module.text,
@@ -132,9 +120,18 @@ def read(
         helpers={
             name: rewriter.decorators_of(module.text, node) + sources[name]
             for name, node in module.definitions.items()
-            if name in used - inside
+            if name in used - {model, *nested} - uncalled
         },
     )
+
+
+def _check_definitions(module: Module, model_function: str | None, data_function: str | None) -> None:
+    """Raise UserError if a function that the configuration names is missing, or a template contains a brace."""
+    for key, name in (("model_function", model_function), ("data_function", data_function)):
+        if name is not None and name not in module.functions:
+            raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
+    for node in module.definitions.values():
+        templates.check_braces(module.path, module.text, node)
 
 
 def _search_call(module: Module, sources: dict[str, str]) -> ast.Call | None:
@@ -194,7 +191,8 @@ def _only_template(module: Module, sources: dict[str, str]) -> str:
     )
 
 
-def _data_function(module: Module, model: str) -> str | None:
+def _data_function(module: Module, model: str, needed: bool) -> str | None:
+    """Return the function that is named or returns as a data function does; raise UserError if needed and missing."""
     for name in ("data", "get_data"):
         if name in module.functions:
             return name
@@ -202,6 +200,11 @@ def _data_function(module: Module, model: str) -> str | None:
     for name, node in module.functions.items():
         if wanted and not any(syntax.parameters(node)) and set(wanted) <= syntax.names_returned(node):
             return name
+    if needed:
+        raise UserError(
+            f"{module.path}: has no data function, which data.dataset: model asks for; expected one named data, or its "
+            "name in search.data_function"
+        )
     return None
 
 

@@ -8,6 +8,17 @@ from snakeras.model_file.keras_legacy.tables import OPTIMIZER, OPTIMIZERS
 from snakeras.model_file.keras_legacy.translation import keras_module, renamed, replace, warn, wrap
 
 
+def _decayed(rate, decay):
+    """Return a schedule whose learning rate can still be set, as in Keras 2."""
+    import keras
+
+    schedule = keras.optimizers.schedules.InverseTimeDecay(float(rate), decay_steps=1, decay_rate=float(decay))
+    config = schedule.get_config()
+    schedule.initial_learning_rate = variable = keras.Variable(float(rate), trainable=False)
+    schedule.get_config = lambda: config | {"initial_learning_rate": float(variable.numpy())}
+    return schedule
+
+
 def translate_optimizers(undo: ExitStack) -> None:
     """Let optimizers take old arguments until ``undo`` closes."""
     import keras
@@ -23,19 +34,11 @@ def translate_optimizers(undo: ExitStack) -> None:
             warn("decay is keras.optimizers.schedules.InverseTimeDecay(learning_rate, 1, decay) today")
             bound = inspect.signature(before).bind(self, *args, **kwargs)
             rate = bound.arguments.get("learning_rate", bound.signature.parameters["learning_rate"].default)
-            bound.arguments["learning_rate"] = decayed(rate, decay) if isinstance(rate, int | float) else rate
+            bound.arguments["learning_rate"] = _decayed(rate, decay) if isinstance(rate, int | float) else rate
             args, kwargs = bound.args[1:], bound.kwargs
         elif decay is not None:
             warn("decay=0 is no argument today and is left out")
         before(self, *args, **kwargs)
-
-    def decayed(rate, decay):
-        """Return a schedule whose learning rate can still be set, as in Keras 2."""
-        schedule = keras.optimizers.schedules.InverseTimeDecay(float(rate), decay_steps=1, decay_rate=float(decay))
-        config = schedule.get_config()
-        schedule.initial_learning_rate = variable = keras.Variable(float(rate), trainable=False)
-        schedule.get_config = lambda: config | {"initial_learning_rate": float(variable.numpy())}
-        return schedule
 
     def settable(self):
         variable = getattr(self._learning_rate, "initial_learning_rate", None)
