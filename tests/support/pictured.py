@@ -39,7 +39,12 @@ def search(
             "pruner": {"type": "halving", "monitor": "auto", "mode": "auto", "min_epochs": 1, "reduction": 4},
         },
         "data": {"dataset": "mnist-5k", "validation_fraction": 0.1667},
-        "objective": {"key": "val_accuracy", "label": "Validation accuracy", "better": "higher", "curve_label": "Validation accuracy"},
+        "objective": {
+            "key": "val_accuracy",
+            "label": "Validation accuracy",
+            "better": "higher",
+            "curve_label": "Validation accuracy",
+        },
         "space": space,
         "best": best and best["trial"],
         "trials": found,
@@ -49,7 +54,10 @@ def search(
 def without_accuracy(found: dict) -> dict:
     """The same search, had its model function given only a loss."""
     trials = [trial | {"val_accuracy": None, "value": trial["loss"], "curve": []} for trial in found["trials"]]
-    return found | {"objective": {"key": "loss", "label": "Loss", "better": "lower", "curve_label": "Validation loss"}, "trials": trials}
+    return found | {
+        "objective": {"key": "loss", "label": "Loss", "better": "lower", "curve_label": "Validation loss"},
+        "trials": trials,
+    }
 
 
 def _value(distribution: dict, rng: np.random.Generator) -> object:

@@ -12,12 +12,7 @@ pytestmark = pytest.mark.slow
 SEARCH_ITEMS = [
     "All trials (CSV)",
     "Best hyperparameters (JSON)",
-    "Each hyperparameter",
-    "Importance of the hyperparameters",
-    "Learning curves",
-    "Parallel coordinates of the hyperparameters",
-    "Results by trial",
-    "Timeline",
+    "Pictures of the search",
 ]
 FINAL_ITEMS = [
     "Confusion matrix",
@@ -28,7 +23,7 @@ FINAL_ITEMS = [
 ]
 # The buttons of the menu, by what is drawn on them.
 CLOSE, OPEN = "a:has(path[d^='M4.293 4.293'])", "a:has(path[d^='M3 5a1'])"
-PAGES = {"Summary", "Table of all trials", "Parallel coordinates of the hyperparameters"}
+PAGES = {"Summary", "Table of all trials", "Pictures of the search", "Layers of the final model"}
 
 
 class Reader:
@@ -150,8 +145,8 @@ def test_captions_tell_the_figures_of_this_search(report: Path, finished: Folder
     with servers.browser() as browser:
         reader = Reader(browser, report, 1400)
         reader.items("Search")
-        reader.page.locator("tr", has_text="Results by trial").locator("a[iconname=information-circle]").click()
-        reader.page.get_by_text(f"{best:.4f}").first.wait_for()
+        reader.page.locator("tr", has_text="Pictures of the search").locator("a[iconname=information-circle]").click()
+        reader.page.get_by_text(f"of {best:.4g}").first.wait_for()
 
 
 def test_a_search_of_which_all_trials_failed_can_be_looked_at(tmp_path: Path) -> None:

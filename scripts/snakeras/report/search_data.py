@@ -95,8 +95,8 @@ def describe(
     dict
         ``name``; ``search`` and ``data``, the settings; ``objective``, by ``_objective``; ``space``, the distribution
         of each hyperparameter, the options of a choice as trials have them; ``best``, the number of the best trial,
-        None if all failed; ``trials``: for each its number, ``status``, ``failure``, ``failed_at``, ``pruned``, ``epochs``,
-        ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the objective), ``curve`` (a value per epoch of
+        None if all failed; ``trials``: for each its number, ``status``, ``failure``, ``failed_at``, ``pruned``,
+        ``epochs``, ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the objective), ``curve`` (a value per epoch of
         the first fit), ``started``, ``finished`` (ISO 8601), ``seconds``, ``host``, ``device``, ``gpu`` and
         ``peak_memory_mb``. What is not a finite number is None.
     """

@@ -87,7 +87,9 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_importances_of_few_trials_come_with_a_warning() -> None:
-    assert pictures.too_few(search(44, failed=0, pruned=0)).startswith("No more than a hint: 44 completed trials, of 45")
+    assert pictures.too_few(search(44, failed=0, pruned=0)).startswith(
+        "No more than a hint: 44 completed trials, of 45"
+    )
     assert not pictures.too_few(search(45, failed=0, pruned=0))
 
 
