@@ -32,6 +32,7 @@ rule plot_search:
     input:
         code=plan.code("plot_search.py"),
         text=plan.caption_text("search"),
+        page_texts=[plan.report_file("search.html"), plan.report_file("pages.css")],
         search="results/{name}/plots/search.json",
     output:
         folder=directory("results/{name}/plots/search"),
@@ -61,6 +62,7 @@ rule list_trials:
     input:
         code=plan.code("list_trials.py"),
         text=plan.caption_text("table"),
+        page_texts=plan.report_file("pages.css"),
         search="results/{name}/plots/search.json",
         tracking=plan.linked_search,
         runs=plan.linked_runs,
@@ -114,7 +116,7 @@ rule summarize:
     input:
         code=plan.code("summarize.py"),
         text=plan.caption_text("summary"),
-        page_text=plan.report_file("summary.html"),
+        page_texts=[plan.report_file("summary.html"), plan.report_file("pages.css")],
         data=plan.manifest,
         search="results/{name}/plots/search.json",
         best="results/{name}/best.json",
