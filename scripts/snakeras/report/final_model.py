@@ -43,17 +43,8 @@ def write(metrics: Path, mistakes_file: Path, templates: dict[str, Path], folder
 def confusion(metrics: dict) -> tuple[object, dict]:
     """Return the confusion matrix of the test as a matplotlib figure, and the figures of its caption.
 
-    Parameters
-    ----------
-    metrics
-        As ``retraining.retrain`` returns them.
-
-    Returns
-    -------
-    figure, figures
-        ``accuracy`` (None where no classes were tested), ``low`` and ``high`` of its interval, in percent with two
-        digits; ``rows`` and ``wrong``, counts; ``worst``: ``true``, ``predicted`` and ``count`` of the commonest
-        mistake, None without any.
+    ``metrics`` are as ``retraining.retrain`` returns them. Shares are in percent; ``accuracy`` is None where no classes
+    were tested, ``worst`` (the commonest mistake) where there is none.
     """
     from matplotlib.colors import PowerNorm
     from sklearn.metrics import ConfusionMatrixDisplay
@@ -103,18 +94,7 @@ def _untested(metrics: dict) -> str:
 def mistakes(path: Path) -> tuple[object, dict]:
     """Return the most confident mistakes as a matplotlib figure, and the figures of its caption.
 
-    They are images where the model takes images, else a table.
-
-    Parameters
-    ----------
-    path
-        What ``inspection.write`` wrote.
-
-    Returns
-    -------
-    figure, figures
-        ``classified``, whether classes were tested at all; ``rows`` of the test; ``count`` of the mistakes; how many
-        are ``shown``; whether they are ``images``.
+    They are images where the model takes images, else a table. ``path`` is what ``inspection.write`` wrote.
     """
     with np.load(path) as archive:
         found = {name: archive[name] for name in archive.files}
@@ -167,21 +147,11 @@ def _probability(value: float) -> str:
 
 
 def training(metrics: dict) -> tuple[object, dict]:
-    """Return the curves of the final model's fits by epoch as a matplotlib figure, and the figures of its caption.
+    """Return the final model's curves by epoch as a matplotlib figure, and the figures of its caption.
 
-    Fits follow each other, with a dashed line between them: loss and, where it has one, accuracy.
-
-    Parameters
-    ----------
-    metrics
-        As ``retraining.retrain`` returns them.
-
-    Returns
-    -------
-    figure, figures
-        ``fits``, how many there were; ``epochs`` of all (0 where there is nothing to draw); ``train_on``; whether it
-        was ``validated``; ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy`` after the last epoch, as text, None
-        where there is none.
+    Its fits follow each other, with a dotted line between them. ``metrics`` are as ``retraining.retrain`` returns them.
+    Of the caption's figures, ``epochs`` is 0 where there is nothing to draw; values after the last epoch are None where
+    there are none.
     """
     fits = trial_records.decode(metrics["fits"])
     curves = _joined(fits)
