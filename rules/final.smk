@@ -18,12 +18,7 @@ rule retrain:
         ),
         example="results/{name}/final/example.json",
         mistakes="results/{name}/final/mistakes.npz",
-        network=report(
-            "results/{name}/final/network.txt",
-            caption="../report/network.rst",
-            category="Final model",
-            labels={"result": "Layers of the final model"},
-        ),
+        network="results/{name}/final/network.txt",
         happened="results/{name}/final/run.json",
     params:
         search=plan.search,

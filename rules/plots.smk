@@ -35,13 +35,16 @@ rule plot_search:
         page_texts=[plan.report_file("search.html"), plan.report_file("pages.css")],
         search="results/{name}/plots/search.json",
     output:
-        folder=directory("results/{name}/plots/search"),
-        # Snakemake's report.html takes no folders: the same page once more, in one file.
-        page=report(
-            "results/{name}/plots/search.html",
+        # A report.zip takes the interactive page; a report.html can hold no folder, and gets the pictures.
+        folder=report(
+            directory("results/{name}/plots/search"),
             caption=plan.caption("search"),
             category="Search",
-            labels={"result": "Pictures of the search"},
+            **(
+                {"htmlindex": "index.html", "labels": {"result": "Pictures of the search"}}
+                if any(word.endswith(".zip") for word in sys.argv)
+                else {"patterns": ["{plot}.svg"], "labels": {"result": "{plot}"}}
+            ),
         ),
         caption="results/{name}/plots/captions/search.rst",
     log:
@@ -94,10 +97,18 @@ rule plot_final:
         code=plan.code("plot_final.py"),
         metrics="results/{name}/final/metrics.json",
         mistakes="results/{name}/final/mistakes.npz",
+        network="results/{name}/final/network.txt",
+        page_texts=plan.report_file("pages.css"),
     output:
         **plan.picture("confusion", "Final model"),
         **plan.picture("mistakes", "Final model"),
         **plan.picture("training", "Final model"),
+        network=report(
+            "results/{name}/plots/network.html",
+            caption="../report/network.rst",
+            category="Final model",
+            labels={"result": "Layers of the final model"},
+        ),
     log:
         "results/{name}/logs/plots/final.log",
     benchmark:

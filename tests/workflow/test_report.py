@@ -1,6 +1,7 @@
 """The report of a search as people see it: in a browser, without a network."""
 
 import csv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,17 @@ def test_a_search_of_which_all_trials_failed_can_be_looked_at(tmp_path: Path) ->
         for item in reader.items("Search"):
             reader.look(item)
         assert reader.errors == []
+
+
+def test_a_zipped_report_has_the_interactive_page(finished: Folder, tmp_path: Path) -> None:
+    finished.run("--report", str(tmp_path / "report.zip"))
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        archive.extractall(tmp_path)
+    servers.require(servers.missing_browser)
+    with servers.browser() as browser:
+        reader = Reader(browser, tmp_path / "report" / "report.html", 1400)
+        assert "Pictures of the search" in reader.items("Search")
+        page = reader.look("Pictures of the search")
+        page.locator("#timeline .js-plotly-plot").wait_for()
+        assert reader.errors == []
+        assert reader.has_left() == []

@@ -1,5 +1,6 @@
 """Pictures of the final model: what it confuses, its mistakes, and how it was trained."""
 
+import html
 import math
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from snakeras.core import files
 from snakeras.core.text import number
-from snakeras.report import captions, style
+from snakeras.report import captions, pages, style
 from snakeras.search import pruners, trial_records
 
 NUMBERED = 10  # so many classes leave room for a number in each cell
@@ -16,18 +17,20 @@ MARKED = 50  # epochs up to which each is marked on a curve
 NAMES = ("confusion", "mistakes", "training")
 
 
-def write(metrics: Path, mistakes_file: Path, templates: dict[str, Path], folder: Path) -> None:
-    """Write the pictures of the final model as SVG and PNG, and their captions.
+def write(metrics: Path, mistakes_file: Path, network: Path, templates: dict[str, Path], folder: Path) -> None:
+    """Write the pictures of the final model as SVG and PNG with their captions, and its layers as a page.
 
     Parameters
     ----------
-    metrics, mistakes_file
-        ``metrics.json`` and ``mistakes.npz`` of the final model.
+    metrics, mistakes_file, network
+        ``metrics.json``, ``mistakes.npz`` and ``network.txt`` of the final model.
     templates
         The captions' templates, by ``NAMES``.
     folder
         For the pictures; the captions go into its ``captions/``.
     """
+    layers = f'<pre class="layers">{html.escape(network.read_text(encoding="utf-8"))}</pre>'
+    files.write_text(folder / "network.html", pages.page("Layers of the final model", layers))
     document = files.read_json(metrics)
     with style.style():
         drawn = {

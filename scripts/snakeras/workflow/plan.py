@@ -267,7 +267,9 @@ class Plan:
     def targets(self) -> list[str]:
         """What the whole workflow makes."""
         names = ["best.json", "trials.csv", "final/model.keras", "final/metrics.json"]
-        pictures = self.search_pictures + self._plots("svg", *FINAL_PICTURES) + self._plots("html", "summary")
+        pictures = (
+            self.search_pictures + self._plots("svg", *FINAL_PICTURES) + self._plots("html", "network", "summary")
+        )
         return [f"{self.results}/{name}" for name in names] + pictures + self.published
 
 
