@@ -13,7 +13,15 @@ pytestmark = pytest.mark.slow
 SEARCH_ITEMS = [
     "All trials (CSV)",
     "Best hyperparameters (JSON)",
-    "Pictures of the search",
+    "contour",
+    "curves",
+    "edf",
+    "history",
+    "importances",
+    "parallel_coordinates",
+    "rank",
+    "slice",
+    "timeline",
 ]
 FINAL_ITEMS = [
     "Confusion matrix",
@@ -120,7 +128,7 @@ def test_the_table_sorts_and_finds(report: Path, finished: Folder) -> None:
             """Wait until the table has these rows in this order."""
             table.wait_for_function(
                 """trials => {
-                    const cells = [...document.querySelectorAll("tbody tr td:first-child")]
+                    const cells = [...document.querySelectorAll("table.dataTable tbody tr td:first-child")]
                     return cells.map(cell => parseInt(cell.innerText)).join() === trials.join()
                 }""",
                 arg=trials,
@@ -146,7 +154,7 @@ def test_captions_tell_the_figures_of_this_search(report: Path, finished: Folder
     with servers.browser() as browser:
         reader = Reader(browser, report, 1400)
         reader.items("Search")
-        reader.page.locator("tr", has_text="Pictures of the search").locator("a[iconname=information-circle]").click()
+        reader.page.locator("tr", has_text="history").locator("a[iconname=information-circle]").click()
         reader.page.get_by_text(f"of {best:.4g}").first.wait_for()
 
 

@@ -63,7 +63,7 @@ class Drawing:
         return list(dict.fromkeys([*self.importances, *self.names]))[:MOST_IMPORTANT]
 
 
-def write(search: dict, folder: Path, page: Path) -> dict:
+def write(search: dict, folder: Path) -> dict:
     """Write all pictures of a search.
 
     Parameters
@@ -72,8 +72,6 @@ def write(search: dict, folder: Path, page: Path) -> dict:
         By ``search_data.describe``.
     folder
         For ``index.html`` with its ``plotly.min.js``, and an SVG and a PNG of each plot that has something to show.
-    page
-        For the same page in one file, which Snakemake can put into its report.
 
     Returns
     -------
@@ -84,13 +82,10 @@ def write(search: dict, folder: Path, page: Path) -> dict:
     import plotly.offline
 
     drawing = prepare(search)
-    script = plotly.offline.get_plotlyjs()
-    title = f"{search['name']}: pictures of the search"
-    body = _sections(drawing)
+    page = f'<script src="plotly.min.js"></script>\n{_sections(drawing)}'
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / "plotly.min.js", script)
-    files.write_text(folder / "index.html", pages.page(title, f'<script src="plotly.min.js"></script>\n{body}'))
-    files.write_text(page, pages.page(title, f"<script>{script}</script>\n{body}"))
+    files.write_text(folder / "plotly.min.js", plotly.offline.get_plotlyjs())
+    files.write_text(folder / "index.html", pages.page(f"{search['name']}: pictures of the search", page))
     for name in PLOTS:
         if not missing(name, drawing.search):
             _save(name, drawing, folder)

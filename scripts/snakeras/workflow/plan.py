@@ -258,7 +258,7 @@ class Plan:
     @property
     def search_pictures(self) -> list[str]:
         """The pictures that need no final model."""
-        return [f"{self.results}/plots/search", *self._plots("html", "search", "table")]
+        return [f"{self.results}/plots/search", *self._plots("html", "table")]
 
     def _plots(self, suffix: str, *names: str) -> list[str]:
         return [f"{self.results}/plots/{name}.{suffix}" for name in names]

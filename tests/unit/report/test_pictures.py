@@ -66,7 +66,7 @@ SEARCHES = {
 @pytest.mark.parametrize("name", SEARCHES)
 def test_every_search_has_its_page_and_its_pictures(tmp_path: Path, name: str) -> None:
     found, expected = SEARCHES[name]
-    figures = pictures.write(found, tmp_path / "search", tmp_path / "search.html")
+    figures = pictures.write(found, tmp_path / "search")
     page = (tmp_path / "search" / "index.html").read_text(encoding="utf-8")
     assert {path.stem for path in (tmp_path / "search").glob("*.svg")} == expected
     assert {path.stem for path in (tmp_path / "search").glob("*.png")} == expected
@@ -76,7 +76,6 @@ def test_every_search_has_its_page_and_its_pictures(tmp_path: Path, name: str) -
     assert '<script src="plotly.min.js">' in page
     assert "Objective Value" not in page
     assert '"text":"Step"' not in page
-    assert "plotly.min.js" not in (tmp_path / "search.html").read_text(encoding="utf-8")[-len(page) + 2000 :]
     caption = captions.filled((ROOT / "report" / "search.rst").read_text(), figures)
     assert f"all {len(found['trials'])} trials" in " ".join(caption.split())
 
