@@ -136,7 +136,8 @@ def main() -> None:
         snakemake(folder, "--", f"{plan.results}/final/metrics.json")
         print(f"{trials} trials: pictures, table and summary {snakemake(folder):.1f} s", flush=True)
         for line in sorted((folder / plan.results / "benchmarks" / "plots").glob("*.tsv")):
-            print(f"  {line.stem}: {line.read_text().splitlines()[1].split()[0]} s")
+            measured = dict(zip(*(row.split("\t") for row in line.read_text().splitlines()), strict=True))
+            print(f"  {line.stem}: {measured['s']} s, {measured['cpu_time']} s of CPU time")
         report = folder / "report.html"
         seconds = snakemake(folder, "--report", str(report))
         print(f"snakemake --report: {seconds:.1f} s, {report.stat().st_size / 1e6:.1f} MB", flush=True)

@@ -18,12 +18,7 @@ rule retrain:
         ),
         example="results/{name}/final/example.json",
         mistakes="results/{name}/final/mistakes.npz",
-        layers=report(
-            "results/{name}/final/layers.txt",
-            caption="../report/layers.rst",
-            category="Final model",
-            labels={"result": "Layers of the final model"},
-        ),
+        layers="results/{name}/final/layers.txt",
         run_record="results/{name}/final/run.json",
     params:
         search=rule_params.search,

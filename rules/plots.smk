@@ -32,15 +32,19 @@ rule plot_search:
     input:
         code=code_files.of("plot_search.py"),
         text=report_files.template("search.rst"),
+        page_texts=[report_files.template("search.html"), report_files.template("pages.css")],
         search="results/{name}/plots/search.json",
     output:
-        folder=directory("results/{name}/plots/search"),
-        # Snakemake's report.html takes no folders: the same page once more, in one file.
-        page=report(
-            "results/{name}/plots/search.html",
+        # A report.zip takes the interactive page; a report.html can hold no folder, and gets the pictures.
+        folder=report(
+            directory("results/{name}/plots/search"),
             caption=report_files.caption("search"),
             category="Search",
-            labels={"result": "Pictures of the search"},
+            **(
+                {"htmlindex": "index.html", "labels": {"result": "Pictures of the search"}}
+                if any(word.endswith(".zip") for word in sys.argv)
+                else {"patterns": ["{plot}.svg"], "labels": {"result": "{plot}"}}
+            ),
         ),
         caption="results/{name}/plots/captions/search.rst",
     log:
@@ -61,6 +65,7 @@ rule list_trials:
     input:
         code=code_files.of("list_trials.py"),
         text=report_files.template("table.rst"),
+        page_texts=report_files.template("pages.css"),
         search="results/{name}/plots/search.json",
         tracking=search_files.linked_search,
         runs=search_files.linked_runs,
@@ -92,10 +97,18 @@ rule plot_final:
         code=code_files.of("plot_final.py"),
         metrics="results/{name}/final/metrics.json",
         mistakes="results/{name}/final/mistakes.npz",
+        layers="results/{name}/final/layers.txt",
+        page_texts=report_files.template("pages.css"),
     output:
         **report_files.picture("confusion", "Final model"),
         **report_files.picture("mistakes", "Final model"),
         **report_files.picture("training", "Final model"),
+        layers=report(
+            "results/{name}/plots/layers.html",
+            caption="../report/layers.rst",
+            category="Final model",
+            labels={"result": "Layers of the final model"},
+        ),
     log:
         "results/{name}/logs/plots/final.log",
     benchmark:
@@ -114,7 +127,7 @@ rule summarize:
     input:
         code=code_files.of("summarize.py"),
         text=report_files.template("summary.rst"),
-        page_text=report_files.template("summary.html"),
+        page_texts=[report_files.template("summary.html"), report_files.template("pages.css")],
         data=search_files.manifest,
         search="results/{name}/plots/search.json",
         best="results/{name}/best.json",

@@ -7,9 +7,5 @@ from snakeras.report import captions, pictures
 from snakeras.workflow.job import job
 
 with job(snakemake):
-    figures = pictures.write(
-        files.read_json(Path(snakemake.input.search)),
-        folder=Path(snakemake.output.folder),
-        page=Path(snakemake.output.page),
-    )
+    figures = pictures.write(files.read_json(Path(snakemake.input.search)), Path(snakemake.output.folder))
     captions.write(Path(snakemake.input.text), figures, Path(snakemake.output.caption))

@@ -1,6 +1,7 @@
 """The report of a search as people see it: in a browser, without a network."""
 
 import csv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,15 @@ pytestmark = pytest.mark.slow
 SEARCH_ITEMS = [
     "All trials (CSV)",
     "Best hyperparameters (JSON)",
-    "Each hyperparameter",
-    "Importance of the hyperparameters",
-    "Learning curves",
-    "Parallel coordinates of the hyperparameters",
-    "Results by trial",
-    "Timeline",
+    "contour",
+    "curves",
+    "edf",
+    "history",
+    "importances",
+    "parallel_coordinates",
+    "rank",
+    "slice",
+    "timeline",
 ]
 FINAL_ITEMS = [
     "Confusion matrix",
@@ -28,7 +32,7 @@ FINAL_ITEMS = [
 ]
 # The buttons of the menu, by what is drawn on them.
 CLOSE, OPEN = "a:has(path[d^='M4.293 4.293'])", "a:has(path[d^='M3 5a1'])"
-PAGES = {"Summary", "Table of all trials", "Parallel coordinates of the hyperparameters"}
+PAGES = {"Summary", "Table of all trials", "Pictures of the search", "Layers of the final model"}
 
 
 class Reader:
@@ -124,7 +128,7 @@ def test_the_table_sorts_and_finds(report: Path, finished: Folder) -> None:
             """Wait until the table has these rows in this order."""
             table.wait_for_function(
                 """trials => {
-                    const cells = [...document.querySelectorAll("tbody tr td:first-child")]
+                    const cells = [...document.querySelectorAll("table.dataTable tbody tr td:first-child")]
                     return cells.map(cell => parseInt(cell.innerText)).join() === trials.join()
                 }""",
                 arg=trials,
@@ -150,8 +154,8 @@ def test_captions_tell_the_figures_of_this_search(report: Path, finished: Folder
     with servers.browser() as browser:
         reader = Reader(browser, report, 1400)
         reader.items("Search")
-        reader.page.locator("tr", has_text="Results by trial").locator("a[iconname=information-circle]").click()
-        reader.page.get_by_text(f"{best:.4f}").first.wait_for()
+        reader.page.locator("tr", has_text="history").locator("a[iconname=information-circle]").click()
+        reader.page.get_by_text(f"of {best:.4g}").first.wait_for()
 
 
 def test_a_search_of_which_all_trials_failed_can_be_looked_at(tmp_path: Path) -> None:
@@ -164,3 +168,17 @@ def test_a_search_of_which_all_trials_failed_can_be_looked_at(tmp_path: Path) ->
         for item in reader.items("Search"):
             reader.look(item)
         assert reader.errors == []
+
+
+def test_a_zipped_report_has_the_interactive_page(finished: Folder, tmp_path: Path) -> None:
+    finished.run("--report", str(tmp_path / "report.zip"))
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        archive.extractall(tmp_path)
+    servers.require(servers.missing_browser)
+    with servers.browser() as browser:
+        reader = Reader(browser, tmp_path / "report" / "report.html", 1400)
+        assert "Pictures of the search" in reader.items("Search")
+        page = reader.look("Pictures of the search")
+        page.locator("#timeline .js-plotly-plot").wait_for()
+        assert reader.errors == []
+        assert reader.has_left() == []

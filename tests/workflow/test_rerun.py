@@ -10,7 +10,7 @@ from workflow_folder import Folder, new_folder
 
 pytestmark = pytest.mark.slow
 
-PICTURES = {"gather": 1, "plot_search": 1, "plot_parallel_coordinates": 1, "list_trials": 1}
+PICTURES = {"gather": 1, "plot_search": 1, "list_trials": 1}
 FINAL = {"retrain": 1, "publish_final": 1, "plot_final": 1, "summarize": 1}
 PUBLISHING = {"publish_search": 1, "publish_trial": 4, "publish_final": 1}
 SEARCH = {"trial": 4, "best": 1} | FINAL | PUBLISHING | PICTURES

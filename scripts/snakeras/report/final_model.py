@@ -1,5 +1,6 @@
 """Pictures of the final model: what it confuses, its mistakes, and how it was trained."""
 
+import html
 import math
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from snakeras.core import files
 from snakeras.core.text import number
-from snakeras.report import captions, style
+from snakeras.report import captions, pages, style
 from snakeras.search import pruners, trial_records
 
 NUMBERED = 10  # so many classes leave room for a number in each cell
@@ -16,18 +17,20 @@ MARKED = 50  # epochs up to which each is marked on a curve
 NAMES = ("confusion", "mistakes", "training")
 
 
-def write(metrics: Path, mistakes_file: Path, templates: dict[str, Path], folder: Path) -> None:
-    """Write the pictures of the final model as SVG and PNG, and their captions.
+def write(metrics: Path, mistakes_file: Path, layers: Path, templates: dict[str, Path], folder: Path) -> None:
+    """Write the pictures of the final model as SVG and PNG with their captions, and its layers as a page.
 
     Parameters
     ----------
-    metrics, mistakes_file
-        ``metrics.json`` and ``mistakes.npz`` of the final model.
+    metrics, mistakes_file, layers
+        ``metrics.json``, ``mistakes.npz`` and ``layers.txt`` of the final model.
     templates
         The captions' templates, by ``NAMES``.
     folder
         For the pictures; the captions go into its ``captions/``.
     """
+    text = f'<pre class="layers">{html.escape(layers.read_text(encoding="utf-8"))}</pre>'
+    files.write_text(folder / "layers.html", pages.page("Layers of the final model", text))
     document = files.read_json(metrics)
     with style.style():
         drawn = {
@@ -43,17 +46,8 @@ def write(metrics: Path, mistakes_file: Path, templates: dict[str, Path], folder
 def confusion(metrics: dict) -> tuple[object, dict]:
     """Return the confusion matrix of the test as a matplotlib figure, and the figures of its caption.
 
-    Parameters
-    ----------
-    metrics
-        As ``retraining.retrain`` returns them.
-
-    Returns
-    -------
-    figure, figures
-        ``accuracy`` (None where no classes were tested), ``low`` and ``high`` of its interval, in percent with two
-        digits; ``rows`` and ``wrong``, counts; ``worst``: ``true``, ``predicted`` and ``count`` of the commonest
-        mistake, None without any.
+    ``metrics`` are as ``retraining.retrain`` returns them. Shares are in percent; ``accuracy`` is None where no classes
+    were tested, ``worst`` (the commonest mistake) where there is none.
     """
     from matplotlib.colors import PowerNorm
     from sklearn.metrics import ConfusionMatrixDisplay
@@ -103,18 +97,7 @@ def _untested(metrics: dict) -> str:
 def mistakes(path: Path) -> tuple[object, dict]:
     """Return the most confident mistakes as a matplotlib figure, and the figures of its caption.
 
-    They are images where the model takes images, else a table.
-
-    Parameters
-    ----------
-    path
-        What ``inspection.write`` wrote.
-
-    Returns
-    -------
-    figure, figures
-        ``classified``, whether classes were tested at all; ``rows`` of the test; ``count`` of the mistakes; how many
-        are ``shown``; whether they are ``images``.
+    They are images where the model takes images, else a table. ``path`` is what ``inspection.write`` wrote.
     """
     with np.load(path) as archive:
         found = {name: archive[name] for name in archive.files}
@@ -167,21 +150,11 @@ def _probability(value: float) -> str:
 
 
 def training(metrics: dict) -> tuple[object, dict]:
-    """Return the curves of the final model's fits by epoch as a matplotlib figure, and the figures of its caption.
+    """Return the final model's curves by epoch as a matplotlib figure, and the figures of its caption.
 
-    Fits follow each other, with a dashed line between them: loss and, where it has one, accuracy.
-
-    Parameters
-    ----------
-    metrics
-        As ``retraining.retrain`` returns them.
-
-    Returns
-    -------
-    figure, figures
-        ``fits``, how many there were; ``epochs`` of all (0 where there is nothing to draw); ``train_on``; whether it
-        was ``validated``; ``loss``, ``val_loss``, ``accuracy``, ``val_accuracy`` after the last epoch, as text, None
-        where there is none.
+    Its fits follow each other, with a dotted line between them. ``metrics`` are as ``retraining.retrain`` returns them.
+    Of the caption's figures, ``epochs`` is 0 where there is nothing to draw; values after the last epoch are None where
+    there are none.
     """
     fits = trial_records.decode(metrics["fits"])
     curves = _joined(fits)

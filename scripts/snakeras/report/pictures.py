@@ -1,6 +1,5 @@
 """Optuna's pictures of a search: interactive in one page, and most of them as SVG and PNG."""
 
-import html
 import math
 import re
 import warnings
@@ -9,104 +8,42 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.text import number, shortened
-from snakeras.report import pages, search_data, study
+from snakeras.report import captions, pages, search_data, study
 
 MANY, MOST_IMPORTANT = 8, 4  # hyperparameters up to which contour and rank show all, and how many of more
 ENOUGH = 5  # trials a hyperparameter below which importances are no more than a hint
 BINS = 20  # values of a number that a contour tells apart
 NAME = 24  # characters of a hyperparameter's name that a picture has room for
 
-SHEET = """
-section{margin:0 0 28px}
-h2{font-size:17px;margin:0 0 6px}
-.wide{overflow-x:auto;border:1px solid var(--faint);border-radius:8px;background:#fff}
-.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(330px,100%),1fr));background:#fff;
-border:1px solid var(--faint);border-radius:8px;overflow:hidden}
-.panels>div{min-width:0}
-"""
-
 
 @dataclass(frozen=True)
 class Plot:
-    """One of Optuna's plots: how to draw it, how to read it, and what it needs."""
+    """One of Optuna's plots, and what it needs."""
 
     function: str  # of optuna.visualization, without its plot_
     title: str
-    text: str
     completed: int = 0  # completed trials that it needs
     hyperparameters: int = 0  # that it needs
     target: str | None = "{}"  # what it calls the objective; None where it takes no name
 
 
+# How to read each is said in report/search.html.
 PLOTS = {
-    "history": Plot(
-        "optimization_history",
-        "Results by trial",
-        "A point is a completed trial, in the order of the trials; the line is the best so far. A search that learns "
-        "has its later points on the better side.",
-        completed=1,
-    ),
-    "curves": Plot(
-        "intermediate_values",
-        "Learning curves",
-        "A line is a trial: what it had reached after each epoch of its first fit. Pruned trials end early. If the "
-        "best curves still improve at their end, more epochs might help.",
-        target=None,
-    ),
-    "slice": Plot(
-        "slice",
-        "Each hyperparameter",
-        "A point is a completed trial: its value of the hyperparameter (across) and what it reached (upwards); darker "
-        "points are later trials. Look for where the best points gather.",
-        completed=1,
-        hyperparameters=1,
-    ),
+    "history": Plot("optimization_history", "Results by trial", completed=1),
+    "curves": Plot("intermediate_values", "Learning curves", target=None),
+    "slice": Plot("slice", "Each hyperparameter", completed=1, hyperparameters=1),
     "importances": Plot(
         "param_importances",
         "Importance of the hyperparameters",
-        "How much of the differences between completed trials each hyperparameter explains (fANOVA, by a random "
-        "forest). It says what mattered in the range that was searched, not in which direction.",
         completed=2,
         hyperparameters=1,
         target="Share of the differences in {}",
     ),
-    "parallel_coordinates": Plot(
-        "parallel_coordinate",
-        "Parallel coordinates",
-        "A line is a completed trial, through its result at the left and its value of each hyperparameter. Lines of "
-        "one colour that meet on an axis show a value that matters. Drag along an axis to keep only the lines there.",
-        completed=2,
-        hyperparameters=1,
-    ),
-    "contour": Plot(
-        "contour",
-        "Contour of each pair",
-        "Two hyperparameters at a time: the colour is the result to expect between the completed trials, which are the "
-        f"points. Numbers are grouped into {BINS} steps, each with its best trial.",
-        completed=2,
-        hyperparameters=2,
-    ),
-    "rank": Plot(
-        "rank",
-        "Rank in each pair",
-        "Two hyperparameters at a time: a point is a completed trial, its colour its rank among all. Unlike the "
-        "contour, it is not misled by a few very bad results.",
-        completed=2,
-        hyperparameters=2,
-    ),
-    "edf": Plot(
-        "edf",
-        "Distribution of the results",
-        "The share of completed trials with a result up to each value. The steeper the end with good results, the "
-        "more of the searched space is good.",
-        completed=2,
-    ),
-    "timeline": Plot(
-        "timeline",
-        "Timeline",
-        "When each trial ran, and how it ended; one that failed has its reason in its text.",
-        target=None,
-    ),
+    "parallel_coordinates": Plot("parallel_coordinate", "Parallel coordinates", completed=2, hyperparameters=1),
+    "contour": Plot("contour", "Contour of each pair", completed=2, hyperparameters=2),
+    "rank": Plot("rank", "Rank in each pair", completed=2, hyperparameters=2),
+    "edf": Plot("edf", "Distribution of the results", completed=2),
+    "timeline": Plot("timeline", "Timeline", target=None),
 }
 
 
@@ -126,7 +63,7 @@ class Drawing:
         return list(dict.fromkeys([*self.importances, *self.names]))[:MOST_IMPORTANT]
 
 
-def write(search: dict, folder: Path, page: Path) -> dict:
+def write(search: dict, folder: Path) -> dict:
     """Write all pictures of a search.
 
     Parameters
@@ -135,8 +72,6 @@ def write(search: dict, folder: Path, page: Path) -> dict:
         By ``search_data.describe``.
     folder
         For ``index.html`` with its ``plotly.min.js``, and an SVG and a PNG of each plot that has something to show.
-    page
-        For the same page in one file, which Snakemake can put into its report.
 
     Returns
     -------
@@ -147,13 +82,10 @@ def write(search: dict, folder: Path, page: Path) -> dict:
     import plotly.offline
 
     drawing = prepare(search)
-    script = plotly.offline.get_plotlyjs()
-    title = f"{search['name']}: pictures of the search"
-    body = "\n".join(_section(name, drawing) for name in PLOTS)
+    page = f'<script src="plotly.min.js"></script>\n{_sections(drawing)}'
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / "plotly.min.js", script)
-    files.write_text(folder / "index.html", pages.page(title, f'<script src="plotly.min.js"></script>\n{body}', SHEET))
-    files.write_text(page, pages.page(title, f"<script>{script}</script>\n{body}", SHEET))
+    files.write_text(folder / "plotly.min.js", plotly.offline.get_plotlyjs())
+    files.write_text(folder / "index.html", pages.page(f"{search['name']}: pictures of the search", page))
     for name in PLOTS:
         if not missing(name, drawing.search):
             _save(name, drawing, folder)
@@ -209,20 +141,26 @@ def too_few(search: dict) -> str:
     )
 
 
-def _section(name: str, drawing: Drawing) -> str:
-    """Return the HTML of one plot, or why there is none."""
-    plot = PLOTS[name]
-    if reason := missing(name, drawing.search):
-        return f"<section>\n<h2>{plot.title}</h2>\n<p>{html.escape(reason)}</p>\n</section>"
-    text = f"{too_few(drawing.search)} {plot.text}" if name == "importances" else plot.text
-    if name in ("contour", "rank") and len(drawing.names) > MANY:
-        text += f" Of the {len(drawing.names)} hyperparameters, these are the most important."
-    if name == "slice":
-        panels = "".join(f"<div>{_interactive(name, drawing, [label])}</div>" for label in drawing.names)
-        shown = f'<div class="panels">{panels}</div>'
-    else:
-        shown = f'<div class="wide">{_interactive(name, drawing, drawing.parameters(name))}</div>'
-    return f'<section id="{name}">\n<h2>{plot.title}</h2>\n<p>{html.escape(text)}</p>\n{shown}\n</section>'
+def _sections(drawing: Drawing) -> str:
+    """Return the HTML of all plots, with a sentence on how to read each, or why there is none."""
+    reasons = {name: reason for name in PLOTS if (reason := missing(name, drawing.search))}
+    drawings = {}
+    for name in set(PLOTS) - set(reasons):
+        if name == "slice":
+            panels = "".join(f"<div>{_interactive(name, drawing, [label])}</div>" for label in drawing.names)
+            drawings[name] = f'<div class="panels">{panels}</div>'
+        else:
+            drawings[name] = f'<div class="wide">{_interactive(name, drawing, drawing.parameters(name))}</div>'
+    few = f"Of the {len(drawing.names)} hyperparameters, these are the most important."
+    figures = {
+        "titles": {name: plot.title for name, plot in PLOTS.items()},
+        "reasons": reasons,
+        "drawings": drawings,
+        "warning": too_few(drawing.search),
+        "bins": BINS,
+        "few": few if len(drawing.names) > MANY else "",
+    }
+    return captions.filled((pages.REPORT / "search.html").read_text(encoding="utf-8"), figures, html=True)
 
 
 def _interactive(name: str, drawing: Drawing, parameters: list[str]) -> str:

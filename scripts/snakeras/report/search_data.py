@@ -94,11 +94,10 @@ def describe(
     -------
     dict
         ``name``; ``search`` and ``data``, the settings; ``objective``, by ``_objective``; ``space``, the distribution
-        of each hyperparameter, the options of a choice as trials have them; ``best``, the number of the best trial, None
-        if all failed; ``trials``: for each its number, ``status``, ``failure``, ``failed_at``, ``pruned``, ``epochs``,
-        ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the objective), ``curve`` (a value per epoch of
-        the first fit), ``started``, ``finished`` (ISO 8601), ``seconds``, ``host``, ``device``, ``gpu`` and
-        ``peak_memory_mb``. What is not a finite number is None.
+        of each hyperparameter, the options of a choice as trials have them; ``best``, the best trial's number, None if
+        all failed; ``trials``: for each ``FROM_RECORD``, ``FROM_RUN``, ``loss``, ``val_accuracy``, ``hyperparameters``,
+        ``value`` (of the objective) and ``curve`` (the same per epoch of the first fit). What is no finite number is
+        None.
     """
     records = [
         record | {key: trial_records.decode(record[key]) for key in ("fits", "loss", "val_accuracy")}

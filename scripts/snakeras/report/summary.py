@@ -7,24 +7,6 @@ from snakeras.core import files, times
 from snakeras.core.text import number
 from snakeras.report import captions, pages, search_data
 
-TEMPLATE = Path(__file__).resolve().parents[3] / "report" / "summary.html"
-
-SHEET = """
-.cards{columns:2;column-gap:16px;max-width:1300px}
-.card{break-inside:avoid;border:1px solid var(--faint);border-radius:8px;padding:12px 16px;margin:0 0 16px}
-.card h2{font-size:16px;margin:0 0 8px}
-.card table{width:100%;border-collapse:collapse}
-.card th,.card td{text-align:left;vertical-align:top;font-weight:400;padding:4px 0;border-top:1px solid var(--faint)}
-.card tr:first-child>*{border-top:0}
-.card th{color:var(--muted);width:42%;padding-right:12px}
-.card td{font-variant-numeric:tabular-nums}
-.card p{margin:8px 0 0}
-.card .result{font-size:22px;font-weight:600}
-.card pre{white-space:pre-wrap;margin:0 0 8px;padding:8px;border:1px solid var(--faint);border-radius:6px}
-code,pre{font:13px/1.4 ui-monospace,"DejaVu Sans Mono",monospace}
-@media (max-width:800px){.cards{columns:1}.card{padding:10px 12px}}
-"""
-
 
 def saved_epochs(search: dict) -> int | None:
     """Return the epochs that pruning spared: what the pruned trials did not train of all that they would have.
@@ -104,8 +86,8 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
 def write(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str, html: Path) -> dict:
     """Write the page, and return the figures of the caption, both as of ``figures``."""
     found = figures(search, best, metrics, data, happened, command)
-    body = captions.filled(TEMPLATE.read_text(encoding="utf-8"), found, html=True)
-    files.write_text(html, pages.page(f"{search['name']}: summary", body, SHEET))
+    body = captions.filled((pages.REPORT / "summary.html").read_text(encoding="utf-8"), found, html=True)
+    files.write_text(html, pages.page(f"{search['name']}: summary", body))
     return found
 
 

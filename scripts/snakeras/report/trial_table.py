@@ -17,20 +17,6 @@ NUMBER = """function (data, type) {
   return data === null || Number.isNaN(data) ? "" : String(Number(Number(data).toPrecision(6)));
 }"""
 
-SHEET = """
-table.dataTable{font-size:13px;margin:0!important}
-table.dataTable td,table.dataTable th{text-align:left!important;vertical-align:top;white-space:nowrap}
-table.dataTable th{white-space:normal;overflow-wrap:normal;min-width:60px}
-table.dataTable td.number{text-align:right!important;font-variant-numeric:tabular-nums}
-table.dataTable td.reason{white-space:normal;min-width:420px}
-table.dataTable>tbody>tr>td:first-child{position:sticky;left:0;background:var(--paper)}
-table.dataTable>tbody>tr:has(mark)>td{background:var(--marked)!important;box-shadow:none!important;font-weight:600}
-mark{background:none;color:inherit;border:1px solid currentColor;border-radius:4px;padding:0 4px;margin-left:4px}
-div.dt-container{background:none;color:inherit}
-div.dt-container .dt-input{min-height:32px;background:var(--paper);color:var(--ink);border:1px solid var(--muted)}
-div.dt-container .dt-search input{width:min(220px,60vw)}
-"""
-
 
 def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
     """Return the address of each trial's run in MLflow's pages; none where the runs are in no server.
@@ -184,4 +170,4 @@ def _table(columns: dict[str, list]) -> str:
             {"targets": len(columns) - 1, "className": "reason"},
         ],
     )
-    return f"{generate_init_offline_itables_html(itables.options.dt_bundle)}\n<style>{SHEET}</style>\n{table}"
+    return f"{generate_init_offline_itables_html(itables.options.dt_bundle)}\n{table}"

@@ -53,9 +53,10 @@ class ReportFiles:
     @property
     def of_search(self) -> list[str]:
         """What can be made without a final model."""
-        return [f"{self._plots}/search", f"{self._plots}/search.html", f"{self._plots}/table.html"]
+        return [f"{self._plots}/search", f"{self._plots}/table.html"]
 
     @property
     def of_final_model(self) -> list[str]:
         """What shows the final model, and the summary."""
-        return [*(f"{self._plots}/{name}.svg" for name in FINAL_PICTURES), f"{self._plots}/summary.html"]
+        names = [*(f"{name}.svg" for name in FINAL_PICTURES), "layers.html", "summary.html"]
+        return [f"{self._plots}/{name}" for name in names]

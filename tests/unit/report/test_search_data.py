@@ -24,14 +24,19 @@ def gather(tmp_path: Path, search: dict):
         documents = [trial_records.read(path, {"model": fixed}) for path in trials]
         runs = [files.read_json(path.with_suffix(".run.json")) for path in trials]
         distributions = parser.read(found.script).distributions
-        return search_data.described("squares", documents, runs, distributions, search, {"dataset": "squares"})
+        return search_data.describe("squares", documents, runs, distributions, search, {"dataset": "squares"})
 
     return run
 
 
 def test_what_pictures_are_made_from(gather) -> None:
     found = gather([0.5, 0.75, 0.6, None])
-    assert found["objective"] == {"key": "val_accuracy", "label": "Validation accuracy", "better": "higher"}
+    assert found["objective"] == {
+        "key": "val_accuracy",
+        "label": "Validation accuracy",
+        "better": "higher",
+        "curve_label": "Validation accuracy",
+    }
     assert found["best"] == 1
     assert found["space"]["units"] == {"kind": "quniform", "arguments": [8, 64, 4]}
     assert [trial["status"] for trial in found["trials"]] == ["completed", "completed", "pruned", "failed"]
@@ -57,17 +62,73 @@ def test_a_search_without_accuracies_goes_by_its_loss() -> None:
         "hyperparameters": {"rate": math.inf, "layers": [1, 2]},
         "fits": trial_records.encode(fits),
     }
-    found = search_data.described("s", [document], [{}], [None], {}, {})
-    assert found["objective"] == {"key": "loss", "label": "Loss", "better": "lower"}
+    found = search_data.describe("s", [document], [{}], [None], {}, {})
+    assert found["objective"] == {
+        "key": "loss",
+        "label": "Loss",
+        "better": "lower",
+        "curve_label": "Validation loss",
+    }
     assert found["trials"][0]["value"] == 0.25
     assert found["trials"][0]["curve"] == [4.0, None]
     assert found["trials"][0]["hyperparameters"] == {"rate": "inf", "layers": "[1, 2]"}
-    assert found["space"] == {"rate": None}
+    assert found["space"] == {"rate": None, "layers": None}
+
+
+def record(loss: float, metrics: dict, status: str = "completed", pruned: dict | None = None) -> dict:
+    epochs = len(next(iter(metrics.values())))
+    return {
+        "trial": 0,
+        "status": status,
+        "failure": None,
+        "failed_at": None,
+        "pruned": pruned,
+        "epochs": epochs,
+        "loss": loss,
+        "val_accuracy": None,
+        "hyperparameters": {},
+        "fits": [{"epochs": epochs, "metrics": metrics}],
+    }
+
+
+def described(records: list[dict], **search: object) -> dict:
+    return search_data.describe("s", records, [{} for _ in records], [], search, {})
+
+
+def test_a_loss_that_is_a_metrics_negative_is_shown_as_that_metric() -> None:
+    auc = {"val_loss": [0.5, 0.4], "val_auc": [0.8, 0.9]}
+    found = described([record(-0.9, auc), record(-0.8, auc)])
+    assert (found["objective"]["label"], found["objective"]["better"]) == ("Validation auc", "higher")
+    assert [trial["value"] for trial in found["trials"]] == [0.9, 0.8]
+    assert found["trials"][0]["curve"] == [0.8, 0.9]
+    # One trial that is otherwise, and it is the script's own loss.
+    found = described([record(-0.9, auc), record(-0.7, auc)])
+    assert (found["objective"]["key"], found["trials"][0]["value"]) == ("loss", -0.9)
+
+
+def test_a_pruned_trial_has_the_value_that_it_had_reached() -> None:
+    metrics = {"val_loss": [0.5], "val_accuracy": [0.6]}
+    pruned = {"epoch": 1, "monitor": "val_loss", "value": 0.5}
+    found = described([record(-0.9, {"val_accuracy": [0.9]}), record(0.5, metrics, "pruned", pruned)])
+    assert [trial["value"] for trial in found["trials"]] == [0.9, 0.6]
+    # Without a completed trial, the pruned ones tell.
+    accurate = {"epoch": 1, "monitor": "val_accuracy", "value": 0.6}
+    assert described([record(-0.6, metrics, "pruned", accurate)])["objective"]["key"] == "val_accuracy"
+
+
+def test_options_are_those_that_trials_had() -> None:
+    first = record(1.0, {"val_loss": [1.0]}) | {"hyperparameters": {"x": [1, 2], "layer": "Dense(3)"}}
+    first["hyperopt"] = {"misc": {"vals": {"x": [1], "layer": [0]}}}
+    options = ["None", "(1, 2)", "10 ** -3", "'a'"]
+    known = [{"kind": "choice", "arguments": options}, {"kind": "choice", "arguments": ["Dense(3)", "Dense(4)"]}]
+    space = search_data.describe("s", [first], [{}], known, {}, {})["space"]
+    assert space["x"]["arguments"] == [None, "[1, 2]", "10 ** -3", "a"]
+    assert space["layer"]["arguments"] == ["Dense(3)", "Dense(4)"]
 
 
 def test_without_a_completed_trial_the_best_is_a_pruned_one(gather) -> None:
     assert gather([None, None, 0.6])["best"] == 2
-    assert search_data.described("s", [], [], [], {}, {})["best"] is None
+    assert search_data.describe("s", [], [], [], {}, {})["best"] is None
 
 
 def test_a_trial_of_another_search_is_refused(tmp_path: Path, search: dict) -> None:
@@ -76,7 +137,7 @@ def test_a_trial_of_another_search_is_refused(tmp_path: Path, search: dict) -> N
         search_data.gather(
             "squares",
             trials=[found.trials / "0000.json"],
-            happened=[found.trials / "0000.run.json"],
+            runs=[found.trials / "0000.run.json"],
             sources=[ROOT / "models" / "mnist_cnn.py"],
             search=search,
             data={"dataset": "squares"},

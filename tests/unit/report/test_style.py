@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import pytest
 from snakeras.report import style
 
 
@@ -22,11 +21,6 @@ def test_a_png_is_wide_enough_for_a_large_page(tmp_path: Path) -> None:
     style.save(figure, tmp_path / "a.svg", tmp_path / "a.png")
     header = (tmp_path / "a.png").read_bytes()[16:20]
     assert 1395 <= int.from_bytes(header) <= 1405
-
-
-def test_only_an_svg_can_turn_dark() -> None:
-    with pytest.raises(ValueError, match="no SVG"):
-        style.adaptive("<html></html>")
 
 
 def test_dollars_in_a_text_are_no_formula(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from pictured import search
-from snakeras.report import summary, timeline
+from snakeras.report import summary
 
 BEST = {
     "hyperparameters": {"<b>": 0.123456, "f1": 40.0},
@@ -50,7 +50,7 @@ def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
             "16.67 % of",
             "snakemake &lt;x&gt;",
             f"{'a' * 40}, with changes since",
-            f"{timeline.figures(search(20))['speed_up']:.1f} times",
+            "1.3 times",
         ),
     ):
         assert said in text
@@ -69,6 +69,16 @@ def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
 def test_other_kinds_of_models(tmp_path: Path, metrics: dict, said: str) -> None:
     text = page(tmp_path, metrics, None, {"git": None})
     assert said in text and "None" not in text and "the script's own data function" in text.replace("&#39;", "'")
+
+
+def test_what_it_cost() -> None:
+    times = [("10:00", "10:10"), ("10:05", "10:15"), ("10:25", "10:30")]
+    trials = [
+        {"started": f"2026-11-24T{start}+00:00", "finished": f"2026-11-24T{end}+00:00", "seconds": seconds}
+        for (start, end), seconds in zip(times, (600, 600, 300), strict=True)
+    ]
+    assert summary._spent(trials) == {"computing": "25 min", "wall": "30 min", "active": "20 min", "speed_up": "1.2"}
+    assert set(summary._spent([]).values()) == {None}
 
 
 def test_epochs_that_pruning_spared() -> None:
