@@ -15,10 +15,11 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
-from snakeras.core import files, seeds  # noqa: E402
+from snakeras.core import files  # noqa: E402
 from snakeras.search import provenance, run_trial, trial_records  # noqa: E402
 from snakeras.workflow import config  # noqa: E402
-from snakeras.workflow.plan import Plan  # noqa: E402
+from snakeras.workflow.rule_params import RuleParams  # noqa: E402
+from snakeras.workflow.search_files import SearchFiles  # noqa: E402
 
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 EPOCHS = 9
@@ -70,19 +71,20 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def make_up(folder: Path, plan: Plan) -> None:
+def make_up(folder: Path, settings: Settings) -> None:
     """Write the files of all trials as their jobs would have."""
-    trials = folder / plan.trials_folder
+    params, search_files = RuleParams(settings), SearchFiles(settings)
+    trials = folder / search_files.trials_folder
     fixed = provenance.determined_by(
-        [ROOT / "models" / "mnist_cnn.py"], plan.search, plan.data, folder / plan.manifest[0]
+        [ROOT / "models" / "mnist_cnn.py"], params.search, params.data, folder / search_files.manifest[0]
     )
     rng = np.random.default_rng(1)
     digests = [trial_records.digest_after("", [])]
-    for trial in range(plan.max_evals):
-        document = _document(trial, plan, rng)
+    for trial in range(settings.search.max_evals):
+        document = _document(trial, settings.search.seed, rng)
         document["determined_by"] = fixed | {
             "trial": trial,
-            "history": digests[len(trial_records.visible(trial, plan.parallelism))],
+            "history": digests[len(trial_records.visible(trial, settings.search.parallelism))],
             "packages": provenance.versions(),
         }
         document = trial_records.sealed(document)
@@ -103,13 +105,13 @@ def make_up(folder: Path, plan: Plan) -> None:
         files.write_json(trials / f"{trial_records.name(trial)}.json", document)
 
 
-def _document(trial: int, plan: Plan, rng: np.random.Generator) -> dict:
+def _document(trial: int, seed: int, rng: np.random.Generator) -> dict:
     values = {}
     for name, (low, high, size) in SPACE.items():
         value = float(rng.uniform(low, high))
         values[name] = value if size is None else round(value / size) * float(size)
-    document = run_trial.unfinished(trial, plan.search)
-    document |= {"seed": seeds.of_trial(plan.search["seed"], trial), "hyperparameters": values}
+    document = run_trial.unfinished(trial, seed)
+    document["hyperparameters"] = values
     document["hyperopt"]["misc"]["vals"] = {name: [value] for name, value in values.items()}
     if rng.uniform() < 0.03:
         return document | {"failure": "ValueError: no", "failed_at": "mnist_cnn.py, line 20"}
@@ -135,16 +137,16 @@ def main() -> None:
         folder = Path(temporary).resolve()
         settings = SETTINGS | {"search": SETTINGS["search"] | {"max_evals": trials}}
         files.write_json(folder / "config.yaml", settings)
-        config.read_or_exit(settings, basedir=str(ROOT))
-        plan = Plan(settings, basedir=str(ROOT))
-        snakemake(folder, "--", *plan.manifest)
-        make_up(folder, plan)
-        snakemake(folder, "--touch", "--", *plan.trials)
-        snakemake(folder, "--", f"{plan.results}/final/metrics.json")
+        settings = config.read(settings, ROOT)
+        search_files = SearchFiles(settings)
+        snakemake(folder, "--", *search_files.manifest)
+        make_up(folder, settings)
+        snakemake(folder, "--touch", "--", *search_files.trials)
+        snakemake(folder, "--", f"{search_files.results}/final/metrics.json")
         before, seconds = cpu_seconds(), snakemake(folder)
         cpu = cpu_seconds() - before
         print(f"{trials} trials: pictures, table and summary {seconds:.1f} s ({cpu:.1f} s of CPU time)", flush=True)
-        for line in sorted((folder / plan.results / "benchmarks" / "plots").glob("*.tsv")):
+        for line in sorted((folder / search_files.results / "benchmarks" / "plots").glob("*.tsv")):
             print(f"  {line.stem}: {line.read_text().splitlines()[1].split()[0]} s")
         report = folder / "report.html"
         seconds = snakemake(folder, "--report", str(report))

@@ -9,13 +9,13 @@ from snakeras.workflow.job import job
 
 with job(snakemake):
     configuration = Path(snakemake.output.configuration)
-    files.write_text(configuration, yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True))
+    files.write_text(configuration, yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
     figures = summary.write(
         files.read_json(Path(snakemake.input.search)),
         best=files.read_json(Path(snakemake.input.best)),
         metrics=files.read_json(Path(snakemake.input.metrics)),
         data=files.read_json(Path(snakemake.input.data[0])) if snakemake.input.data else None,
-        happened=files.read_json(Path(snakemake.input.run_record)),
+        run_record=files.read_json(Path(snakemake.input.run_record)),
         command=f"snakemake --cores all --configfile {configuration}",
         html=Path(snakemake.output.page),
     )

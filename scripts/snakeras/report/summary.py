@@ -23,14 +23,14 @@ def saved_epochs(search: dict) -> int | None:
     return sum(max(0, planned - epochs) for epochs in pruned)
 
 
-def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str) -> dict:
+def figures(search: dict, best: dict, metrics: dict, data: dict | None, run_record: dict, command: str) -> dict:
     """Return all that the page and its caption tell, texts and numbers; None for what does not apply or is not known.
 
     Parameters
     ----------
     search
         By ``search_data.describe``.
-    best, metrics, data, happened
+    best, metrics, data, run_record
         The documents ``best.json``, ``final/metrics.json``, ``data.json`` and ``final/run.json``; ``data`` is None
         where the script has its own data function.
     command
@@ -40,7 +40,7 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
     memory = [trial["peak_memory_mb"] for trial in trials if trial["peak_memory_mb"] is not None]
     interval = metrics["test_accuracy_interval"]
     made_with = best["provenance"]
-    git = happened.get("git")
+    git = run_record.get("git")
     return {
         "name": search["name"],
         "dataset": data and data["dataset"],
@@ -76,16 +76,18 @@ def figures(search: dict, best: dict, metrics: dict, data: dict | None, happened
         "commit": git and git["commit"],
         "changed": bool(git and git["changed"]),
         "commit_of": git and git.get("of"),
-        "python": happened.get("python"),
+        "python": run_record.get("python"),
         "packages": made_with["packages"],
         "config_sha256": made_with["config_sha256"],
         "model_sha256": made_with["model_sha256"],
     }
 
 
-def write(search: dict, best: dict, metrics: dict, data: dict | None, happened: dict, command: str, html: Path) -> dict:
+def write(
+    search: dict, best: dict, metrics: dict, data: dict | None, run_record: dict, command: str, html: Path
+) -> dict:
     """Write the page, and return the figures of the caption, both as of ``figures``."""
-    found = figures(search, best, metrics, data, happened, command)
+    found = figures(search, best, metrics, data, run_record, command)
     body = captions.filled((pages.REPORT / "summary.html").read_text(encoding="utf-8"), found, html=True)
     files.write_text(html, pages.page(f"{search['name']}: summary", body))
     return found

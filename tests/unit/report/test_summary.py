@@ -36,8 +36,8 @@ HAPPENED = {"python": "3.11.7", "git": {"commit": "a" * 40, "changed": True}}
 NOTHING = dict.fromkeys(("test_accuracy", "test_accuracy_interval", "test_loss", "parameters")) | {"test_samples": 0}
 
 
-def page(tmp_path: Path, metrics: dict = METRICS, data: dict | None = DATA, happened: dict = HAPPENED) -> str:
-    summary.write(search(20), BEST, metrics, data, happened, "snakemake <x>", tmp_path / "x.html")
+def page(tmp_path: Path, metrics: dict = METRICS, data: dict | None = DATA, run_record: dict = HAPPENED) -> str:
+    summary.write(search(20), BEST, metrics, data, run_record, "snakemake <x>", tmp_path / "x.html")
     return (tmp_path / "x.html").read_text(encoding="utf-8")
 
 
