@@ -16,6 +16,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
 from snakeras.core import files  # noqa: E402
+from snakeras.core.settings import Settings  # noqa: E402
 from snakeras.search import provenance, run_trial, trial_records  # noqa: E402
 from snakeras.workflow import config  # noqa: E402
 from snakeras.workflow.rule_params import RuleParams  # noqa: E402
