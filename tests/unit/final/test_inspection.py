@@ -77,69 +77,16 @@ def test_the_file_has_no_time_in_it(tmp_path: Path) -> None:
 
 
 def test_no_model_has_no_layers() -> None:
-    assert inspection.network(None)["layers"] == []
+    assert inspection.layers(None) == "There is no final model, and so it has no layers.\n"
 
 
 @pytest.mark.slow
-def test_a_network_with_branches_and_two_inputs() -> None:
-    import keras
-    from keras import layers
-
-    picture, numbers = keras.Input((8, 8, 1), name="picture"), keras.Input((3,), name="numbers")
-    first = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(picture)
-    normal = layers.BatchNormalization(name="normal")(first)
-    total = layers.Flatten(name="flat")(layers.Add(name="sum")([first, normal]))
-    inner = keras.Sequential([layers.Dense(5), layers.Dropout(0.5)], name="inner")(numbers)
-    joined = layers.Concatenate(name="joined")([total, inner])
-    model = keras.Model([picture, numbers], layers.Dense(2, activation="softmax", name="last")(joined), name="both")
-
-    found = inspection.network(model)
-    assert (found["name"], found["class"], found["connected"]) == ("both", "Functional", True)
-    assert found["parameters"] == {"trainable": 40 + 8 + 20 + 524, "not_trainable": 8}
-    of = {layer["name"]: layer for layer in found["layers"]}
-    assert {name: layer["inputs"] for name, layer in of.items()} == {
-        "picture": [],
-        "numbers": [],
-        "first": ["picture"],
-        "normal": ["first"],
-        "sum": ["first", "normal"],
-        "flat": ["sum"],
-        "inner": ["numbers"],
-        "joined": ["flat", "inner"],
-        "last": ["joined"],
-    }
-    assert of["first"] == {
-        "name": "first",
-        "class": "Conv2D",
-        "output_shape": [None, 8, 8, 4],
-        "parameters": {"trainable": 40, "not_trainable": 0},
-        "activation": "relu",
-        "inputs": ["picture"],
-    }
-    assert of["normal"]["parameters"] == {"trainable": 8, "not_trainable": 8}
-    assert (of["inner"]["class"], of["inner"]["output_shape"]) == ("Sequential", [None, 5])
-
-
-@pytest.mark.slow
-def test_a_sequential_begins_with_its_input_and_a_subclass_tells_little() -> None:
+def test_the_layers_of_a_model_inside_another_are_listed_too() -> None:
     import keras
 
-    class Own(keras.Model):
-        def __init__(self) -> None:
-            super().__init__()
-            self.only = keras.layers.Dense(2, name="only")
-
-        def call(self, x: object) -> object:
-            return self.only(x)
-
-    own = Own()
-    own(np.zeros((1, 3)))
-    found = inspection.network(own)
-    assert not found["connected"]
-    (layer,) = found["layers"]
-    assert (layer["output_shape"], layer["inputs"], layer["parameters"]["trainable"]) == (None, [], 8)
-
-    chain = keras.Sequential([keras.layers.Dense(2, name="only")])
-    chain.build((None, 3))
-    begin, end = inspection.network(chain)["layers"]
-    assert (begin["class"], begin["output_shape"], end["inputs"]) == ("InputLayer", [None, 3], [begin["name"]])
+    inner = keras.Sequential([keras.layers.Dense(5, name="hidden")], name="inner")
+    numbers = keras.Input((3,), name="numbers")
+    text = inspection.layers(keras.Model(numbers, keras.layers.Dense(2, name="last")(inner(numbers)), name="both"))
+    assert 'Model: "both"' in text
+    assert [name for name in ("numbers", "inner", "hidden", "last") if name not in text] == []
+    assert "Total params: 32 " in text
