@@ -32,7 +32,7 @@ from snakeras.process.lifetime import die_with_parent
 BOOTSTRAP = """import sys
 sys.path += [".", sys.argv[1]]
 from snakeras.process import child
-child.end(child.main(*map(int, sys.argv[2:])))
+child.main(*map(int, sys.argv[2:]))
 """
 
 # How a person or a scheduler ends processes.
@@ -190,8 +190,8 @@ def _ending(status: int) -> str:
     return f"was ended by {name}" + (" (out of memory, perhaps)" if name == "SIGKILL" else "")
 
 
-def main(answer: int, parent: int) -> int:
-    """Answer one request from standard input, and return the exit status. This is the child's side.
+def main(answer: int, parent: int) -> None:
+    """Answer one request from standard input, and exit. This is the child's side.
 
     Parameters
     ----------
@@ -205,26 +205,32 @@ def main(answer: int, parent: int) -> int:
         os.write(answer, json.dumps({kind: to_jsonable_python(value)}).encode() + b"\n")
 
     die_with_parent(parent)
-    request = json.load(sys.stdin)
+    request, status = json.load(sys.stdin), 1
     try:
-        set_up_tensorflow(request["threads"], request["hidden"])
+        _set_up_tensorflow(request["threads"], request["hidden"])
         function = getattr(importlib.import_module(request["module"]), request["function"])
         arguments = request["arguments"]
         if "report" in inspect.signature(function).parameters:
             arguments["report"] = lambda known: tell("report", known)
         tell("value", validate_call(function)(**arguments))
-        return 0
+        status = 0
     except UserError as error:
         tell("error", str(error))
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        status = 128 + signal.SIGINT
     except Exception as error:
         traceback.print_exc()
         tell("error", f"{one_line(error)} (a traceback is in the log)")
-    return 1
+    # Exit at once: an orderly end of TensorFlow would take a fifth of the time of its import.
+    with suppress(Exception):
+        atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
-def set_up_tensorflow(threads: int, hidden: Iterable[str] = ()) -> None:
+def _set_up_tensorflow(threads: int, hidden: Iterable[str]) -> None:
     """Fix the number of TensorFlow's threads and make its operations deterministic."""
     with absent(hidden):
         import tensorflow as tf
@@ -232,13 +238,3 @@ def set_up_tensorflow(threads: int, hidden: Iterable[str] = ()) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
-
-
-def end(status: int) -> None:
-    """Exit at once: an orderly end of TensorFlow would take a fifth of the time of its import."""
-    with suppress(Exception):
-        atexit._run_exitfuncs()
-    with suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)

@@ -22,10 +22,6 @@ MANY_STEPS = 2000
 class Pruned(BaseException):
     """Ends a trial that is pruned. No Exception, so that a script's own ``except Exception`` does not catch it."""
 
-    def __init__(self, stop: pruners.Stop) -> None:
-        super().__init__(f"{stop.monitor} {stop.value:.6g} after epoch {stop.epoch}")
-        self.stop = stop
-
 
 @dataclass
 class Fit:
@@ -60,12 +56,7 @@ class Fits:
     model: object | None = None
     validation_data: object | None = None  # of the last of them
     weights: list[np.ndarray] | None = None  # at the end of the last finished one, if they are kept
-    pruned: Pruned | None = None
-
-    @property
-    def overridden(self) -> Fit | None:
-        """The first call whose epochs are not the script's own."""
-        return next((call for call in self.calls if call.epochs != call.script_epochs), None)
+    pruned: pruners.Stop | None = None
 
     @property
     def ended(self) -> list[list[str]]:
@@ -73,12 +64,13 @@ class Fits:
         return [call.ended for call in self.calls]
 
     def reason(self, text: str) -> str:
-        """Return in one line why the model function failed, ``text`` being the error's own."""
-        if call := self.overridden:
-            text += (
-                f" (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if it cannot "
-                "live with another number than its own, set search.epochs and final.epochs to null)"
-            )
+        """Return an error's ``text``, with advice if a fit did not train as many epochs as the script asks for."""
+        for call in self.calls:
+            if call.epochs != call.script_epochs:
+                return (
+                    f"{text} (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if "
+                    "it cannot live with another number than its own, set search.epochs and final.epochs to null)"
+                )
         return text
 
 
@@ -116,13 +108,14 @@ def recorded(
         def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
             self.call.add(logs or {})
             is_first = pruner and self.call is fits.calls[0]
-            if is_first and self.call.trained < self.call.epochs and (stop := pruner.stop(self.call.metrics)):
-                fits.pruned = Pruned(stop)
-                raise fits.pruned
+            if is_first and self.call.trained < self.call.epochs:
+                fits.pruned = pruner.stop(self.call.metrics)
+                if fits.pruned:
+                    raise Pruned(fits.pruned)
 
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
-            raise fits.pruned
+            raise Pruned(fits.pruned)
         bound = signature.bind(self, *args, **models.translated_fit_arguments(kwargs, self))
         start = bound.arguments.get("initial_epoch", 0)
         # Keras counts epochs from the first ever; our setting says how many this call trains.
@@ -199,13 +192,7 @@ def _with(callbacks: object, extra: object) -> Iterator[object]:
 
 
 def last_accuracy(fits: list[dict]) -> float | None:
-    """Return the validation accuracy after the last epoch of the last fit; None where the model reports none.
-
-    Parameters
-    ----------
-    fits
-        As in a trial's record: dicts with ``metrics``.
-    """
+    """Return the validation accuracy after the last epoch of the last of a record's fits; None without one."""
     for call in reversed(fits):
         if name := pruners.validation_accuracy(call["metrics"]):
             return call["metrics"][name][-1]

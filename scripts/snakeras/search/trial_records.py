@@ -169,7 +169,7 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
         As ``read``; also when a trial looked back on other results than are there now.
     """
     documents: list[dict] = []
-    digests = [digest_after("", [])]
+    digests = [""]
     for trial in range(count):
         looked_back_on = digests[len(visible(trial, parallelism))]
         document = read(folder / f"{name(trial)}.json", expected | {"trial": trial, "history": looked_back_on})

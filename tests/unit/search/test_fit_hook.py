@@ -24,7 +24,7 @@ def test_curves_are_recorded_per_fit_and_epoch(network: object) -> None:
     assert [call.metrics for call in fits.calls] == [first.history, second.history]
     assert [call.trained for call in fits.calls] == [3, 2]
     assert fits.model is network
-    assert fits.overridden is None
+    assert fits.reason("an error") == "an error"
 
 
 @pytest.mark.parametrize("arguments", [{}, {"epochs": 5}, {"epochs": 9, "initial_epoch": 7}])
