@@ -65,12 +65,8 @@ def write(path: Path, found: arrays.Arrays) -> None:
 def classes(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """Return true and predicted class per row, int64 of shape (n,); (None, None) where this is no classification.
 
-    Parameters
-    ----------
-    y
-        Targets: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
-    outputs
-        What the model predicted: shape (n, classes), or (n, 1) for two classes.
+    Targets ``y`` are one-hot (n, classes), class numbers (n,) or (n, 1), or anything else. Outputs have the shape
+    (n, classes), or (n, 1) for two classes.
     """
     labels = arrays.labels_of(y)
     if labels is None or labels.dtype.kind not in "iubf" or outputs.ndim != 2:

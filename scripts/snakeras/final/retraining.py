@@ -16,7 +16,7 @@ from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
 from snakeras.final import inspection
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture
+from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
 
@@ -76,7 +76,7 @@ def retrain(
     UserError
         When the model function fails before or in its last fit.
     """
-    script = loader.read(model, search, needs_data=manifest is None)
+    script = parser.read(model, manifest is None, search.model_function, search.data_function)
     winner = files.read_json(best)
     # train_samples makes the search cheaper; the final model gets all there is.
     search = search.model_copy(update={"train_samples": None})

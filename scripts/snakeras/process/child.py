@@ -84,12 +84,10 @@ def call(
     arguments
         Keyword arguments. They and the answer travel as JSON; the function's annotations tell what becomes of it again.
     log
-        File that all that the child prints is appended to.
+        File that the child's output is appended to.
     threads
         CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from the
         configuration and never from the machine.
-    environment
-        More environment variables.
     hidden
         Packages that TensorFlow and Keras are not to import.
 
@@ -191,15 +189,7 @@ def _ending(status: int) -> str:
 
 
 def main(answer: int, parent: int) -> None:
-    """Answer one request from standard input, and exit. This is the child's side.
-
-    Parameters
-    ----------
-    answer
-        Open file descriptor for the answer.
-    parent
-        Process id of the parent.
-    """
+    """Answer one request from standard input to the open file descriptor ``answer``, and exit: the child's side."""
 
     def tell(kind: str, value: object) -> None:
         os.write(answer, json.dumps({kind: to_jsonable_python(value)}).encode() + b"\n")

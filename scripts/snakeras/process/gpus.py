@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
@@ -56,20 +56,15 @@ def reserved(count: int, per_gpu: int, terminal: TextIO = sys.stderr) -> Iterato
     They are chosen from ``CUDA_VISIBLE_DEVICES`` if it is set, else from the GPUs of this machine. A scheduler's choice
     of no more than ``count`` is taken as it is, without a lock.
 
+    Without any device the environment is empty, whatever ``count`` is, and the process takes the CPU; with ``count`` 0
+    it hides the devices.
+
     Parameters
     ----------
-    count
-        How many different devices, all at once.
     per_gpu
         How many jobs may share a device. Where jobs on a device differ in it, the smallest number holds for all.
     terminal
         Where one line goes if it has to wait.
-
-    Yields
-    ------
-    dict of str to str
-        Without any device it is empty, whatever ``count`` is, and the process takes the CPU; with ``count`` 0 it hides
-        the devices.
 
     Raises
     ------
@@ -144,16 +139,15 @@ def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitSt
         except Timeout:
             return True
 
-    def limits(name: str) -> list[int]:
-        """Return ``per_gpu`` of each job on a device, from the names of the lock files."""
-        paths = folder.glob(f"{quote(name, safe='')},*,*.lock")
-        return [int(path.name.split(",")[1]) for path in paths if is_held(path)]
-
     try:
         files.make_private(folder)
         # One process at a time looks and takes, and waits for nothing meanwhile: no deadlock.
         with lock(folder / "all.lock").acquire(timeout=POLL, poll_interval=POLL / 20), ExitStack() as got:
-            on = {name: limits(name) for name in names}
+            # Of each job on a device, its per_gpu.
+            on = {name: [] for name in names}
+            for path in filter(is_held, folder.glob("*,*,*.lock")):
+                name, limit, _ = path.name.split(",")
+                on.setdefault(unquote(name), []).append(int(limit))
             free = [name for name in names if len(on[name]) < min([per_gpu, *on[name]])]
             if len(free) < count:
                 return []

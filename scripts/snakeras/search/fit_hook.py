@@ -78,7 +78,7 @@ class Fits:
 def recorded(
     epochs: int | None = None, pruner: pruners.TrialPruner | None = None, keep_weights: bool = False
 ) -> Iterator[Fits]:
-    """Record every ``keras.Model.fit`` inside the block.
+    """Record every ``keras.Model.fit`` inside the block; with ``keep_weights`` also the weights at the last one's end.
 
     Parameters
     ----------
@@ -86,8 +86,6 @@ def recorded(
         How many epochs each fit trains; None leaves it to the script.
     pruner
         Asked at the end of every epoch of the first fit but its last.
-    keep_weights
-        Keep a copy of the weights at the end of the last fit.
 
     Raises
     ------

@@ -8,25 +8,22 @@ from snakeras.search import trial_records
 DONE, OK, FAIL = 2, "ok", "fail"
 
 
-def from_records(records: Iterable[dict]) -> object:
-    """Return hyperopt's ``Trials`` with the trials of these records."""
+def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
+    """Return hyperopt's ``Trials`` with the trials of these records.
+
+    A trial that died before it proposed anything has no hyperparameters; hyperopt expects all ``labels`` to be named.
+    """
     from hyperopt import Trials
 
-    trials = Trials()
-    trials.insert_trial_docs([trial_records.decode(record["hyperopt"]) for record in records])
-    trials.refresh()
-    return trials
-
-
-def name_all(trials: object, labels: Iterable[str]) -> None:
-    """Add the missing hyperparameters to every trial, without values: hyperopt expects all of them to be named.
-
-    A trial that died before it proposed anything has none.
-    """
-    for document in trials.trials:
+    documents = [trial_records.decode(record["hyperopt"]) for record in records]
+    for document in documents:
         for key in ("idxs", "vals"):
             for label in labels:
                 document["misc"][key].setdefault(label, [])
+    trials = Trials()
+    trials.insert_trial_docs(documents)
+    trials.refresh()
+    return trials
 
 
 def encoded(document: dict) -> dict:

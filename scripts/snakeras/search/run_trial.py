@@ -52,12 +52,10 @@ def run(
     model_folder: Path,
     report: Callable[[dict], None],
 ) -> TrialResult:
-    """Run one trial in this process, and save its model as ``model.keras``.
+    """Run one trial of the file ``model`` in this process, and save what it trained as ``model.keras``.
 
     Parameters
     ----------
-    model
-        The model file.
     manifest
         Of the prepared arrays; None runs the model file's own data function.
     model_folder
@@ -65,7 +63,7 @@ def run(
     earlier, mnist_folder, report
         As for ``evaluate``.
     """
-    script = loader.read(model, search, needs_data=manifest is None)
+    script = parser.read(model, manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
     if manifest:
         mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
@@ -82,16 +80,7 @@ def determined(
 ) -> tuple[list[dict], dict]:
     """Return the records of the trials that a trial looks back on, and all that determines it.
 
-    Parameters
-    ----------
-    sources
-        The model file, then what else of the user's own decides a trial.
-    data
-        The keys of ``data`` in the configuration that trials depend on.
-    manifest
-        Of the prepared arrays; None runs the model file's own data function.
-    folder
-        Of the trials' JSON files.
+    The trials' JSON files are in ``folder``; the rest is as for ``provenance.determined_by``.
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
     count = len(trial_records.visible(trial, search.parallelism))
@@ -122,12 +111,10 @@ def evaluate(
         A folder that the user names to take MNIST from, should it be lost.
     """
     hyperopt = hyperas_compat.import_hyperopt()
-    trials = hyperopt_trials.from_records(earlier)
-    # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
-    trials.new_trial_ids = lambda n: list(range(trial, trial + n))
-
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
-        hyperopt_trials.name_all(trials, model_file.space)
+        trials = hyperopt_trials.from_records(earlier, model_file.space)
+        # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
+        trials.new_trial_ids = lambda n: list(range(trial, trial + n))
         data = model_file.described()
 
         def objective(point: dict) -> dict:
@@ -215,13 +202,7 @@ def _failed(failure: str, place: str | None) -> dict:
 
 
 def unfinished(trial: int, seed: int) -> dict:
-    """Return the record of a trial of which nothing is known yet.
-
-    Parameters
-    ----------
-    seed
-        Of the search.
-    """
+    """Return the record of a trial of which nothing is known yet; ``seed`` is the search's."""
     return {
         "format": trial_records.FORMAT,
         "trial": trial,
@@ -240,15 +221,7 @@ def unfinished(trial: int, seed: int) -> dict:
 
 
 def died(death: child.Died, trial: int, seed: int) -> dict:
-    """Return the record of a trial whose process died, without what determines it.
-
-    Parameters
-    ----------
-    death
-        How, and what the process had reported.
-    seed
-        Of the search.
-    """
+    """Return the record of a trial whose process died, without what determines it; ``seed`` is the search's."""
     record = (death.reported or unfinished(trial, seed)) | _failed(str(death), None)
     # What hyperopt's own loop does with a trial that has ended.
     result = trial_records.encode(hyperopt_trials.failed_result(str(death)))

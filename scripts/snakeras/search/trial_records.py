@@ -61,7 +61,7 @@ def encode(value: object) -> object:
         case list():
             return [encode(item) for item in value]
         case tuple():
-            return {_TAG: "tuple", "value": [encode(item) for item in value]}
+            return {_TAG: "tuple", "value": encode(list(value))}
         case dict():
             if all(isinstance(key, str) for key in value) and _TAG not in value:
                 return {key: encode(item) for key, item in value.items()}
@@ -119,12 +119,7 @@ def sealed(document: dict) -> dict:
 
 
 def read(path: Path, expected: dict | None = None) -> dict:
-    """Return the record in a trial's JSON file, checked.
-
-    Parameters
-    ----------
-    expected
-        Entries that its ``determined_by`` must have, such as the seed and the model's digest.
+    """Return the record in a trial's JSON file, checked; its ``determined_by`` must have the ``expected`` entries.
 
     Raises
     ------
@@ -139,10 +134,9 @@ def read(path: Path, expected: dict | None = None) -> dict:
     if document.get("format") != FORMAT:
         raise UserError(f"{path}: has format {document.get('format')}, expected {FORMAT}; {again}")
     content = {key: value for key, value in document.items() if key != "checksum"}
-    if document.get("checksum") != files.sha256_of(content):
-        raise UserError(f"{path}: was altered (its checksum does not match); {again}")
-    if document.get("digest") != files.sha256_of(document["determined_by"]):
-        raise UserError(f"{path}: was altered (its digest does not match); {again}")
+    for key, part in (("checksum", content), ("digest", document.get("determined_by"))):
+        if document.get(key) != files.sha256_of(part):
+            raise UserError(f"{path}: was altered (its {key} does not match); {again}")
     for key, value in (expected or {}).items():
         found = document["determined_by"].get(key)
         if found != value:

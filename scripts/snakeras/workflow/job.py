@@ -46,16 +46,6 @@ def job(snakemake: object) -> Iterator[TextIO]:
     sys.stderr.flush()
 
 
-def mnist_folder(snakemake: object) -> str | None:
-    """Return the folder that the user names to take MNIST from."""
-    return snakemake.params.job["mnist_folder"]
-
-
-def mflux_token_file(snakemake: object) -> str | None:
-    """Return the file that the user keeps the MFlux.ai token in."""
-    return snakemake.params.job["mflux_token_file"]
-
-
 def _end(terminal: TextIO, line: str | None, status: int) -> None:
     if line:
         print(line, file=sys.stderr)

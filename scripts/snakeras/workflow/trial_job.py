@@ -27,7 +27,10 @@ def run(snakemake: object, terminal: TextIO) -> None:
         trial, sources, search, snakemake.params.data, manifest, record_path.parent
     )
     arguments = {"trial": trial, "model": sources[0], "earlier": earlier, "model_folder": model_folder}
-    limits = (_timeout(settings.trial_timeout),) if settings.trial_timeout else ()
+    limits = []
+    if minutes := settings.trial_timeout:
+        line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
+        limits = [child.Limit(60 * minutes, child.TimedOut(line))]
     computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
     death = computation.death
     if death is None:
@@ -43,8 +46,3 @@ def run(snakemake: object, terminal: TextIO) -> None:
     files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
     best = best_trial.best(earlier)
     print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best), file=terminal)
-
-
-def _timeout(minutes: float) -> child.Limit:
-    line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
-    return child.Limit(60 * minutes, child.TimedOut(line))
