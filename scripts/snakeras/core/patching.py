@@ -1,4 +1,4 @@
-"""What is replaced in other packages for a while, and put back afterwards."""
+"""Replace attributes and modules of other packages for a while, and put them back."""
 
 import sys
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What there is to look at in a trained model: the test rows that it gets wrong, and its layers."""
+"""Inspect a trained model: the test rows that it gets wrong, and its layers."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ from snakeras.data import arrays
 MOST = 100  # mistakes that are kept
 SMALLEST_SIDE, LARGEST_SIDE = 8, 128  # pixels of an image
 MNIST_PIXELS = 28 * 28
-# A probability may leave 0 to 1 by so much of rounding, also in half precision.
+# Rounding, also in half precision, may take a probability this far out of 0 to 1.
 ROUNDING = 1e-3
 
 

@@ -66,10 +66,9 @@ def retrain(
         ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's own data function).
     mnist_folder
         A folder that the user names to take MNIST from, should it be lost.
-    result
-        Where the trained model goes. A file that fits no model leaves this empty and has the metric ``model: None``.
-    mistakes
-        Where the test's mistakes go, by ``inspection.mistakes``.
+    result, mistakes
+        Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that fits no model
+        leaves ``result`` empty and has the metric ``model: None``.
 
     Raises
     ------
@@ -91,20 +90,19 @@ def retrain(
         network, loss, fits = _trained(model_file, winner, final.epochs)
         test = test or _own_test(model_file, fits)
     metrics, wrong = _saved_and_tested(network, test, result)
-    example = described(network, test)
     inspection.write(mistakes, wrong)
+    example = described(network, test)
     metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final.train_on if manifest else "train",
-        "fits": trial_records.encode([call.as_json() for call in fits.calls]),
+        "fits": fits.as_json()["fits"],
     }
     layers = _for_pictures(inspection.layers, lambda: inspection.layers(None), network)
-    return FinalResult(
-        metrics, example, layers, {"device": gpus.in_use(), "epochs_ended": fits.ended}, notes.getvalue()
-    )
+    run = {"device": gpus.in_use(), "epochs_ended": fits.ended}
+    return FinalResult(metrics, example, layers, run, notes.getvalue())
 
 
 def _trained(
@@ -175,17 +173,12 @@ def described(model: object | None, test: tuple | None) -> dict | None:
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         return None
 
-    def listed(tensors: list) -> list[dict]:
-        return [
-            {
-                "name": tensor.name,
-                "dtype": tensor.dtype,
-                "shape": [None, *(size if size is None else int(size) for size in tensor.shape[1:])],
-            }
-            for tensor in tensors
-        ]
+    def form(tensor: object) -> dict:
+        sizes = [size and int(size) for size in tensor.shape[1:]]
+        return {"name": tensor.name, "dtype": tensor.dtype, "shape": [None, *sizes]}
 
-    signature = {"inputs": listed(model.inputs), "outputs": listed(model.outputs), "example": None, "prediction": None}
+    tensors = {"inputs": [*map(form, model.inputs)], "outputs": [*map(form, model.outputs)]}
+    signature = tensors | {"example": None, "prediction": None}
     if test is None:
         return signature
     try:

@@ -1,6 +1,6 @@
 """Call a function in a child process: arguments go in, its return value or one error line comes out.
 
-The parent stays light, without TensorFlow. It sees how the child ends, and takes it along when it ends itself.
+The parent stays light, without TensorFlow. It sees how the child ends, and ends it when it ends itself.
 """
 
 import atexit
@@ -74,15 +74,15 @@ def call(
     limits: Iterable[Limit] = (),
     hidden: Iterable[str] = (),
 ) -> object:
-    """Return what a function returns that is called in a child process.
+    """Call a function in a child process, and return what it returns.
 
     Parameters
     ----------
     function
-        Of a module: it travels by name. If it has a parameter ``report``, it gets a function that tells the parent, in
-        a dict, what is known so far, should the child die.
+        A module's function: the child imports it by name. Its parameter ``report``, if it has one, gets a function that
+        tells the parent in a dict what is known so far, should the child die.
     arguments
-        Keyword arguments. They and the answer travel as JSON; the function's annotations tell what becomes of it again.
+        Keyword arguments. They and the answer travel as JSON and get their types back by the function's annotations.
     log
         File that the child's output is appended to.
     threads
@@ -136,7 +136,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 def _run(request: dict, log: Path, environment: dict[str, str], seconds: float | None) -> tuple[int | None, list[dict]]:
-    """Run the child, and return its exit status (None: it ran too long) and all that it told."""
+    """Run the child, and return its exit status (None: it ran too long) and all its messages."""
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as answer, log.open("ab") as output:
         stdin.write(json.dumps(request).encode())
         stdin.seek(0)
@@ -165,15 +165,15 @@ def _run(request: dict, log: Path, environment: dict[str, str], seconds: float |
             guard.kill()
             guard.communicate()
         answer.seek(0)
-        # A JSON document a line; the last may be cut off.
+        # One JSON document per line; the last may be cut off.
         return status, [json.loads(line) for line in answer.read().split(b"\n")[:-1]]
 
 
 def _guard(group: int) -> subprocess.Popen:
     """Start a shell that kills a process group when this process is gone, even by ``kill -9``.
 
-    The kernel takes along the child only, not what a script started. The shell waits for the end of a pipe whose other
-    end only this process has.
+    The kernel ends the child alone, not what a script started. The shell waits at a pipe whose other end only this
+    process holds.
     """
     command = ["/bin/sh", "-c", f"read -r _; kill -9 -{group}"]
     return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""When processes end, and when they began: none outlives the Snakemake that started it."""
+"""When processes end and when they began; none outlives the Snakemake that started it."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""hyperopt's own documents of trials: out of trial records, into them, and of trials that failed."""
+"""Convert between trial records and hyperopt's documents of trials."""
 
 from collections.abc import Iterable
 
@@ -29,11 +29,6 @@ def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
 def encoded(document: dict) -> dict:
     """Return hyperopt's document of a trial as JSON, without its times: these are in run.json."""
     return trial_records.encode(document | {"book_time": None, "refresh_time": None})
-
-
-def failed_result(failure: str) -> dict:
-    """Return hyperopt's result of a trial that failed."""
-    return {"status": FAIL, "failure": failure}
 
 
 def proposed_nothing(trial: int) -> dict:

@@ -1,4 +1,4 @@
-"""Where a result comes from: all that determines it, its Git commit, its packages."""
+"""Where a result comes from: what determines it, its Git commit, its packages."""
 
 import importlib.metadata
 import subprocess

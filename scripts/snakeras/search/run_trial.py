@@ -144,13 +144,7 @@ def evaluate(
         raise UserError(f"search.algo: {search.algo} proposed nothing for trial {trial}, expected one point")
     document = trials.trials[-1]
     record, fits = document["result"].pop(EVALUATED)
-    calls = [call.as_json() for call in fits.calls]
-    record |= {
-        "val_accuracy": trial_records.encode(fit_hook.last_accuracy(calls)),
-        "epochs": sum(call.trained for call in fits.calls),
-        "fits": trial_records.encode(calls),
-        "hyperopt": hyperopt_trials.encoded(document),
-    }
+    record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, "data": data})
 
 
@@ -186,19 +180,19 @@ def _call_model(
         except BaseException as error:
             traceback.print_exc()
             script = model_file.script
-            failure = fits.reason(loader.explained(script, error))
-            return hyperopt_trials.failed_result(failure), _failed(failure, loader.where(script, error)), fits
+            return *_failed(fits.reason(loader.explained(script, error)), loader.where(script, error)), fits
     stop = fits.pruned
     if not math.isfinite(stop.loss):
-        failure = f"{stop.monitor} is {stop.value} after epoch {stop.epoch}"
-        return hyperopt_trials.failed_result(failure), _failed(failure, None), fits
+        return *_failed(f"{stop.monitor} is {stop.value} after epoch {stop.epoch}"), fits
     pruned = {"epoch": stop.epoch, "monitor": stop.monitor, "value": stop.value}
     result = {"status": hyperopt_trials.OK, "loss": stop.loss, "pruned": pruned}
     return result, {"status": "pruned", "loss": stop.loss, "pruned": pruned}, fits
 
 
-def _failed(failure: str, place: str | None) -> dict:
-    return {"status": "failed", "failure": failure, "failed_at": place}
+def _failed(failure: str, place: str | None = None) -> tuple[dict, dict]:
+    """Return hyperopt's result of a trial that failed, and what the record says of it."""
+    result = {"status": hyperopt_trials.FAIL, "failure": failure}
+    return result, {"status": "failed", "failure": failure, "failed_at": place}
 
 
 def unfinished(trial: int, seed: int) -> dict:
@@ -222,10 +216,10 @@ def unfinished(trial: int, seed: int) -> dict:
 
 def died(death: child.Died, trial: int, seed: int) -> dict:
     """Return the record of a trial whose process died, without what determines it; ``seed`` is the search's."""
-    record = (death.reported or unfinished(trial, seed)) | _failed(str(death), None)
+    result, changes = _failed(str(death))
+    record = (death.reported or unfinished(trial, seed)) | changes
     # What hyperopt's own loop does with a trial that has ended.
-    result = trial_records.encode(hyperopt_trials.failed_result(str(death)))
-    record["hyperopt"] |= {"state": hyperopt_trials.DONE, "result": result}
+    record["hyperopt"] |= {"state": hyperopt_trials.DONE, "result": trial_records.encode(result)}
     return record
 
 

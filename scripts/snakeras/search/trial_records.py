@@ -1,4 +1,4 @@
-"""Trial records, the JSON files that trials leave: values to JSON and back, sealing, checking; who sees whose."""
+"""Trial records, the JSON files of trials: encoded, sealed, read and checked; which trials see which others."""
 
 import datetime
 import math
@@ -11,9 +11,9 @@ from snakeras.core import files
 from snakeras.core.errors import UserError
 
 FORMAT = 1
-# A dict with this key stands for a value that JSON has no form for.
+# A dict with this key stands for a value that JSON cannot express.
 _TAG = "$python"
-LARGEST = 1000  # elements of an array in a document
+LARGEST = 1000  # elements of an array that is kept
 
 
 def name(trial: int) -> str:
@@ -37,8 +37,7 @@ def waited_for(trial: int, parallelism: int) -> range:
 def encode(value: object) -> object:
     """Return a value of a hyperopt document as JSON, from which ``decode`` restores it with its types.
 
-    Of objects (a Keras model in a result) only the type is kept, and of large arrays, which every later trial would
-    read.
+    Of objects (a Keras model in a result) and of large arrays only the type is kept: every later trial reads them.
     """
     match value:
         case None | bool():
@@ -173,7 +172,7 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
 
 
 def digest_after(before: str, documents: Iterable[dict]) -> str:
-    """Return the digest of a history: of one with digest ``before`` (empty: none), followed by ``documents``."""
+    """Return the digest of a history with the digest ``before`` (empty: no history), followed by ``documents``."""
     for document in documents:
         before = files.sha256_of([before, document["checksum"]])
     return before

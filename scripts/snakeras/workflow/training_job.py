@@ -11,7 +11,7 @@ from snakeras.model_file import keras_datasets, optional_packages
 from snakeras.process import child, gpus, lifetime, run_record
 from snakeras.search import provenance
 
-# The job ends itself before a scheduler ends it for its time: so it can still say why.
+# The job ends itself before a scheduler would end it for its time, and so can still say why.
 MARGIN = (20.0, 120.0)  # seconds, at least and at most; in between a twentieth of the time
 
 
