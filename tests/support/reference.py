@@ -13,14 +13,15 @@ import hyperopt
 import numpy as np
 from snakeras.core import seeds
 from snakeras.core.settings import TrialSettings
-from snakeras.model_file import hyperas_compat, loader
+from snakeras.model_file import hyperas_compat, parser
 from snakeras.search import run_trial, trial_records
 
 
 def evaluated(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = ()) -> run_trial.Evaluation:
     """One trial with the settings ``search``, by the data of its script."""
     settings = TrialSettings(**search)
-    return run_trial.evaluate(loader.read(Path(script), settings, True), None, settings, trial, list(earlier))
+    parsed = parser.read(Path(script), True, settings.model_function, settings.data_function)
+    return run_trial.evaluate(parsed, None, settings, trial, list(earlier))
 
 
 def record(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = ()) -> dict:

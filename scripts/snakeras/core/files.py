@@ -20,12 +20,8 @@ STALE = 60  # seconds
 def whole(path: Path, unless_same: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to; it is renamed to ``path`` when the block ends well.
 
-    It keeps the suffix, which some writers (Keras, NumPy) go by.
-
-    Parameters
-    ----------
-    unless_same
-        Leave a file alone that holds the same bytes already: others may have it mapped.
+    It keeps the suffix, which some writers (Keras, NumPy) go by. With ``unless_same``, a file that holds the same bytes
+    already is left alone: others may have it mapped.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""What is replaced in other packages for a while, and put back afterwards."""
+"""Replace attributes and modules of other packages for a while, and put them back."""
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import ModuleType
 
 
@@ -20,26 +20,22 @@ def put(undo: ExitStack, owner: object, name: str, value: object) -> None:
         undo.callback(setattr, owner, name, before)
 
 
-@contextmanager
-def absent(names: Iterable[str]) -> Iterator[None]:
+def absent(names: Iterable[str]) -> AbstractContextManager:
     """Hide packages from ``import`` inside the block, as if they were not installed.
 
     Used where a package imports another that it may never use, which takes half as long as TensorFlow. Packages
     imported before stay.
     """
     # None is how the import system itself marks a module that must not be imported.
-    with _in_sys_modules(dict.fromkeys(names)):
-        yield
+    return _in_sys_modules(dict.fromkeys(names))
 
 
-@contextmanager
-def postponed(*names: str) -> Iterator[None]:
+def postponed(*names: str) -> AbstractContextManager:
     """Let imports of ``names`` inside the block give empty modules, for importers that use them later or never.
 
     A submodule is then found as an attribute of its package, if that loads its submodules on demand.
     """
-    with _in_sys_modules({name: ModuleType(name) for name in names}):
-        yield
+    return _in_sys_modules({name: ModuleType(name) for name in names})
 
 
 @contextmanager

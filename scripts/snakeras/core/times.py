@@ -17,18 +17,10 @@ def duration(seconds: float) -> str:
 
 
 def busy_seconds(runs: list[dict]) -> float:
-    """Return for how many seconds at least one of these runs was going on; pauses between them do not count.
-
-    Parameters
-    ----------
-    runs
-        Each with ``started`` and ``finished``, as in run.json.
-    """
+    """Return for how many seconds at least one of these runs (as in run.json) was going on, without pauses."""
     spans = sorted((moment(run["started"]), moment(run["finished"])) for run in runs)
-    total, until = 0.0, None
+    total, until = datetime.timedelta(), spans[0][0] if spans else None
     for start, end in spans:
-        start = start if until is None else max(start, until)
-        if end > start:
-            total += (end - start).total_seconds()
-            until = end
-    return total
+        total += max(end - max(start, until), datetime.timedelta())
+        until = max(end, until)
+    return total.total_seconds()

@@ -1,4 +1,4 @@
-"""What there is to look at in a trained model: the test rows that it gets wrong, and its layers."""
+"""Inspect a trained model: the test rows that it gets wrong, and its layers."""
 
 import math
 from pathlib import Path
@@ -11,13 +11,13 @@ from snakeras.data import arrays
 MOST = 100  # mistakes that are kept
 SMALLEST_SIDE, LARGEST_SIDE = 8, 128  # pixels of an image
 MNIST_PIXELS = 28 * 28
-# A probability may leave 0 to 1 by so much of rounding, also in half precision.
+# Rounding, also in half precision, may take a probability this far out of 0 to 1.
 ROUNDING = 1e-3
 
 
 def no_mistakes() -> arrays.Arrays:
     """Return the mistakes of a model that is no classifier, or was not tested."""
-    return _found(False, 0, 0, *4 * [np.empty(0)])
+    return _typed(False, [], rows=0, count=0, index=[], true=[], predicted=[])
 
 
 def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
@@ -50,7 +50,8 @@ def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
     # A stable sort keeps equals in the order of the rows; NaN comes last.
     first = np.argsort(-probability, kind="stable")[:MOST]
     index = wrong[first]
-    found = _found(True, len(true), len(wrong), index, true[index], predicted[index], probability[first])
+    known = {"index": index, "true": true[index], "predicted": predicted[index]}
+    found = _typed(True, probability[first], rows=len(true), count=len(wrong), **known)
     images = _images(x, index)
     return found if images is None else found | {"image": images}
 
@@ -64,12 +65,8 @@ def write(path: Path, found: arrays.Arrays) -> None:
 def classes(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """Return true and predicted class per row, int64 of shape (n,); (None, None) where this is no classification.
 
-    Parameters
-    ----------
-    y
-        Targets: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
-    outputs
-        What the model predicted: shape (n, classes), or (n, 1) for two classes.
+    Targets ``y`` are one-hot (n, classes), class numbers (n,) or (n, 1), or anything else. Outputs have the shape
+    (n, classes), or (n, 1) for two classes.
     """
     labels = arrays.labels_of(y)
     if labels is None or labels.dtype.kind not in "iubf" or outputs.ndim != 2:
@@ -83,35 +80,24 @@ def classes(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return labels, outputs.argmax(axis=1)
 
 
-def _found(
-    classified: bool,
-    rows: int,
-    count: int,
-    index: np.ndarray,
-    true: np.ndarray,
-    predicted: np.ndarray,
-    probability: np.ndarray,
-) -> arrays.Arrays:
+def _typed(classified: bool, probability: object, **whole: object) -> arrays.Arrays:
     return {
         "classified": np.bool_(classified),
-        "rows": np.int64(rows),
-        "count": np.int64(count),
-        "index": index.astype(np.int64),
-        "true": true.astype(np.int64),
-        "predicted": predicted.astype(np.int64),
-        "probability": probability.astype(np.float32),
+        **{name: np.asarray(values, np.int64) for name, values in whole.items()},
+        "probability": np.asarray(probability, np.float32),
     }
 
 
 def _probabilities(outputs: np.ndarray) -> np.ndarray:
     """Return the probability of each class, shape (n, classes), float64."""
+    from scipy.special import softmax
+
     outputs = outputs.astype(np.float64)
     single = outputs.shape[1] == 1
     if np.any((outputs < -ROUNDING) | (outputs > 1 + ROUNDING)):
         logits = np.hstack([np.zeros_like(outputs), outputs]) if single else outputs
         with np.errstate(invalid="ignore"):
-            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
+            return softmax(logits, axis=1)
     outputs = outputs.clip(0, 1)
     return np.hstack([1 - outputs, outputs]) if single else outputs
 

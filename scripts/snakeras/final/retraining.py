@@ -14,9 +14,9 @@ import numpy as np
 from snakeras.core import files, seeds
 from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
-from snakeras.data import datasets
+from snakeras.data import arrays, datasets
 from snakeras.final import inspection
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture
+from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
 
@@ -30,6 +30,7 @@ UNTESTED = {
     "test_accuracy_interval": None,
     "confusion_matrix": None,
     "per_class_accuracy": None,
+    "parameters": None,
 }
 
 
@@ -44,13 +45,6 @@ class FinalResult:
     notes: str  # lines for people
 
 
-@dataclass(frozen=True)
-class _Trained:
-    network: object | None  # the Keras model; None if the model file fits none
-    loss: float | None  # of the model function; None if it failed after its last fit
-    fits: fit_hook.Fits
-
-
 def retrain(
     best: Path,
     model: Path,
@@ -59,14 +53,12 @@ def retrain(
     manifest: Path | None,
     mnist_folder: str | None,
     result: Path,
-    mistakes: Path | None = None,
+    mistakes: Path,
 ) -> FinalResult:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
-    What it does after its last ``fit`` is ignored: the weights are those at that fit's end. But a model that it returns
-    is taken as it is.
 
     Parameters
     ----------
@@ -74,17 +66,16 @@ def retrain(
         ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's own data function).
     mnist_folder
         A folder that the user names to take MNIST from, should it be lost.
-    result
-        Where the trained model goes. A file that fits no model leaves this empty and has the metric ``model: None``.
-    mistakes
-        Where the test's mistakes go, by ``inspection.mistakes``; None: nowhere.
+    result, mistakes
+        Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that fits no model
+        leaves ``result`` empty and has the metric ``model: None``.
 
     Raises
     ------
     UserError
         When the model function fails before or in its last fit.
     """
-    script = loader.read(model, search, needs_data=manifest is None)
+    script = parser.read(model, manifest is None, search.model_function, search.data_function)
     winner = files.read_json(best)
     # train_samples makes the search cheaper; the final model gets all there is.
     search = search.model_copy(update={"train_samples": None})
@@ -96,38 +87,33 @@ def retrain(
         mlflow_capture.captured(Path(folder)),
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
-        trained = _trained(model_file, winner, final.epochs)
-        test = test or _own_test(model_file, trained.fits)
-    network, example = trained.network, None
-    if network is None:
-        # Nothing to keep, but the rule's output has to be there.
-        with files.whole(result):
-            pass
-        metrics, wrong = UNTESTED | {"parameters": None}, inspection.no_mistakes()
-    else:
-        metrics, wrong = _saved_and_tested(network, test, result)
-        example = described(network, test)
-    if mistakes:
-        inspection.write(mistakes, wrong)
-    metrics = {"model": None if network is None else result.name, "loss": trained.loss} | metrics
+        network, loss, fits = _trained(model_file, winner, final.epochs)
+        test = test or _own_test(model_file, fits)
+    metrics, wrong = _saved_and_tested(network, test, result)
+    inspection.write(mistakes, wrong)
+    example = described(network, test)
+    metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final.train_on if manifest else "train",
-        "fits": trial_records.encode([call.as_json() for call in trained.fits.calls]),
+        "fits": fits.as_json()["fits"],
     }
-    return FinalResult(
-        metrics=metrics,
-        example=example,
-        layers=_for_pictures(inspection.layers, lambda: inspection.layers(None), network),
-        run={"device": gpus.in_use(), "epochs_ended": trained.fits.ended},
-        notes=notes.getvalue(),
-    )
+    layers = _for_pictures(inspection.layers, lambda: inspection.layers(None), network)
+    run = {"device": gpus.in_use(), "epochs_ended": fits.ended}
+    return FinalResult(metrics, example, layers, run, notes.getvalue())
 
 
-def _trained(model_file: loader.Loaded, winner: dict, epochs: int | None) -> _Trained:
-    """Call the model function with the hyperparameters of the best trial, by ``best.json``."""
+def _trained(
+    model_file: loader.Loaded, winner: dict, epochs: int | None
+) -> tuple[object | None, float | None, fit_hook.Fits]:
+    """Call the model function with the hyperparameters of the best trial, by ``best.json``.
+
+    Return the Keras model (None if the file fits none), the loss (None if the function failed after its last fit) and
+    the fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is
+    taken as it is.
+    """
     script = model_file.script
     point = hyperas_compat.import_hyperopt().space_eval(model_file.space, winner["point"])
     seeds.seed_everything(winner["seed"])
@@ -143,17 +129,18 @@ def _trained(model_file: loader.Loaded, winner: dict, epochs: int | None) -> _Tr
                 raise UserError(f"{script.path}: the model function failed: {reason}{at}") from error
             # A script may index its curves by its own number of epochs, for example.
             print(f"ignored, after the last fit: {reason}")
-    # A returned model is what the script means; else what it did after its last fit is undone.
     if returned is None and fits.model is not None:
         fits.model.set_weights(fits.weights)
-    return _Trained(returned or fits.model, loss, fits)
+    return returned or fits.model, loss, fits
 
 
-def _saved_and_tested(network: object, test: tuple | None, result: Path) -> tuple[dict, dict[str, np.ndarray]]:
+def _saved_and_tested(network: object | None, test: tuple | None, result: Path) -> tuple[dict, arrays.Arrays]:
+    """Save the model, and return its test metrics and its mistakes. Without a model, leave an empty file."""
     with files.whole(result) as temporary:
-        network.save(temporary)
-    untested = UNTESTED | {"parameters": int(network.count_params())}
-    if test is None:
+        if network is not None:
+            network.save(temporary)
+    untested = UNTESTED | {"parameters": None if network is None else int(network.count_params())}
+    if network is None or test is None:
         return untested, inspection.no_mistakes()
     try:
         metrics, outputs = test_metrics(network, *test)
@@ -173,7 +160,7 @@ def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -
         return otherwise()
 
 
-def described(model: object, test: tuple | None) -> dict | None:
+def described(model: object | None, test: tuple | None) -> dict | None:
     """Return what a Keras model takes and gives, with an example, for those who serve it without loading it first.
 
     Returns
@@ -186,23 +173,18 @@ def described(model: object, test: tuple | None) -> dict | None:
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         return None
 
-    def listed(tensors: list) -> list[dict]:
-        return [
-            {"name": tensor.name, "dtype": tensor.dtype, "shape": [None, *map(_size, tensor.shape[1:])]}
-            for tensor in tensors
-        ]
+    def form(tensor: object) -> dict:
+        sizes = [size and int(size) for size in tensor.shape[1:]]
+        return {"name": tensor.name, "dtype": tensor.dtype, "shape": [None, *sizes]}
 
-    signature = {"inputs": listed(model.inputs), "outputs": listed(model.outputs), "example": None, "prediction": None}
+    tensors = {"inputs": [*map(form, model.inputs)], "outputs": [*map(form, model.outputs)]}
+    signature = tensors | {"example": None, "prediction": None}
     if test is None:
         return signature
     try:
-        given_inputs = test[0] if isinstance(test[0], list | tuple) else [test[0]]
-        rows = [
-            np.asarray(array)[:1].astype(tensor["dtype"])
-            for array, tensor in zip(given_inputs, signature["inputs"], strict=True)
-        ]
-        predicted = model.predict(rows if len(rows) > 1 else rows[0], verbose=0)
-        outputs = predicted if isinstance(predicted, list) else [predicted]
+        inputs = _as_list(test[0])
+        rows = [np.asarray(array)[:1].astype(tensor.dtype) for array, tensor in zip(inputs, model.inputs, strict=True)]
+        outputs = _as_list(model.predict(rows if len(rows) > 1 else rows[0], verbose=0))
         return signature | {
             "example": [trial_records.encode(row.tolist()) for row in rows],
             "prediction": [trial_records.encode(np.asarray(output).tolist()) for output in outputs],
@@ -213,19 +195,19 @@ def described(model: object, test: tuple | None) -> dict | None:
         return signature
 
 
-def _size(value: object) -> int | None:
-    return None if value is None else int(value)
+def _as_list(value: object) -> list:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _prepared(
     manifest: Path, train_on: str, mnist_folder: str | None, notes: TextIO
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
+    """Return the model function's arrays and those of the test."""
     mapped, _ = datasets.read(manifest, "train", "validation", "test", named=mnist_folder, terminal=notes)
-    x, y = mapped["x_train"], mapped["y_train"]
+    x, y, *validation = (mapped[name] for name in ("x_train", "y_train", "x_validation", "y_validation"))
     if train_on == "all":
-        x = np.concatenate([x, mapped["x_validation"]])
-        y = np.concatenate([y, mapped["y_validation"]])
-    return (x, y, mapped["x_validation"], mapped["y_validation"]), (mapped["x_test"], mapped["y_test"])
+        x, y = np.concatenate([x, validation[0]]), np.concatenate([y, validation[1]])
+    return (x, y, *validation), (mapped["x_test"], mapped["y_test"])
 
 
 def _own_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> tuple[object, np.ndarray] | None:

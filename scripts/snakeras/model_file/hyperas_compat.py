@@ -11,13 +11,13 @@ from snakeras.core.patching import postponed, put
 
 
 class Recorder:
-    """Stands in for ``hyperopt.fmin`` in Hyperas: notes the objective and its search space, and searches nothing."""
+    """Replaces ``hyperopt.fmin`` in Hyperas: records the objective and its search space, and searches nothing."""
 
     function: Callable | None = None
     space: dict | None = None
 
     def __call__(self, function: Callable, space: dict, **_arguments: object) -> dict:
-        """Note what Hyperas hands over, and return an empty best point."""
+        """Record both, and return an empty best point."""
         self.function, self.space = function, space
         return {}
 
@@ -56,10 +56,10 @@ def import_hyperopt() -> ModuleType:
 
 @contextmanager
 def recording_hyperas(folder: Path) -> Iterator[tuple[Callable, Recorder]]:
-    """Yield ``hyperas.optim.minimize`` and what records its call of ``fmin``; its temporary module is in ``folder``.
+    """Yield ``hyperas.optim.minimize`` and the recorder of its call of ``fmin``; its temporary module is in ``folder``.
 
-    Hyperas writes ``temp_model.py`` into the working directory, where parallel jobs would overwrite each other's; but
-    what a script reads by a relative path has to be read from there. And it calls ``fmin`` with ``rseed`` or a
+    Hyperas writes ``temp_model.py`` into the working directory, where parallel jobs would overwrite each other's. The
+    directory itself cannot change: scripts read relative paths. Hyperas also calls ``fmin`` with ``rseed`` or a
     RandomState, where today's hyperopt wants a ``numpy.random.Generator``.
     """
     optim = import_hyperas()

@@ -67,32 +67,17 @@ class Loaded:
     def readable(self, point: dict, values: dict[str, list]) -> dict:
         """Return the hyperparameters of a point in the order of the file.
 
-        Values are as the model function got them, but objects (layers, optimizers) as the file spells them.
-
-        Parameters
-        ----------
-        point
-            Values by label.
-        values
-            hyperopt's own: for a choice, the index of what was chosen.
+        They are as the model function got them, but objects (layers, optimizers) as the file spells them. For a choice,
+        ``values``, which are hyperopt's own, have the index of what was chosen.
         """
         options = dict(zip(self.space, self.script.choices, strict=False))
-        result = {}
-        for label in self.space:
-            value = result[label] = point[label]
+        result = {label: point[label] for label in self.space}
+        for label, value in result.items():
             if not _is_plain(value):
                 index = values.get(label)
                 spelled = options[label] and index and options[label][int(index[0])]
                 result[label] = spelled or f"{type(value).__name__} object"
         return result
-
-
-def read(source: Path, search: TrialSettings, needs_data: bool) -> parser.HyperasScript:
-    """Return the Hyperas file ``source`` taken apart, by the functions that the configuration names.
-
-    Raises as ``parser.read``.
-    """
-    return parser.read(Path(source), needs_data, search.model_function, search.data_function)
 
 
 @contextmanager
@@ -102,9 +87,9 @@ def loaded(
     search: TrialSettings,
     mnist_folder: str | None = None,
 ) -> Iterator[Loaded]:
-    """Yield a Hyperas file ready for hyperopt. Inside the block, old Keras names and the precision hold, MNIST is ours.
+    """Yield a Hyperas file ready for hyperopt, loaded by ``hyperas.optim.minimize``, which here starts no search.
 
-    ``hyperas.optim.minimize`` itself loads it; only the search that it would start is left out.
+    Inside the block the file finds Keras's old names, the configured precision, and MNIST as Snakeras keeps it.
 
     Parameters
     ----------
@@ -131,7 +116,7 @@ def loaded(
         # Modules that lie beside the script, after the installed ones.
         sys.path.append(str(script.path.parent.resolve()))
         try:
-            _call_minimize(minimize, script, prepared, search.seed, Path(scratch) / f"{MODULE}.py")
+            _call_minimize(minimize, script, prepared, search.seed, Path(scratch))
         except UserError:
             raise
         except (Exception, SystemExit) as error:
@@ -150,16 +135,20 @@ def _call_minimize(
     script: parser.HyperasScript,
     prepared: tuple[np.ndarray, ...] | None,
     seed: int,
-    path: Path,
+    folder: Path,
 ) -> None:
-    """Write the module at ``path`` that Hyperas reads, and let Hyperas minimize its model function."""
-    data_source = None
-    if prepared is not None:
-        data_source = parser.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
+    """Write the module that Hyperas reads into ``folder``, and let Hyperas minimize its model function."""
+    read_prepared = parser.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
+    data_source = None if prepared is None else read_prepared
     # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
     caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"
+    path = folder / f"{MODULE}.py"
     path.write_text(parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
-    module = _load(path)
+    spec = importlib.util.spec_from_file_location(MODULE, path)
+    module = importlib.util.module_from_spec(spec)
+    # inspect.getsource finds a function's text through sys.modules.
+    sys.modules[MODULE] = module
+    spec.loader.exec_module(module)
     module.prepared = prepared
     # A script's data function may draw random numbers: let every trial draw the same.
     seeds.seed_everything(seeds.of_data(seed))
@@ -174,15 +163,6 @@ def _call_minimize(
         rseed=seed,
         keep_temp=True,
     )
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    # inspect.getsource finds a function's text through sys.modules.
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @contextmanager
@@ -200,12 +180,10 @@ def _precision(policy: str) -> Iterator[None]:
         clear(*arguments, **named)
         keras.config.set_dtype_policy(policy)
 
-    names = ("keras.utils", "keras.backend", "keras._tf_keras.keras.utils", "keras._tf_keras.keras.backend")
-    holders = [module for name in names if hasattr(module := importlib.import_module(name), "clear_session")]
     with contextlib.ExitStack() as undo:
         undo.callback(keras.config.set_dtype_policy, before)
-        for holder in holders:
-            put(undo, holder, "clear_session", clear_session)
+        for name in ("keras.utils", "keras.backend", "keras._tf_keras.keras.utils", "keras._tf_keras.keras.backend"):
+            put(undo, importlib.import_module(name), "clear_session", clear_session)
         keras.config.set_dtype_policy(policy)
         yield
 
@@ -260,12 +238,9 @@ def _is_several(value: object) -> bool:
 
 
 def _rows(value: object) -> int | None:
-    if _is_several(value):
-        return len(value[0])
-    shape = getattr(value, "shape", None)
-    if shape is not None:
-        return shape[0] if len(shape) else None
-    return len(value) if isinstance(value, list) else None
+    if isinstance(value, list):
+        return len(value[0] if _is_several(value) else value)
+    return next(iter(getattr(value, "shape", ())), None)
 
 
 def _take(value: object, rows: np.ndarray) -> object:
@@ -281,23 +256,21 @@ def explained(script: parser.HyperasScript, error: BaseException) -> str:
     text = one_line(error)
     if isinstance(error, NameError):
         for item in script.imports:
-            if item.name == error.name and (failed := _import_failure(item)):
-                return f"{text}: line {item.line}, {item.statement}, failed: {failed}"
+            if item.name == error.name:
+                try:
+                    exec(item.statement, {})
+                except Exception as failure:
+                    return f"{text}: line {item.line}, {item.statement}, failed: {_advised(one_line(failure), failure)}"
         if error.name in script.top_level_names:
             text += (
                 f" (the script sets {error.name} at its top level, which Hyperas does not run: set it in a function)"
             )
+    return _advised(text, error)
+
+
+def _advised(text: str, error: BaseException) -> str:
     advice = old_names.advice(error)
     return f"{text} ({advice})" if advice else text
-
-
-def _import_failure(item: parser.Import) -> str | None:
-    try:
-        exec(item.statement, {})
-    except Exception as error:
-        advice = old_names.advice(error)
-        return one_line(error) + (f" ({advice})" if advice else "")
-    return None
 
 
 def where(script: parser.HyperasScript, error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
 """Call a function in a child process: arguments go in, its return value or one error line comes out.
 
-The parent stays light, without TensorFlow. It sees how the child ends, and takes it along when it ends itself.
+The parent stays light, without TensorFlow. It sees how the child ends, and ends it when it ends itself.
 """
 
 import atexit
@@ -32,7 +32,7 @@ from snakeras.process.lifetime import die_with_parent
 BOOTSTRAP = """import sys
 sys.path += [".", sys.argv[1]]
 from snakeras.process import child
-child.end(child.main(*map(int, sys.argv[2:])))
+child.main(*map(int, sys.argv[2:]))
 """
 
 # How a person or a scheduler ends processes.
@@ -74,22 +74,20 @@ def call(
     limits: Iterable[Limit] = (),
     hidden: Iterable[str] = (),
 ) -> object:
-    """Return what a function returns that is called in a child process.
+    """Call a function in a child process, and return what it returns.
 
     Parameters
     ----------
     function
-        Of a module: it travels by name. If it has a parameter ``report``, it gets a function that tells the parent, in
-        a dict, what is known so far, should the child die.
+        A module's function: the child imports it by name. Its parameter ``report``, if it has one, gets a function that
+        tells the parent in a dict what is known so far, should the child die.
     arguments
-        Keyword arguments. They and the answer travel as JSON; the function's annotations tell what becomes of it again.
+        Keyword arguments. They and the answer travel as JSON and get their types back by the function's annotations.
     log
-        File that all that the child prints is appended to.
+        File that the child's output is appended to.
     threads
         CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from the
         configuration and never from the machine.
-    environment
-        More environment variables.
     hidden
         Packages that TensorFlow and Keras are not to import.
 
@@ -138,7 +136,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 def _run(request: dict, log: Path, environment: dict[str, str], seconds: float | None) -> tuple[int | None, list[dict]]:
-    """Run the child, and return its exit status (None: it ran too long) and all that it told."""
+    """Run the child, and return its exit status (None: it ran too long) and all its messages."""
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as answer, log.open("ab") as output:
         stdin.write(json.dumps(request).encode())
         stdin.seek(0)
@@ -167,15 +165,15 @@ def _run(request: dict, log: Path, environment: dict[str, str], seconds: float |
             guard.kill()
             guard.communicate()
         answer.seek(0)
-        # A JSON document a line; the last may be cut off.
+        # One JSON document per line; the last may be cut off.
         return status, [json.loads(line) for line in answer.read().split(b"\n")[:-1]]
 
 
 def _guard(group: int) -> subprocess.Popen:
     """Start a shell that kills a process group when this process is gone, even by ``kill -9``.
 
-    The kernel takes along the child only, not what a script started. The shell waits for the end of a pipe whose other
-    end only this process has.
+    The kernel ends the child alone, not what a script started. The shell waits at a pipe whose other end only this
+    process holds.
     """
     command = ["/bin/sh", "-c", f"read -r _; kill -9 -{group}"]
     return subprocess.Popen(
@@ -190,41 +188,39 @@ def _ending(status: int) -> str:
     return f"was ended by {name}" + (" (out of memory, perhaps)" if name == "SIGKILL" else "")
 
 
-def main(answer: int, parent: int) -> int:
-    """Answer one request from standard input, and return the exit status. This is the child's side.
-
-    Parameters
-    ----------
-    answer
-        Open file descriptor for the answer.
-    parent
-        Process id of the parent.
-    """
+def main(answer: int, parent: int) -> None:
+    """Answer one request from standard input to the open file descriptor ``answer``, and exit: the child's side."""
 
     def tell(kind: str, value: object) -> None:
         os.write(answer, json.dumps({kind: to_jsonable_python(value)}).encode() + b"\n")
 
     die_with_parent(parent)
-    request = json.load(sys.stdin)
+    request, status = json.load(sys.stdin), 1
     try:
-        set_up_tensorflow(request["threads"], request["hidden"])
+        _set_up_tensorflow(request["threads"], request["hidden"])
         function = getattr(importlib.import_module(request["module"]), request["function"])
         arguments = request["arguments"]
         if "report" in inspect.signature(function).parameters:
             arguments["report"] = lambda known: tell("report", known)
         tell("value", validate_call(function)(**arguments))
-        return 0
+        status = 0
     except UserError as error:
         tell("error", str(error))
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        status = 128 + signal.SIGINT
     except Exception as error:
         traceback.print_exc()
         tell("error", f"{one_line(error)} (a traceback is in the log)")
-    return 1
+    # Exit at once: an orderly end of TensorFlow would take a fifth of the time of its import.
+    with suppress(Exception):
+        atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
-def set_up_tensorflow(threads: int, hidden: Iterable[str] = ()) -> None:
+def _set_up_tensorflow(threads: int, hidden: Iterable[str]) -> None:
     """Fix the number of TensorFlow's threads and make its operations deterministic."""
     with absent(hidden):
         import tensorflow as tf
@@ -232,13 +228,3 @@ def set_up_tensorflow(threads: int, hidden: Iterable[str] = ()) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
-
-
-def end(status: int) -> None:
-    """Exit at once: an orderly end of TensorFlow would take a fifth of the time of its import."""
-    with suppress(Exception):
-        atexit._run_exitfuncs()
-    with suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)

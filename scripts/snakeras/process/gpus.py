@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
@@ -38,13 +38,7 @@ def in_use() -> str:
 
 
 def which(environment: dict[str, str]) -> str | None:
-    """Return the number or identifier of a job's GPU on its machine, of several with commas; None without any.
-
-    Parameters
-    ----------
-    environment
-        Of the computing process, by ``reserved``.
-    """
+    """Return a job's GPUs by its ``reserved`` environment: numbers or identifiers, with commas; None without any."""
     # Slurm's control groups number the devices of each job from 0.
     candidates = (os.environ.get("SLURM_JOB_GPUS"), environment.get(VISIBLE, os.environ.get(VISIBLE)))
     return next((numbers for numbers in candidates if numbers not in (None, "", "-1")), None)
@@ -52,53 +46,35 @@ def which(environment: dict[str, str]) -> str | None:
 
 def declared(setting: str | int) -> int:
     """Return a rule's resource ``gpu``: the setting, or for ``auto`` 1 if this machine has any GPU, else 0."""
-    if setting == "auto":
-        return 1 if gpus() else 0
-    return setting
+    return min(gpus(), 1) if setting == "auto" else setting
 
 
 @contextmanager
-def reserved(
-    count: int,
-    per_gpu: int,
-    devices: list[str] | None = None,
-    folder: Path | None = None,
-    terminal: TextIO = sys.stderr,
-) -> Iterator[dict[str, str]]:
+def reserved(count: int, per_gpu: int, terminal: TextIO = sys.stderr) -> Iterator[dict[str, str]]:
     """Reserve ``count`` devices for the block, once they are free, and yield the environment for the computing process.
 
-    Snakemake counts GPUs but assigns none to a job. Jobs agree by locks on files, which the kernel releases when a
-    process dies: no device stays reserved. Processes that this one starts do not hold its locks.
+    They are chosen from ``CUDA_VISIBLE_DEVICES`` if it is set, else from the GPUs of this machine. A scheduler's choice
+    of no more than ``count`` is taken as it is, without a lock.
+
+    Without any device the environment is empty, whatever ``count`` is, and the process takes the CPU; with ``count`` 0
+    it hides the devices.
 
     Parameters
     ----------
-    count
-        How many different devices, all at once.
     per_gpu
         How many jobs may share a device. Where jobs on a device differ in it, the smallest number holds for all.
-    devices
-        What to choose from, as in ``CUDA_VISIBLE_DEVICES``; None: what this variable lists if it is set, else the
-        GPUs of this machine. A scheduler's choice of no more than ``count`` is taken as it is, without a lock.
-    folder
-        Of the lock files; None: one in the temporary folder for this user, machine and scheduler's job, since control
-        groups number the devices of each job from 0.
     terminal
         Where one line goes if it has to wait.
-
-    Yields
-    ------
-    dict of str to str
-        Without any device it is empty, whatever ``count`` is, and the process takes the CPU; with ``count`` 0 it hides
-        the devices.
 
     Raises
     ------
     UserError
         When there are fewer devices than ``count``, or the folder cannot have locks.
     """
-    listed = os.environ.get(VISIBLE) if devices is None else ",".join(devices)
+    listed = os.environ.get(VISIBLE)
     # A variable that is set but empty means no device.
-    names = list(map(str, range(gpus()))) if listed is None else _split(listed)
+    names = map(str, range(gpus())) if listed is None else map(str.strip, listed.split(","))
+    names = list(dict.fromkeys(filter(None, names)))
     if not names:
         yield {}
         return
@@ -110,17 +86,16 @@ def reserved(
     if ORDER not in os.environ:
         # The numbers are then those of nvidia-smi.
         environment[ORDER] = "PCI_BUS_ID"
-    if devices is None and listed is not None and (len(names) < count or (len(names) == count and _job())):
+    if listed is not None and (len(names) < count or (len(names) == count and _job())):
         yield environment | {VISIBLE: listed}
         return
     if count > len(names):
         raise UserError(f"search.gpu: found {count}, expected at most {len(names)}, the GPUs here ({', '.join(names)})")
-    with ExitStack() as held:
-        yield environment | {VISIBLE: ",".join(_wait_for(names, count, per_gpu, folder or _folder(), held, terminal))}
-
-
-def _split(listed: str) -> list[str]:
-    return list(dict.fromkeys(filter(None, map(str.strip, listed.split(",")))))
+    # One for this user, machine and scheduler's job, since control groups number the devices of each job from 0.
+    words = ["snakeras", str(os.getuid()), platform.node(), *_job()]
+    folder = Path(tempfile.gettempdir()) / "-".join(quote(word, safe="") for word in words)
+    with locked(names, count, per_gpu, folder, terminal) as taken:
+        yield environment | {VISIBLE: ",".join(taken)}
 
 
 def _job() -> list[str]:
@@ -128,21 +103,25 @@ def _job() -> list[str]:
     return [os.environ[variable] for variable in SCHEDULERS_JOB if os.environ.get(variable)][:1]
 
 
-def _folder() -> Path:
-    words = ["snakeras", str(os.getuid()), platform.node(), *_job()]
-    return Path(tempfile.gettempdir()) / "-".join(quote(word, safe="") for word in words)
+@contextmanager
+def locked(
+    names: list[str], count: int, per_gpu: int, folder: Path, terminal: TextIO = sys.stderr
+) -> Iterator[list[str]]:
+    """Lock ``count`` of the named devices by files in ``folder``, once they are free, and yield their names.
 
-
-def _wait_for(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitStack, terminal: TextIO) -> list[str]:
+    Snakemake counts GPUs but assigns none to a job. The kernel releases the locks when this process dies, so no device
+    stays reserved. Processes that this one starts do not hold its locks.
+    """
     started, said = time.monotonic(), False
-    while not (taken := _take(names, count, per_gpu, folder, held)):
-        if not said and time.monotonic() - started >= PATIENCE:
-            jobs = "1 job" if per_gpu == 1 else f"{per_gpu} jobs"
-            what = f"{count} of {len(names)} GPUs ({', '.join(names)}; {jobs} on each at most, locks in {folder})"
-            print(f"waiting for {what}", file=terminal, flush=True)
-            said = True
-        time.sleep(POLL)
-    return taken
+    with ExitStack() as held:
+        while not (taken := _take(names, count, per_gpu, folder, held)):
+            if not said and time.monotonic() - started >= PATIENCE:
+                jobs = "1 job" if per_gpu == 1 else f"{per_gpu} jobs"
+                what = f"{count} of {len(names)} GPUs ({', '.join(names)}; {jobs} on each at most, locks in {folder})"
+                print(f"waiting for {what}", file=terminal, flush=True)
+                said = True
+            time.sleep(POLL)
+        yield taken
 
 
 def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitStack) -> list[str]:
@@ -160,16 +139,15 @@ def _take(names: list[str], count: int, per_gpu: int, folder: Path, held: ExitSt
         except Timeout:
             return True
 
-    def limits(name: str) -> list[int]:
-        """Return ``per_gpu`` of each job on a device, from the names of the lock files."""
-        paths = folder.glob(f"{quote(name, safe='')},*,*.lock")
-        return [int(path.name.split(",")[1]) for path in paths if is_held(path)]
-
     try:
         files.make_private(folder)
         # One process at a time looks and takes, and waits for nothing meanwhile: no deadlock.
         with lock(folder / "all.lock").acquire(timeout=POLL, poll_interval=POLL / 20), ExitStack() as got:
-            on = {name: limits(name) for name in names}
+            # Of each job on a device, its per_gpu.
+            on = {name: [] for name in names}
+            for path in filter(is_held, folder.glob("*,*,*.lock")):
+                name, limit, _ = path.name.split(",")
+                on.setdefault(unquote(name), []).append(int(limit))
             free = [name for name in names if len(on[name]) < min([per_gpu, *on[name]])]
             if len(free) < count:
                 return []

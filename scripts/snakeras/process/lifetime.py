@@ -1,4 +1,4 @@
-"""When processes end, and when they began: none outlives the Snakemake that started it."""
+"""When processes end and when they began; none outlives the Snakemake that started it."""
 
 import ctypes
 import os
@@ -15,13 +15,7 @@ POLL = 0.2  # seconds
 
 
 def die_with_parent(parent: int) -> None:
-    """Exit with the parent: PR_SET_PDEATHSIG on Linux, polling elsewhere.
-
-    Parameters
-    ----------
-    parent
-        Process id of the parent.
-    """
+    """Exit with the process that has the id ``parent``: PR_SET_PDEATHSIG on Linux, polling elsewhere."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

@@ -22,8 +22,6 @@ def made(started: datetime.datetime, threads: int, more: dict) -> dict:
 
     Parameters
     ----------
-    threads
-        CPU threads of the computing process.
     more
         What else is known: ``git``, by ``provenance.commit_of``; ``gpu``, by ``gpus.which``; and, if the computing
         process came so far, ``device``; ``epochs_ended``: when each epoch of each fit ended; ``data``: shape and dtype

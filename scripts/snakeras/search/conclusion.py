@@ -43,11 +43,7 @@ def conclude(
         best,
         {
             "name": name,
-            "hyperparameters": winner["hyperparameters"],
-            "loss": winner["loss"],
-            "val_accuracy": winner["val_accuracy"],
-            "trial": winner["trial"],
-            "seed": winner["seed"],
+            **{key: winner[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
             # hyperopt's values: for a choice, the index of what was chosen.
             "point": {label: trial_records.plain(value[0]) for label, value in points.items() if value},
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),

@@ -10,10 +10,10 @@ import numpy as np
 from snakeras.core.patching import put
 from snakeras.model_file.keras_legacy import models
 from snakeras.process import run_record
-from snakeras.search import pruners
+from snakeras.search import pruners, trial_records
 
-# With small batches the start of a step costs as much as the step: TensorFlow then runs several at once. Its larger
-# graph takes a moment to build, which pays off only over many steps.
+# With small batches, starting a step costs as much as the step: TensorFlow then runs several at once. The larger graph
+# takes a moment to build, which pays off only over many steps.
 STEPS_AT_ONCE = 8
 SMALL_BATCH = 16
 MANY_STEPS = 2000
@@ -21,10 +21,6 @@ MANY_STEPS = 2000
 
 class Pruned(BaseException):
     """Ends a trial that is pruned. No Exception, so that a script's own ``except Exception`` does not catch it."""
-
-    def __init__(self, stop: pruners.Stop) -> None:
-        super().__init__(f"{stop.monitor} {stop.value:.6g} after epoch {stop.epoch}")
-        self.stop = stop
 
 
 @dataclass
@@ -47,10 +43,6 @@ class Fit:
         self.trained += 1
         self.ended.append(run_record.now().isoformat(timespec="milliseconds"))
 
-    def as_json(self) -> dict:
-        """Return the form in a trial's record."""
-        return {"epochs": self.trained, "metrics": self.metrics}
-
 
 @dataclass
 class Fits:
@@ -60,25 +52,30 @@ class Fits:
     model: object | None = None
     validation_data: object | None = None  # of the last of them
     weights: list[np.ndarray] | None = None  # at the end of the last finished one, if they are kept
-    pruned: Pruned | None = None
-
-    @property
-    def overridden(self) -> Fit | None:
-        """The first call whose epochs are not the script's own."""
-        return next((call for call in self.calls if call.epochs != call.script_epochs), None)
+    pruned: pruners.Stop | None = None
 
     @property
     def ended(self) -> list[list[str]]:
         """When each epoch of each fit ended."""
         return [call.ended for call in self.calls]
 
+    def as_json(self) -> dict:
+        """Return what a trial's record says of its fits."""
+        calls = [{"epochs": call.trained, "metrics": call.metrics} for call in self.calls]
+        return {
+            "val_accuracy": trial_records.encode(last_accuracy(calls)),
+            "epochs": sum(call.trained for call in self.calls),
+            "fits": trial_records.encode(calls),
+        }
+
     def reason(self, text: str) -> str:
-        """Return in one line why the model function failed, ``text`` being the error's own."""
-        if call := self.overridden:
-            text += (
-                f" (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if it cannot "
-                "live with another number than its own, set search.epochs and final.epochs to null)"
-            )
+        """Return an error's text, with advice if a fit trained another number of epochs than the script asks for."""
+        for call in self.calls:
+            if call.epochs != call.script_epochs:
+                return (
+                    f"{text} (the script asks for {call.script_epochs} epochs and was told to train {call.epochs}; if "
+                    "it cannot live with another number than its own, set search.epochs and final.epochs to null)"
+                )
         return text
 
 
@@ -86,16 +83,10 @@ class Fits:
 def recorded(
     epochs: int | None = None, pruner: pruners.TrialPruner | None = None, keep_weights: bool = False
 ) -> Iterator[Fits]:
-    """Record every ``keras.Model.fit`` inside the block.
+    """Record every ``keras.Model.fit`` inside the block; with ``keep_weights`` also the weights at the last one's end.
 
-    Parameters
-    ----------
-    epochs
-        How many epochs each fit trains; None leaves it to the script.
-    pruner
-        Asked at the end of every epoch of the first fit but its last.
-    keep_weights
-        Keep a copy of the weights at the end of the last fit.
+    Each fit trains ``epochs`` epochs; None leaves it to the script. The pruner is asked at the end of every epoch of
+    the first fit but its last.
 
     Raises
     ------
@@ -108,21 +99,9 @@ def recorded(
     inherited = keras.Model.fit
     signature = inspect.signature(inherited)
 
-    class Curve(keras.callbacks.Callback):
-        def __init__(self, call: Fit) -> None:
-            super().__init__()
-            self.call = call
-
-        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-            self.call.add(logs or {})
-            is_first = pruner and self.call is fits.calls[0]
-            if is_first and self.call.trained < self.call.epochs and (stop := pruner.stop(self.call.metrics)):
-                fits.pruned = Pruned(stop)
-                raise fits.pruned
-
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
-            raise fits.pruned
+            raise Pruned(fits.pruned)
         bound = signature.bind(self, *args, **models.translated_fit_arguments(kwargs, self))
         start = bound.arguments.get("initial_epoch", 0)
         # Keras counts epochs from the first ever; our setting says how many this call trains.
@@ -133,13 +112,23 @@ def recorded(
         bound.arguments.setdefault("verbose", 2)
         call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
         fits.calls.append(call)
+        is_first = call is fits.calls[0]
+
+        def on_epoch_end(epoch: int, logs: dict | None) -> None:
+            call.add(logs or {})
+            if pruner and is_first and call.trained < call.epochs:
+                fits.pruned = pruner.stop(call.metrics)
+                if fits.pruned:
+                    raise Pruned(fits.pruned)
+
         fits.model, fits.validation_data = self, bound.arguments.get("validation_data")
         if _gains_from_steps_at_once(self, bound.arguments, call.epochs):
             self.steps_per_execution = STEPS_AT_ONCE
-        with _with(bound.arguments.get("callbacks"), Curve(call)) as bound.arguments["callbacks"]:
+        curve = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+        with _with(bound.arguments.get("callbacks"), curve) as bound.arguments["callbacks"]:
             history = inherited(*bound.args, **bound.kwargs)
         call.finished = True
-        if pruner and call is fits.calls[0]:
+        if pruner and is_first:
             pruner.check(call.metrics)
         if keep_weights:
             fits.weights = [np.copy(weight) for weight in self.get_weights()]
@@ -184,7 +173,7 @@ def _listed(callbacks: object) -> list:
 
 @contextmanager
 def _with(callbacks: object, extra: object) -> Iterator[object]:
-    """Yield the caller's callbacks (None, one, a list or a CallbackList) and one more; the caller's are left as is."""
+    """Yield the caller's callbacks (None, one, a list or a CallbackList) and one more; the caller's do not change."""
     import keras
 
     if not isinstance(callbacks, keras.callbacks.CallbackList):
@@ -199,13 +188,7 @@ def _with(callbacks: object, extra: object) -> Iterator[object]:
 
 
 def last_accuracy(fits: list[dict]) -> float | None:
-    """Return the validation accuracy after the last epoch of the last fit; None where the model reports none.
-
-    Parameters
-    ----------
-    fits
-        As in a trial's record: dicts with ``metrics``.
-    """
+    """Return the validation accuracy after the last epoch of the last of a record's fits; None without one."""
     for call in reversed(fits):
         if name := pruners.validation_accuracy(call["metrics"]):
             return call["metrics"][name][-1]

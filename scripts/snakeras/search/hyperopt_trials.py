@@ -1,4 +1,4 @@
-"""hyperopt's own documents of trials: out of trial records, into them, and of trials that failed."""
+"""Convert between trial records and hyperopt's documents of trials."""
 
 from collections.abc import Iterable
 
@@ -8,35 +8,27 @@ from snakeras.search import trial_records
 DONE, OK, FAIL = 2, "ok", "fail"
 
 
-def from_records(records: Iterable[dict]) -> object:
-    """Return hyperopt's ``Trials`` with the trials of these records."""
+def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
+    """Return hyperopt's ``Trials`` with the trials of these records.
+
+    A trial that died before it proposed anything has no hyperparameters; hyperopt expects all ``labels`` to be named.
+    """
     from hyperopt import Trials
 
-    trials = Trials()
-    trials.insert_trial_docs([trial_records.decode(record["hyperopt"]) for record in records])
-    trials.refresh()
-    return trials
-
-
-def name_all(trials: object, labels: Iterable[str]) -> None:
-    """Add the missing hyperparameters to every trial, without values: hyperopt expects all of them to be named.
-
-    A trial that died before it proposed anything has none.
-    """
-    for document in trials.trials:
+    documents = [trial_records.decode(record["hyperopt"]) for record in records]
+    for document in documents:
         for key in ("idxs", "vals"):
             for label in labels:
                 document["misc"][key].setdefault(label, [])
+    trials = Trials()
+    trials.insert_trial_docs(documents)
+    trials.refresh()
+    return trials
 
 
 def encoded(document: dict) -> dict:
     """Return hyperopt's document of a trial as JSON, without its times: these are in run.json."""
     return trial_records.encode(document | {"book_time": None, "refresh_time": None})
-
-
-def failed_result(failure: str) -> dict:
-    """Return hyperopt's result of a trial that failed."""
-    return {"status": FAIL, "failure": failure}
 
 
 def proposed_nothing(trial: int) -> dict:

@@ -1,7 +1,8 @@
-"""Where a result comes from: all that determines it, its Git commit, its packages."""
+"""Where a result comes from: what determines it, its Git commit, its packages."""
 
 import importlib.metadata
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from snakeras.core import files
@@ -53,21 +54,14 @@ def commit(path: Path) -> dict | None:
 
 def commit_of(paths: dict[str, Path]) -> dict | None:
     """Return the first commit that one of these files has, with the file's name as ``of``; None without any."""
-    for name, path in paths.items():
-        if found := commit(path):
-            return found | {"of": name}
-    return None
+    return next((found | {"of": name} for name, path in paths.items() if (found := commit(path))), None)
 
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that make the numbers."""
     found = {}
-    for package in PACKAGES:
-        # TensorFlow is distributed under two names.
-        for distribution in (package, f"{package}-cpu"):
-            try:
-                found[package] = importlib.metadata.version(distribution)
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
+    # TensorFlow is distributed under two names.
+    for distribution in ("tensorflow-cpu", *PACKAGES):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[distribution.removesuffix("-cpu")] = importlib.metadata.version(distribution)
     return found

@@ -14,9 +14,6 @@ from snakeras.core.settings import HalvingPruner, NoPruner, Pruner
 
 Curve = list[float]
 
-# The settings of search.pruner that each type of it goes by.
-SETTINGS = {"none": (), "median": ("n_startup_trials", "n_warmup_steps"), "halving": ("min_epochs", "reduction")}
-
 # Parts of the names of metrics that are better when higher, and of those that never are (dice_loss).
 HIGHER_IS_BETTER = re.compile(
     r"acc|auc|precision|recall|f1|fbeta|iou|io_u|jaccard|dice|specificity|sensitivity|r2|cosine_similarity|kappa|mcc"
@@ -36,39 +33,24 @@ def halving_goes_on(curve: Curve, earlier: list[Curve], min_epochs: int, reducti
     """Return whether a trial goes on by asynchronous successive halving.
 
     At a rung that n trials have reached, this one included, it must be one of the best n / reduction (Li et al. 2020,
-    "A System for Massively Parallel Hyperparameter Tuning", algorithm 2; stopped trials are never promoted).
-
-    Parameters
-    ----------
-    curve
-        Of the trial, up to now.
-    earlier
-        Of all trials that it looks back on, whatever their status.
+    "A System for Massively Parallel Hyperparameter Tuning", algorithm 2; stopped trials are never promoted). The trials
+    that it looks back on count whatever their status.
     """
     epoch = len(curve)
     if not is_rung(epoch, min_epochs, reduction):
         return True
-    others = [_comparable(other[epoch - 1]) for other in earlier if len(other) >= epoch]
-    own = _comparable(curve[-1])
+    values = [other[epoch - 1] for other in [curve, *earlier] if len(other) >= epoch]
+    # NaN compares with nothing: as a loss it is worse than any other.
+    own, *others = [math.inf if math.isnan(value) else value for value in values]
     rank = 1 + sum(other < own for other in others)
-    return rank <= max(1, (len(others) + 1) // reduction)
+    return rank <= max(1, len(values) // reduction)
 
 
 def median_goes_on(curve: Curve, completed: list[Curve], n_startup_trials: int, n_warmup_steps: int) -> bool:
     """Return whether a trial goes on by the rule of Optuna's ``MedianPruner``.
 
-    Its best epoch so far must not be worse than the median of the completed trials at this epoch.
-
-    Parameters
-    ----------
-    curve
-        Of the trial, up to now.
-    completed
-        Of the completed trials that it looks back on.
-    n_startup_trials
-        Nothing is stopped before so many trials have completed.
-    n_warmup_steps
-        Nothing is stopped in the first so many epochs.
+    Its best epoch so far must not be worse than the median of the completed trials at this epoch. Nothing is stopped
+    before ``n_startup_trials`` have completed, nor in the first ``n_warmup_steps`` epochs.
     """
     epoch = len(curve)
     if len(completed) < max(1, n_startup_trials) or epoch <= n_warmup_steps:
@@ -80,22 +62,11 @@ def median_goes_on(curve: Curve, completed: list[Curve], n_startup_trials: int, 
     return not others or min(own) <= float(np.median(others))
 
 
-def _comparable(value: float) -> float:
-    """Return infinity for NaN, which compares with nothing: as a loss it is worse than any other."""
-    return math.inf if math.isnan(value) else value
-
-
 def monitored(metrics: dict[str, list], monitor: str, mode: str) -> tuple[str, str] | None:
     """Return the monitored metric, and whether its ``max`` or ``min`` is best; None if there is no such metric.
 
-    Parameters
-    ----------
-    metrics
-        Names of a fit's metrics, with values.
-    monitor
-        A metric's name, or ``auto``: validation accuracy where the model reports it, else validation loss.
-    mode
-        ``max``, ``min``, or ``auto``: by the metric's name.
+    With ``monitor`` auto it is validation accuracy where the model reports it, else validation loss. With ``mode`` auto
+    its name decides.
     """
     if monitor == "auto":
         monitor = validation_accuracy(metrics) or "val_loss"
@@ -145,17 +116,15 @@ class TrialPruner:
             return None
         name, mode = watched
         curve = as_losses(metrics[name], mode)
-        curves = [
-            (record["status"], as_losses(record["fits"][0]["metrics"].get(name, []), mode))
+        compared = [
+            as_losses(record["fits"][0]["metrics"].get(name, []), mode)
             for record in self.earlier
-            if record["fits"]
+            if record["fits"] and (isinstance(settings, HalvingPruner) or record["status"] == "completed")
         ]
         if isinstance(settings, HalvingPruner):
-            every = [other for _, other in curves]
-            goes_on = halving_goes_on(curve, every, settings.min_epochs, settings.reduction)
+            goes_on = halving_goes_on(curve, compared, settings.min_epochs, settings.reduction)
         else:
-            completed = [other for status, other in curves if status == "completed"]
-            goes_on = median_goes_on(curve, completed, settings.n_startup_trials, settings.n_warmup_steps)
+            goes_on = median_goes_on(curve, compared, settings.n_startup_trials, settings.n_warmup_steps)
         return None if goes_on else Stop(epoch, name, metrics[name][-1], curve[-1])
 
     def check(self, metrics: dict[str, list]) -> None:

@@ -16,7 +16,7 @@ from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
 from snakeras.process import child, gpus
-from snakeras.search import best_trial, fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
+from snakeras.search import fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
 
 # What hyperopt draws from its generator for each proposal (FMinIter.run).
 PROPOSAL_SEEDS = 2**31 - 1
@@ -37,56 +37,42 @@ class Evaluation:
 class TrialResult:
     """One trial, as it goes to the parent process."""
 
-    record: dict  # sealed
+    record: dict  # without what determines it
     run: dict  # for the run record: ``device``, ``epochs_ended`` and ``data``
-    best: dict | None  # the best of the trials that it looked back on
     notes: str  # lines for people
 
 
 def run(
     trial: int,
-    sources: list[Path],
+    model: Path,
     search: TrialSettings,
-    data: dict,
+    earlier: list[dict],
     manifest: Path | None,
     mnist_folder: str | None,
-    folder: Path,
     model_folder: Path,
     report: Callable[[dict], None],
 ) -> TrialResult:
-    """Run one trial in this process, and save its model as ``model.keras``.
+    """Run one trial of the file ``model`` in this process, and save what it trained as ``model.keras``.
 
     Parameters
     ----------
-    trial, sources, search, data, manifest, folder
-        As for ``determined``.
-    mnist_folder
-        A folder that the user names to take MNIST from, should it be lost.
+    manifest
+        Of the prepared arrays; None runs the model file's own data function.
     model_folder
         For ``model.keras`` and what the script logs to MLflow; left empty if there is neither.
-    report
-        Called with the trial's record as far as it is known before its model function runs.
+    earlier, mnist_folder, report
+        As for ``evaluate``.
     """
-    earlier, determined_by = determined(trial, sources, search, data, manifest, folder)
-    script = loader.read(sources[0], search, needs_data=manifest is None)
+    script = parser.read(model, manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
     if manifest:
         mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
         prepared = tuple(mapped.values())
-
-    def report_determined(record: dict) -> None:
-        report(record | {"determined_by": determined_by})
-
     with mlflow_capture.captured(model_folder, tags={"snakeras.trial": str(trial)}):
-        evaluation = evaluate(script, prepared, search, trial, earlier, report_determined, mnist_folder)
+        evaluation = evaluate(script, prepared, search, trial, earlier, report, mnist_folder)
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model)
-    return TrialResult(
-        record=trial_records.sealed(evaluation.record | {"determined_by": determined_by}),
-        run=evaluation.run | {"device": gpus.in_use()},
-        best=best_trial.best(earlier),
-        notes=notes.getvalue(),
-    )
+    return TrialResult(evaluation.record, evaluation.run | {"device": gpus.in_use()}, notes.getvalue())
 
 
 def determined(
@@ -94,16 +80,7 @@ def determined(
 ) -> tuple[list[dict], dict]:
     """Return the records of the trials that a trial looks back on, and all that determines it.
 
-    Parameters
-    ----------
-    sources
-        The model file, then what else of the user's own decides a trial.
-    data
-        The keys of ``data`` in the configuration that trials depend on.
-    manifest
-        Of the prepared arrays; None runs the model file's own data function.
-    folder
-        Of the trials' JSON files.
+    The trials' JSON files are in ``folder``; the rest is as for ``provenance.determined_by``.
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
     count = len(trial_records.visible(trial, search.parallelism))
@@ -128,16 +105,16 @@ def evaluate(
         Arrays for the model function's parameters; None runs the script's own data function.
     earlier
         The records of the trials that it looks back on, in order.
-    report, mnist_folder
-        As for ``run``.
+    report
+        Called with the trial's record as far as it is known before its model function runs.
+    mnist_folder
+        A folder that the user names to take MNIST from, should it be lost.
     """
     hyperopt = hyperas_compat.import_hyperopt()
-    trials = hyperopt_trials.from_records(earlier)
-    # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
-    trials.new_trial_ids = lambda n: list(range(trial, trial + n))
-
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
-        hyperopt_trials.name_all(trials, model_file.space)
+        trials = hyperopt_trials.from_records(earlier, model_file.space)
+        # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
+        trials.new_trial_ids = lambda n: list(range(trial, trial + n))
         data = model_file.described()
 
         def objective(point: dict) -> dict:
@@ -167,13 +144,7 @@ def evaluate(
         raise UserError(f"search.algo: {search.algo} proposed nothing for trial {trial}, expected one point")
     document = trials.trials[-1]
     record, fits = document["result"].pop(EVALUATED)
-    calls = [call.as_json() for call in fits.calls]
-    record |= {
-        "val_accuracy": trial_records.encode(fit_hook.last_accuracy(calls)),
-        "epochs": sum(call.trained for call in fits.calls),
-        "fits": trial_records.encode(calls),
-        "hyperopt": hyperopt_trials.encoded(document),
-    }
+    record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, "data": data})
 
 
@@ -202,36 +173,30 @@ def _call_model(
                 # A result that cannot be written down fails the trial too.
                 trial_records.encode(result)
                 return result, {"status": "completed", "loss": result["loss"]}, fits
-            stop = fits.pruned.stop
-        except fit_hook.Pruned as pruned:
-            stop = pruned.stop
+        except fit_hook.Pruned:
+            pass
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             traceback.print_exc()
             script = model_file.script
-            failure = fits.reason(loader.explained(script, error))
-            return hyperopt_trials.failed_result(failure), _failed(failure, loader.where(script, error)), fits
+            return *_failed(fits.reason(loader.explained(script, error)), loader.where(script, error)), fits
+    stop = fits.pruned
     if not math.isfinite(stop.loss):
-        failure = f"{stop.monitor} is {stop.value} after epoch {stop.epoch}"
-        return hyperopt_trials.failed_result(failure), _failed(failure, None), fits
+        return *_failed(f"{stop.monitor} is {stop.value} after epoch {stop.epoch}"), fits
     pruned = {"epoch": stop.epoch, "monitor": stop.monitor, "value": stop.value}
     result = {"status": hyperopt_trials.OK, "loss": stop.loss, "pruned": pruned}
     return result, {"status": "pruned", "loss": stop.loss, "pruned": pruned}, fits
 
 
-def _failed(failure: str, place: str | None) -> dict:
-    return {"status": "failed", "failure": failure, "failed_at": place}
+def _failed(failure: str, place: str | None = None) -> tuple[dict, dict]:
+    """Return hyperopt's result of a trial that failed, and what the record says of it."""
+    result = {"status": hyperopt_trials.FAIL, "failure": failure}
+    return result, {"status": "failed", "failure": failure, "failed_at": place}
 
 
 def unfinished(trial: int, seed: int) -> dict:
-    """Return the record of a trial of which nothing is known yet.
-
-    Parameters
-    ----------
-    seed
-        Of the search.
-    """
+    """Return the record of a trial of which nothing is known yet; ``seed`` is the search's."""
     return {
         "format": trial_records.FORMAT,
         "trial": trial,
@@ -249,38 +214,17 @@ def unfinished(trial: int, seed: int) -> dict:
     }
 
 
-def died(
-    death: child.Died,
-    trial: int,
-    sources: list[Path],
-    search: TrialSettings,
-    data: dict,
-    manifest: Path | None,
-    folder: Path,
-) -> dict:
-    """Return the sealed record, as a failed one, of a trial whose process died.
-
-    Parameters
-    ----------
-    death
-        How, and what the process had reported.
-    trial, sources, search, data, manifest, folder
-        As for ``determined``.
-    """
-    record = death.reported
-    if record is None:
-        _, determined_by = determined(trial, sources, search, data, manifest, folder)
-        record = unfinished(trial, search.seed) | {"determined_by": determined_by}
-    record |= _failed(str(death), None)
+def died(death: child.Died, trial: int, seed: int) -> dict:
+    """Return the record of a trial whose process died, without what determines it; ``seed`` is the search's."""
+    result, changes = _failed(str(death))
+    record = (death.reported or unfinished(trial, seed)) | changes
     # What hyperopt's own loop does with a trial that has ended.
-    result = trial_records.encode(hyperopt_trials.failed_result(str(death)))
-    record["hyperopt"] |= {"state": hyperopt_trials.DONE, "result": result}
-    return trial_records.sealed(record)
+    record["hyperopt"] |= {"state": hyperopt_trials.DONE, "result": trial_records.encode(result)}
+    return record
 
 
 def save_model(folder: Path, model: object) -> None:
     """Save a Keras model as ``model.keras``; of one that cannot be saved, print why."""
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         with files.whole(folder / "model.keras") as temporary:
             model.save(temporary)

@@ -1,4 +1,4 @@
-"""Trial records, the JSON files that trials leave: values to JSON and back, sealing, checking; who sees whose."""
+"""Trial records, the JSON files of trials: encoded, sealed, read and checked; which trials see which others."""
 
 import datetime
 import math
@@ -11,9 +11,9 @@ from snakeras.core import files
 from snakeras.core.errors import UserError
 
 FORMAT = 1
-# A dict with this key stands for a value that JSON has no form for.
+# A dict with this key stands for a value that JSON cannot express.
 _TAG = "$python"
-LARGEST = 1000  # elements of an array in a document
+LARGEST = 1000  # elements of an array that is kept
 
 
 def name(trial: int) -> str:
@@ -37,8 +37,7 @@ def waited_for(trial: int, parallelism: int) -> range:
 def encode(value: object) -> object:
     """Return a value of a hyperopt document as JSON, from which ``decode`` restores it with its types.
 
-    Of objects (a Keras model in a result) only the type is kept, and of large arrays, which every later trial would
-    read.
+    Of objects (a Keras model in a result) and of large arrays only the type is kept: every later trial reads them.
     """
     match value:
         case None | bool():
@@ -61,7 +60,7 @@ def encode(value: object) -> object:
         case list():
             return [encode(item) for item in value]
         case tuple():
-            return {_TAG: "tuple", "value": [encode(item) for item in value]}
+            return {_TAG: "tuple", "value": encode(list(value))}
         case dict():
             if all(isinstance(key, str) for key in value) and _TAG not in value:
                 return {key: encode(item) for key, item in value.items()}
@@ -119,12 +118,7 @@ def sealed(document: dict) -> dict:
 
 
 def read(path: Path, expected: dict | None = None) -> dict:
-    """Return the record in a trial's JSON file, checked.
-
-    Parameters
-    ----------
-    expected
-        Entries that its ``determined_by`` must have, such as the seed and the model's digest.
+    """Return the record in a trial's JSON file, checked; its ``determined_by`` must have the ``expected`` entries.
 
     Raises
     ------
@@ -139,10 +133,9 @@ def read(path: Path, expected: dict | None = None) -> dict:
     if document.get("format") != FORMAT:
         raise UserError(f"{path}: has format {document.get('format')}, expected {FORMAT}; {again}")
     content = {key: value for key, value in document.items() if key != "checksum"}
-    if document.get("checksum") != files.sha256_of(content):
-        raise UserError(f"{path}: was altered (its checksum does not match); {again}")
-    if document.get("digest") != files.sha256_of(document["determined_by"]):
-        raise UserError(f"{path}: was altered (its digest does not match); {again}")
+    for key, part in (("checksum", content), ("digest", document.get("determined_by"))):
+        if document.get(key) != files.sha256_of(part):
+            raise UserError(f"{path}: was altered (its {key} does not match); {again}")
     for key, value in (expected or {}).items():
         found = document["determined_by"].get(key)
         if found != value:
@@ -169,7 +162,7 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
         As ``read``; also when a trial looked back on other results than are there now.
     """
     documents: list[dict] = []
-    digests = [digest_after("", [])]
+    digests = [""]
     for trial in range(count):
         looked_back_on = digests[len(visible(trial, parallelism))]
         document = read(folder / f"{name(trial)}.json", expected | {"trial": trial, "history": looked_back_on})
@@ -179,7 +172,7 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
 
 
 def digest_after(before: str, documents: Iterable[dict]) -> str:
-    """Return the digest of a history: of one with digest ``before`` (empty: none), followed by ``documents``."""
+    """Return the digest of a history with the digest ``before`` (empty: no history), followed by ``documents``."""
     for document in documents:
         before = files.sha256_of([before, document["checksum"]])
     return before

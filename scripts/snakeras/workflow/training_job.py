@@ -1,7 +1,7 @@
 """What the jobs that train share: a GPU, a child process that computes, the record of its run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -11,7 +11,7 @@ from snakeras.model_file import keras_datasets, optional_packages
 from snakeras.process import child, gpus, lifetime, run_record
 from snakeras.search import provenance
 
-# The job ends itself before a scheduler ends it for its time: so it can still say why.
+# The job ends itself before a scheduler would end it for its time, and so can still say why.
 MARGIN = (20.0, 120.0)  # seconds, at least and at most; in between a twentieth of the time
 
 
@@ -29,24 +29,15 @@ def compute(
     terminal: TextIO,
     function: Callable,
     arguments: dict,
-    limits: tuple[child.Limit, ...] = (),
+    limits: Sequence[child.Limit] = (),
 ) -> Computation:
     """Call ``function`` in a child process, print its notes, and return its result and the record of its run.
 
-    Parameters
-    ----------
-    arguments
-        Of ``function``, beside those that all functions take: ``search``, ``manifest`` and ``mnist_folder``.
-    limits
-        Of its time, beside that which the job's ``runtime`` sets.
-
-    Raises
-    ------
-    UserError
-        As ``child.call``, but for ``Died``.
+    The function gets ``search``, ``manifest``, ``mnist_folder`` and these ``arguments``. Raise as ``child.call``, but
+    for ``Died``.
     """
     settings, threads = JobSettings(**snakemake.params.job), snakemake.params.search["threads"]
-    common = {
+    arguments = arguments | {
         "search": snakemake.params.search,
         "manifest": next(iter(snakemake.input.data), None),
         "mnist_folder": settings.mnist_folder,
@@ -59,7 +50,7 @@ def compute(
         try:
             result = child.call(
                 function,
-                common | arguments,
+                arguments,
                 log=Path(snakemake.log[0]),
                 threads=threads,
                 environment=gpu | datasets,

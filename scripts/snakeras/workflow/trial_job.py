@@ -6,7 +6,7 @@ from typing import TextIO
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child
-from snakeras.search import run_trial
+from snakeras.search import best_trial, run_trial, trial_records
 from snakeras.workflow import progress, training_job
 
 
@@ -19,35 +19,30 @@ def run(snakemake: object, terminal: TextIO) -> None:
         When the trial is to be tried again, or when it could not be run for a mistake of the user's.
     """
     trial, settings = int(snakemake.wildcards.trial), JobSettings(**snakemake.params.job)
+    search = TrialSettings(**snakemake.params.search)
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
     print(progress.starts(trial, settings.max_evals), file=terminal)
-    arguments = {
-        "trial": trial,
-        "sources": list(snakemake.input.model),
-        "data": snakemake.params.data,
-        "folder": record_path.parent,
-    }
-    limits = (_timeout(settings.trial_timeout),) if settings.trial_timeout else ()
-    computation = training_job.compute(
-        snakemake, terminal, run_trial.run, arguments | {"model_folder": model_folder}, limits
+    sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
+    earlier, determined_by = run_trial.determined(
+        trial, sources, search, snakemake.params.data, manifest, record_path.parent
     )
-    result, death, best = computation.result, computation.death, None
-    search = TrialSettings(**snakemake.params.search)
+    arguments = {"trial": trial, "model": sources[0], "earlier": earlier, "model_folder": model_folder}
+    limits = []
+    if minutes := settings.trial_timeout:
+        line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
+        limits = [child.Limit(60 * minutes, child.TimedOut(line))]
+    computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
+    death = computation.death
     if death is None:
-        record, best = result.record, result.best
+        record = computation.result.record
     # Snakemake tries again with more memory and time; more of these does not help against trial_timeout.
     elif snakemake.resources.attempt <= settings.retries and not isinstance(death, child.TimedOut):
         raise death
     else:
-        sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
-        record = run_trial.died(death, trial, sources, search, snakemake.params.data, manifest, record_path.parent)
+        record = run_trial.died(death, trial, search.seed)
     # Of a trial's files, only the model was written before, by the process that trained it. The record comes last.
     model_folder.mkdir(exist_ok=True)
     files.write_json(Path(snakemake.output.run_record), computation.run_record)
-    files.write_json(record_path, record)
+    files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
+    best = best_trial.best(earlier)
     print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best), file=terminal)
-
-
-def _timeout(minutes: float) -> child.Limit:
-    line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
-    return child.Limit(60 * minutes, child.TimedOut(line))

@@ -11,7 +11,7 @@ from reference import evaluated, record
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets, mnist
-from snakeras.model_file import loader, mlflow_capture
+from snakeras.model_file import loader, mlflow_capture, parser
 from snakeras.search import pruners
 
 pytestmark = pytest.mark.slow
@@ -241,7 +241,7 @@ def test_precision_is_kerass_and_outlives_a_cleared_session(search: dict, precis
 
 def test_train_samples_cut_every_input_of_a_model(beside: Path, search: dict) -> None:
     settings = TrialSettings(**search | {"train_samples": 50})
-    script = loader.read(Path("two_inputs.py"), settings, needs_data=True)
+    script = parser.read(Path("two_inputs.py"), needs_data=True)
     with loader.loaded(script, None, settings) as model_file:
         x_train, y_train, x_test, _ = (getattr(model_file.module, name) for name in script.parameters)
     assert [len(part) for part in x_train] == [50, 50]

@@ -29,10 +29,10 @@ folder, notes, names, count, per_gpu, times = sys.argv[1:]
 file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 note = lambda sign, names: os.write(file, f"{sign} {os.getpid()} {per_gpu} {names}\\n".encode())
 for _ in range(int(times) or 1):
-    with gpus.reserved(int(count), int(per_gpu), names.split(","), Path(folder)) as environment:
-        note("+", environment[gpus.VISIBLE])
+    with gpus.locked(names.split(","), int(count), int(per_gpu), Path(folder)) as taken:
+        note("+", ",".join(taken))
         time.sleep(0.01) if int(times) else sys.stdin.read()
-        note("-", environment[gpus.VISIBLE])
+        note("-", ",".join(taken))
 """
 
 
@@ -220,27 +220,26 @@ def test_the_environment_and_the_folder(tmp_path: Path, machine: Callable, monke
 def test_devices_are_spread_before_they_are_shared(tmp_path: Path) -> None:
     names = ["2", "GPU-8932f937", "MIG-GPU-89/1/0"]
     with ExitStack() as stack:
-        first = [stack.enter_context(gpus.reserved(1, 2, names, tmp_path)) for _ in range(3)]
-        second = [stack.enter_context(gpus.reserved(1, 2, names, tmp_path)) for _ in range(3)]
-        assert [environment[gpus.VISIBLE] for environment in first] == names
-        assert [environment[gpus.VISIBLE] for environment in second] == names
-        with pytest.raises(InterruptedError), gpus.reserved(1, 2, names, tmp_path):
+        first = [stack.enter_context(gpus.locked(names, 1, 2, tmp_path)) for _ in range(3)]
+        second = [stack.enter_context(gpus.locked(names, 1, 2, tmp_path)) for _ in range(3)]
+        assert first == second == [[name] for name in names]
+        with pytest.raises(InterruptedError), gpus.locked(names, 1, 2, tmp_path):
             pass
     # What was given back is there again, also after an error.
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), gpus.reserved(3, 1, names, tmp_path) as environment:
-            assert environment[gpus.VISIBLE] == ",".join(names)
+        with pytest.raises(ZeroDivisionError), gpus.locked(names, 3, 1, tmp_path) as taken:
+            assert taken == names
             raise ZeroDivisionError
 
 
 @pytest.mark.usefixtures("impatient")
 def test_all_devices_or_none(tmp_path: Path) -> None:
     names = ["0", "1"]
-    with gpus.reserved(1, 1, names, tmp_path):
-        with pytest.raises(InterruptedError), gpus.reserved(2, 1, names, tmp_path):
+    with gpus.locked(names, 1, 1, tmp_path):
+        with pytest.raises(InterruptedError), gpus.locked(names, 2, 1, tmp_path):
             pass
-        with gpus.reserved(1, 1, names, tmp_path) as environment:
-            assert environment[gpus.VISIBLE] == "1"
+        with gpus.locked(names, 1, 1, tmp_path) as taken:
+            assert taken == ["1"]
 
 
 @pytest.mark.usefixtures("impatient")
@@ -248,7 +247,7 @@ def test_only_one_at_a_time_looks_and_takes(tmp_path: Path) -> None:
     with (
         filelock.FileLock(tmp_path / "all.lock"),
         pytest.raises(InterruptedError),
-        gpus.reserved(1, 1, ["0"], tmp_path),
+        gpus.locked(["0"], 1, 1, tmp_path),
     ):
         pass
 
@@ -261,12 +260,12 @@ def test_only_one_at_a_time_looks_and_takes(tmp_path: Path) -> None:
 def test_the_smallest_limit_of_those_on_a_device_holds(tmp_path: Path, there: list, comes: int, fits: bool) -> None:
     with ExitStack() as stack:
         for per_gpu in there:
-            stack.enter_context(gpus.reserved(1, per_gpu, ["0"], tmp_path))
+            stack.enter_context(gpus.locked(["0"], 1, per_gpu, tmp_path))
         if fits:
-            stack.enter_context(gpus.reserved(1, comes, ["0"], tmp_path))
+            stack.enter_context(gpus.locked(["0"], 1, comes, tmp_path))
         else:
             with pytest.raises(InterruptedError):
-                stack.enter_context(gpus.reserved(1, comes, ["0"], tmp_path))
+                stack.enter_context(gpus.locked(["0"], 1, comes, tmp_path))
 
 
 def test_more_than_there_are_is_one_line(tmp_path: Path, machine: Callable) -> None:
@@ -285,7 +284,7 @@ def test_a_folder_of_someone_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("open", "link", "file"):
         line = pytest.raises(UserError, match=f"{name}: no GPU can be locked there")
-        with line, gpus.reserved(1, 1, ["0"], tmp_path / name):
+        with line, gpus.locked(["0"], 1, 1, tmp_path / name):
             pass
 
 
@@ -294,10 +293,10 @@ def test_whoever_waits_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     terminal, got = io.StringIO(), []
 
     def wait() -> None:
-        with gpus.reserved(1, 1, ["0"], tmp_path, terminal) as environment:
-            got.append(environment[gpus.VISIBLE])
+        with gpus.locked(["0"], 1, 1, tmp_path, terminal) as taken:
+            got.extend(taken)
 
-    with gpus.reserved(1, 1, ["0"], tmp_path):
+    with gpus.locked(["0"], 1, 1, tmp_path):
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
         until(terminal.getvalue)
@@ -344,7 +343,7 @@ def test_a_killed_jobs_device_is_free_at_once_whatever_it_started(tmp_path: Path
 from pathlib import Path
 from snakeras.process import gpus
 
-with gpus.reserved(1, 1, ["0"], Path(sys.argv[1])):
+with gpus.locked(["0"], 1, 1, Path(sys.argv[1])):
     # Even one that inherits all that can be inherited.
     print(subprocess.Popen(["sleep", "600"], close_fds=False, stdout=subprocess.DEVNULL).pid, flush=True)
     sys.stdin.read()
@@ -354,12 +353,12 @@ with gpus.reserved(1, 1, ["0"], Path(sys.argv[1])):
     parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     child = int(parent.stdout.readline())
     try:
-        with pytest.raises(InterruptedError), gpus.reserved(1, 1, ["0"], tmp_path):
+        with pytest.raises(InterruptedError), gpus.locked(["0"], 1, 1, tmp_path):
             pass
         parent.kill()
         parent.wait()
-        with gpus.reserved(1, 1, ["0"], tmp_path) as environment:
-            assert environment[gpus.VISIBLE] == "0"
+        with gpus.locked(["0"], 1, 1, tmp_path) as taken:
+            assert taken == ["0"]
         os.kill(child, 0)
     finally:
         parent.kill()

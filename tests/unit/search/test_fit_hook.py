@@ -24,7 +24,7 @@ def test_curves_are_recorded_per_fit_and_epoch(network: object) -> None:
     assert [call.metrics for call in fits.calls] == [first.history, second.history]
     assert [call.trained for call in fits.calls] == [3, 2]
     assert fits.model is network
-    assert fits.overridden is None
+    assert fits.reason("an error") == "an error"
 
 
 @pytest.mark.parametrize("arguments", [{}, {"epochs": 5}, {"epochs": 9, "initial_epoch": 7}])
@@ -117,10 +117,9 @@ def test_a_metric_of_some_epochs_keeps_its_places() -> None:
     call = fit_hook.Fit(4, 4)
     for logs in ({"loss": 4.0}, {"loss": 3.0, "val_loss": 3.5}, {"loss": 2.0}, {"loss": 1.0, "val_loss": 1.5}):
         call.add(logs)
-    assert call.as_json() == {
-        "epochs": 4,
-        "metrics": {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [None, 3.5, None, 1.5]},
-    }
+    assert fit_hook.Fits([call]).as_json()["fits"] == [
+        {"epochs": 4, "metrics": {"loss": [4.0, 3.0, 2.0, 1.0], "val_loss": [None, 3.5, None, 1.5]}}
+    ]
 
 
 def test_the_pruner_is_asked_after_each_epoch_of_the_first_fit_but_its_last(network: object) -> None:

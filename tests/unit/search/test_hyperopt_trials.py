@@ -20,8 +20,7 @@ def test_a_search_goes_on_after_trials_that_died_before_proposing(algo: str, sil
     documents = [{"hyperopt": trial_records.encode(document)} for document in trials.trials]
     for trial in silent:
         documents[trial] = {"hyperopt": hyperopt_trials.proposed_nothing(trial)}
-    trials = hyperopt_trials.from_records(documents)
-    hyperopt_trials.name_all(trials, space)
+    trials = hyperopt_trials.from_records(documents, space)
     search(trials, 27)
     assert set(trials.trials[-1]["misc"]["vals"]) == {"x", "k"}
     assert trials.trials[-1]["state"] == hyperopt_trials.DONE == hyperopt.JOB_STATE_DONE

@@ -84,6 +84,7 @@ def retrain(tmp_path: Path, manifest: Path, search: dict):
                 "manifest": str(manifest),
                 "mnist_folder": None,
                 "result": str(tmp_path / "model.keras"),
+                "mistakes": str(tmp_path / "mistakes.npz"),
             },
             tmp_path / "log",
             threads=1,
@@ -130,6 +131,7 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
         "manifest": None,
         "mnist_folder": None,
         "result": str(tmp_path / "model.keras"),
+        "mistakes": str(tmp_path / "mistakes.npz"),
     }
     metrics = child.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
     assert metrics["model"] is None

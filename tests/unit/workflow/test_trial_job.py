@@ -46,12 +46,12 @@ def test_the_record_is_written_last(snakemake: SimpleNamespace, monkeypatch: pyt
     written = []
     write = files.write_json
     monkeypatch.setattr(files, "write_json", lambda path, document: (written.append(path.name), write(path, document)))
-    determined_by = {"model": [], "search": snakemake.params.search, "data": {}}
-    record = run_trial.unfinished(0, 1337) | {"status": "completed", "loss": 0.5, "determined_by": determined_by}
-    said = run(snakemake, monkeypatch, run_trial.TrialResult(trial_records.sealed(record), {}, None, ""))
+    record = run_trial.unfinished(0, 1337) | {"status": "completed", "loss": 0.5}
+    said = run(snakemake, monkeypatch, run_trial.TrialResult(record, {}, ""))
     assert written == ["0000.run.json", "0000.json"]
     assert Path(snakemake.output.model).is_dir()
-    assert trial_records.read(Path(snakemake.output.result))["loss"] == 0.5
+    expected = {"search": snakemake.params.search, "trial": 0}
+    assert trial_records.read(Path(snakemake.output.result), expected)["loss"] == 0.5
     assert said == (
         "trial 0000 starts, one of 12\n"
         "trial 0000: loss 0.5; best so far loss 0.5 (trial 0000); 1 of 12 done; about 2 min left\n"
@@ -77,7 +77,7 @@ def test_a_trial_that_died_is_tried_again_then_recorded(
 def test_a_trial_over_its_time_is_recorded_at_once_with_what_it_reported(
     snakemake: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reported = run_trial.unfinished(0, 1337) | {"hyperparameters": {"x": 1.0}, "determined_by": {"trial": 0}}
+    reported = run_trial.unfinished(0, 1337) | {"hyperparameters": {"x": 1.0}}
     run(snakemake, monkeypatch, None, child.TimedOut("timeout: too long", reported))
     record = trial_records.read(Path(snakemake.output.result))
     assert (record["hyperparameters"], record["failure"]) == ({"x": 1.0}, "timeout: too long")
