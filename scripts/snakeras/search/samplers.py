@@ -10,6 +10,7 @@ from pathlib import Path
 from snakeras.core.errors import flat
 from snakeras.core.settings import TrialSettings
 
+SUGGEST_ARGUMENTS = ("new_ids", "domain", "trials", "seed")
 SHORT_NAMES = {"tpe": "hyperopt.tpe.suggest", "rand": "hyperopt.rand.suggest", "anneal": "hyperopt.anneal.suggest"}
 
 
@@ -62,11 +63,17 @@ def _no_suggest_function(value: object) -> str | None:
         inner = inner.func
     if (getattr(inner, "__module__", None) or "").split(".")[0] in sys.stdlib_module_names:
         return "a function of Python's own library"
+    wrong = "no function of (new_ids, domain, trials, seed)"
     try:
-        inspect.signature(value).bind("new_ids", "domain", "trials", "seed")
+        parameters = inspect.signature(value).parameters
+        first = list(inspect.signature(value).bind(*SUGGEST_ARGUMENTS).arguments)[:2]
     except (TypeError, ValueError):
-        return "no function of (new_ids, domain, trials, seed)"
-    return None
+        return wrong
+    # hyperopt.fmin, for example, can be called with four arguments, but its trials come later.
+    places = {name: place for place, name in enumerate(parameters)}
+    misplaced = any(places.get(name, place) != place for place, name in enumerate(SUGGEST_ARGUMENTS))
+    optional = any(parameters[name].default is not inspect.Parameter.empty for name in first)
+    return wrong if misplaced or optional else None
 
 
 def own_file(algo: str) -> str | None:

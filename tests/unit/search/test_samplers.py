@@ -99,7 +99,10 @@ def test_whatever_hyperopt_can_call_is_a_suggest_function(algo: str) -> None:
         ("builtins.dict", "a class"),
         ("own_samplers.Sampler", "a class"),
         ("own_samplers.printing", "Python's own library"),
-        ("numpy.array", "no function of (new_ids, domain, trials, seed)"),
+        *(
+            (name, "no function of (new_ids, domain, trials, seed)")
+            for name in ("numpy.array", "numpy.sum", "hyperopt.fmin", "hyperopt.space_eval")
+        ),
         *(
             (f"own_samplers.{name}", "no function of (new_ids, domain, trials, seed)")
             for name in ("few", "keywords", "many", "told", "other")
