@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from snakeras.core import files
 from snakeras.model_file import mlflow_capture
-from snakeras.tracking import connection, logged_models, runs
+from snakeras.tracking import logged_models, runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Tags of a child run: its number within the trial, from 1 by the time of its start; the id of the trial's run; a digest
 # of trial and search, which also finds the children of an earlier run of the same trial.
 SCRIPT_RUN, TRIAL_RUN, SCRIPT_DIGEST = "snakeras.script_run", "snakeras.trial_run", "snakeras.script_digest"
-# These are not copied to a child run, or have another value there: "snakeras.trial" marks the trial's own run, of which there is one.
+# Not copied to a child run: it has others of its own, and "snakeras.trial" marks the trial's run alone.
 LEFT_OUT = {"snakeras.trial", "mlflow.runName", "mlflow.log-model.history", SCRIPT_RUN, TRIAL_RUN, SCRIPT_DIGEST}
 VERSION = "snakeras.version"  # tag of a registered version: its number in the script's own registry
 
@@ -57,11 +57,14 @@ def publish(client: "MlflowClient", trial_run: "Run", folder: Path) -> None:
     owners = {model.model_id: model.source_run_id for model in log.models}
     for version in log.versions:
         source, model_id = _source(client, log, version, copies, model_ids)
-        if source:
-            owner = copies.get(version.run_id or owners.get(version.model_id), trial_run)
-            _register(client, version, owner.info.run_id, source, model_id)
-        else:
+        if not source:
             print(f"version {version.version} of {version.name} is not registered: {version.source} was not logged")
+            continue
+        owner = copies.get(version.run_id or owners.get(version.model_id), trial_run)
+        tags = _own_tags(version.tags) | {VERSION: str(version.version)}
+        logged_models.register(
+            client, version.name, source, owner.info.run_id, model_id, VERSION, tags, version.description
+        )
     for run in unfinished:
         parent = copies.get(run.data.tags.get(runs.PARENT), trial_run)
         _copy(client, log, run, copies[run.info.run_id], parent.info.run_id, model_ids)
@@ -145,31 +148,15 @@ def _log_model(client: "MlflowClient", log: _Log, model: "LoggedModel", owner: "
         lambda model_id: logged_models.copied(local, model_id, owner.info.run_id),
         identity=model.model_id,
         step=next((output.step for output in outputs if output.model_id == model.model_id), 0),
-        tags={key: value for key, value in model.tags.items() if not key.startswith("mlflow.")},
+        tags=_own_tags(model.tags),
         params=model.params,
         model_type=model.model_type,
     )
 
 
-def _register(client: "MlflowClient", version: "ModelVersion", run_id: str, source: str, model_id: str | None) -> None:
-    """Register a version that a script registered, once."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(version.name)
-    except MlflowException as error:
-        # Another trial may have been faster.
-        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
-            raise
-    number = str(version.version)
-
-    def find() -> bool:
-        versions = runs.pages(lambda token: client.search_model_versions(f"run_id='{run_id}'", page_token=token))
-        return any((other.name, other.tags.get(VERSION)) == (version.name, number) for other in versions)
-
-    tags = {key: value for key, value in version.tags.items() if not key.startswith("mlflow.")} | {VERSION: number}
-    more = {"tags": tags, "description": version.description, "await_creation_for": None, "model_id": model_id}
-    connection.created_once(find, lambda: client.create_model_version(version.name, source, run_id, **more))
+def _own_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return tags without MLflow's."""
+    return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
 
 
 def _source(
