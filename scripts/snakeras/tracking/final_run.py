@@ -58,7 +58,8 @@ def publish_final(
             described = None if example.read_text().strip() == "null" else files.read_json(example)
             model_id = keras_model.log(client, run, model, winner["provenance"]["packages"], end, described, digest)
             registered, source = tracking.registered_model or name, f"models:/{model_id}"
-            version = logged_models.register(client, registered, source, run_id, model_id, FINALS, {FINALS: digest})
+            tags, key = {FINALS: digest}, "tracking.registered_model"
+            version = logged_models.register(client, registered, source, run_id, model_id, FINALS, tags, key=key)
             client.set_registered_model_alias(registered, CHAMPION, str(version))
             model_uri = f"models:/{registered}/{version}"
         client.set_terminated(run_id, "FINISHED", end)

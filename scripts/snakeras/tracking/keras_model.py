@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 NAME = "model"  # of a run's trained model: runs:/<run_id>/model
-# As mlflow.keras names them.
-DATA, FLAVOR, MODEL_FILE, MODULE_FILE = "data", "keras", "model.keras", "keras_module.txt"
+MODEL_FILE = "model.keras"  # as mlflow.keras names it
 
 
 def log(
@@ -82,16 +81,16 @@ def folder(
     requirements = [f"{name}=={packages[name]}" for name in ("keras", "numpy", "tensorflow") if name in packages]
     requirements.insert(0, f"mlflow=={mlflow.__version__}")
     with TemporaryDirectory(prefix="snakeras-") as name:
-        path = Path(name)
-        (path / DATA).mkdir()
-        (path / DATA / MODEL_FILE).symlink_to(model.absolute())
-        (path / DATA / MODULE_FILE).write_text("keras")
+        path, data = Path(name), Path(name, "data")
+        data.mkdir()
+        (data / MODEL_FILE).symlink_to(model.absolute())
+        (data / "keras_module.txt").write_text("keras")
         if example:
             document.signature = _signature(example)
             if example["example"] is not None:
                 _save_example(document, _arrays(example), str(path))
         keras = {"keras_version": packages["keras"], "keras_backend": "tensorflow"}
-        document.add_flavor(FLAVOR, data=DATA, save_exported_model=False, **keras)
+        document.add_flavor("keras", data=data.name, save_exported_model=False, **keras)
         pyfunc.add_to_model(
             document, loader_module="mlflow.keras", conda_env="conda.yaml", python_env="python_env.yaml"
         )

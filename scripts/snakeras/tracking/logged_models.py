@@ -64,7 +64,7 @@ def log_model(
     Parameters
     ----------
     name
-        ``runs:/<run_id>/<name>`` loads the newest model of this name.
+        ``runs:/<run_id>/<name>`` is the newest model of this name.
     folder_for
         Makes the folder to upload, given the id of the model; only called if something may be missing.
     identity
@@ -86,19 +86,17 @@ def log_model(
     )
     if model.status == LoggedModelStatus.READY:
         return model.model_id
-    with folder_for(model.model_id) as local:
-        upload_missing(
-            functools.partial(client.list_logged_model_artifacts, model.model_id),
-            functools.partial(client.log_model_artifact, model.model_id),
-            local,
-        )
+    model_id = model.model_id
+    list_folder, upload = client.list_logged_model_artifacts, client.log_model_artifact
+    with folder_for(model_id) as local:
+        upload_missing(functools.partial(list_folder, model_id), functools.partial(upload, model_id), local)
     # Before the model is ready: from then on it is left alone. SQL stores refuse the same output twice.
     connection.created_once(
-        lambda: _is_output(client, run_id, model.model_id),
-        lambda: client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)]),
+        lambda: _is_output(client, run_id, model_id),
+        lambda: client.log_outputs(run_id, [LoggedModelOutput(model_id, step)]),
     )
-    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    return model.model_id
+    client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+    return model_id
 
 
 def _newest(client: "MlflowClient", run: "Run", name: str, tags: dict[str, str]) -> "LoggedModel | None":
@@ -125,11 +123,12 @@ def register(
     identity: str,
     tags: dict[str, str],
     description: str | None = None,
+    key: str = "registered_model_name",
 ) -> str:
-    """Register files as a version of a model, unless that is done, and return the version's number.
+    """Register the files at ``source`` as a version of a model, once, and return the version's number.
 
-    A version of the run is found again by its value of the tag ``identity``. Raise UserError if ``name`` belongs to
-    something else than a model.
+    A version of the run is found again by its value of the tag ``identity``. Raise UserError, which begins with
+    ``key``, if the name is not that of a model.
     """
     from mlflow.exceptions import MlflowException
 
@@ -145,9 +144,7 @@ def register(
         except MlflowException as missing:
             if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            raise UserError(
-                f"tracking.registered_model: {name} is on the tracker, but no model; expected another name"
-            ) from None
+            raise UserError(f"{key}: {name} is on the tracker, but no model; expected another name") from None
 
     def find() -> str | None:
         # Not by name, which may contain quotes.
@@ -155,12 +152,11 @@ def register(
         same = (other for other in versions if (other.name, other.tags.get(identity)) == (name, tags[identity]))
         return next((other.version for other in same), None)
 
-    return connection.created_once(
-        find,
-        lambda: client.create_model_version(
-            name, source, run_id, tags=tags, description=description, await_creation_for=None, model_id=model_id
-        ).version,
-    )
+    def create() -> str:
+        more = {"tags": tags, "description": description, "model_id": model_id, "await_creation_for": None}
+        return client.create_model_version(name, source, run_id, **more).version
+
+    return connection.created_once(find, create)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ def of_trial(search: str, trial: dict, ran: dict) -> RunValues:
     if status == "pruned":
         status = f"pruned at epoch {trial['pruned']['epoch']}"
     parameters = hyperparameters(trial["hyperparameters"])
+    packages = trial["determined_by"]["packages"].items()
     tags = as_tags(parameters) | {
         "mlflow.runName": name,
         "snakeras.search": search,
@@ -48,19 +49,15 @@ def of_trial(search: str, trial: dict, ran: dict) -> RunValues:
         "snakeras.status": status,
         "snakeras.device": ran["device"],
         "snakeras.host": ran["host"],
-        **{f"snakeras.packages.{package}": version for package, version in trial["determined_by"]["packages"].items()},
+        **{f"snakeras.packages.{package}": version for package, version in packages},
         **commit(ran),
     }
     if trial["failure"]:
         place = f", at {trial['failed_at']}" if trial["failed_at"] else ""
         failure = f"{trial['failure']}{place}"
         tags |= as_tags({"snakeras.failure": failure, "mlflow.note.content": failure})
-    single = {
-        "objective": trial["loss"],
-        "epochs": trial["epochs"],
-        "duration_seconds": ran["seconds"],
-        "peak_memory_mb": ran["peak_memory_mb"],
-    }
+    single = {"objective": trial["loss"], "epochs": trial["epochs"]}
+    single |= {"duration_seconds": ran["seconds"], "peak_memory_mb": ran["peak_memory_mb"]}
     return RunValues(
         name=name,
         status="FAILED" if trial["status"] == "failed" else "FINISHED",
