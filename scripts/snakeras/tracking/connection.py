@@ -1,6 +1,5 @@
 """Connect to a tracker: an MLflow client that gives up soon on a server that is away, and locks between processes."""
 
-import hashlib
 import os
 import socket
 import tempfile
@@ -164,7 +163,7 @@ def locked(*names: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = Path(tempfile.gettempdir()) / f"snakeras-{os.getuid()}-tracking"
-    path = folder / f"{hashlib.sha256(chr(0).join(names).encode()).hexdigest()}.lock"
+    path = folder / f"{files.sha256_of(names)}.lock"
     try:
         files.make_private(folder)
         with FileLock(path, fallback_to_soft=False).acquire(timeout=LOCK_TIMEOUT):
