@@ -1,6 +1,5 @@
 """Connect to a tracker: an MLflow client that gives up soon on a server that is away, and locks between processes."""
 
-import hashlib
 import os
 import socket
 import tempfile
@@ -50,13 +49,7 @@ def settings_of(params: object) -> TrackingSettings:
 
 
 def connect(tracking: TrackingSettings) -> "MlflowClient":
-    """Return a client of the tracker that ``tracking`` names.
-
-    Raises
-    ------
-    UserError
-        When the tracker cannot be reached.
-    """
+    """Return a client of the tracker that ``tracking`` names. Raise UserError if it cannot be reached."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # The user's shell may name an experiment or a run for something else.
@@ -68,7 +61,7 @@ def connect(tracking: TrackingSettings) -> "MlflowClient":
         if password := urlsplit(uri).password:
             keep_secret(password)
     # Before importing MLflow, which takes longer than this.
-    _check_listening(uri, name_of(tracking))
+    _check_listening(uri, _name_of(tracking))
     if endpoint := os.environ.get("MLFLOW_S3_ENDPOINT_URL"):
         _check_listening(endpoint, f"MLFLOW_S3_ENDPOINT_URL: {endpoint}")
     import mlflow
@@ -87,7 +80,7 @@ def connect(tracking: TrackingSettings) -> "MlflowClient":
     return client
 
 
-def name_of(tracking: TrackingSettings) -> str:
+def _name_of(tracking: TrackingSettings) -> str:
     """Return the key and address of the tracker, with which an error line begins."""
     if tracking.mflux:
         return f"tracking.mflux: {tracking.mflux_host or 'MFlux.ai'}"
@@ -96,12 +89,7 @@ def name_of(tracking: TrackingSettings) -> str:
 
 @contextmanager
 def explained(tracking: TrackingSettings) -> Iterator[None]:
-    """Turn any error of the tracker, its artifact store or its database into one line; print the traceback.
-
-    Raises
-    ------
-    UserError
-    """
+    """Raise any error of the tracker, its artifact store or its database as UserError; print the traceback."""
     try:
         yield
     except UserError:
@@ -111,12 +99,10 @@ def explained(tracking: TrackingSettings) -> Iterator[None]:
         # Redacted first: shortening could leave half a secret.
         message = text.shortened(redacted(_reason(error)), MESSAGE_LENGTH)
         if getattr(error, "error_code", None) == "ENDPOINT_NOT_FOUND":
-            raise UserError(
-                f"{name_of(tracking)} lacks an endpoint ({message}), expected a server of MLflow 3 or newer"
-            ) from None
-        raise UserError(
-            f"{name_of(tracking)} did not take it ({message}); call again to publish what is missing"
-        ) from None
+            line = f"lacks an endpoint ({message}), expected a server of MLflow 3 or newer"
+        else:
+            line = f"did not take it ({message}); call again to publish what is missing"
+        raise UserError(f"{_name_of(tracking)} {line}") from None
 
 
 def _reason(error: BaseException) -> str:
@@ -133,9 +119,9 @@ def _reason(error: BaseException) -> str:
 
 
 def created_once(find: Callable[[], Item | None], create: Callable[[], Item]) -> Item:
-    """Return what ``find`` gives, else what ``create`` gives, without retries by MLflow.
+    """Return what ``find`` gives, else what ``create`` gives.
 
-    MLflow repeats a request whose answer was lost, which would create a second item.
+    MLflow must not repeat the request if its answer was lost: that would create a second item.
     """
     from mlflow.exceptions import MlflowException
 
@@ -157,7 +143,9 @@ def _check_listening(uri: str, name: str) -> None:
     """Raise UserError if nothing listens at ``uri``; MLflow finds that out much later."""
     parts = urlsplit(uri)
     scheme = parts.scheme.split("+")[0]
-    if scheme not in PORTS or not parts.hostname or _has_proxy(scheme, parts.hostname):
+    if scheme not in PORTS or not parts.hostname:
+        return
+    if scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(parts.hostname):
         return
     try:
         port = parts.port or PORTS[scheme]
@@ -166,23 +154,16 @@ def _check_listening(uri: str, name: str) -> None:
         raise UserError(f"{name} cannot be reached ({flat(error)}); call again to publish what is missing") from None
 
 
-def _has_proxy(scheme: str, host: str) -> bool:
-    return scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host)
-
-
 @contextmanager
 def locked(*names: str) -> Iterator[None]:
-    """Hold the lock that ``names`` name among this user's processes on this machine.
+    """Hold the lock of these names, which is one for all processes of this user on this machine.
 
-    Raises
-    ------
-    UserError
-        When another process holds it for ten minutes.
+    Raise UserError if another process holds it for ten minutes.
     """
     from filelock import FileLock, Timeout
 
     folder = Path(tempfile.gettempdir()) / f"snakeras-{os.getuid()}-tracking"
-    path = folder / f"{hashlib.sha256(chr(0).join(names).encode()).hexdigest()}.lock"
+    path = folder / f"{files.sha256_of(names)}.lock"
     try:
         files.make_private(folder)
         with FileLock(path, fallback_to_soft=False).acquire(timeout=LOCK_TIMEOUT):

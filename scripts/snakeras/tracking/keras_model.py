@@ -4,10 +4,8 @@
 """
 
 import datetime
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -19,11 +17,10 @@ if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
     from mlflow.entities import Run
-    from mlflow.models import Model, ModelSignature
+    from mlflow.models import ModelSignature
 
 NAME = "model"  # of a run's trained model: runs:/<run_id>/model
-# As mlflow.keras names them.
-DATA, FLAVOR, MODEL_FILE, MODULE_FILE = "data", "keras", "model.keras", "keras_module.txt"
+MODEL_FILE = "model.keras"  # as mlflow.keras names it
 
 
 def log(
@@ -37,21 +34,17 @@ def log(
 ) -> str:
     """Log a ``.keras`` file as the model of a run, unless it is there, and return the model's id.
 
-    Parameters
-    ----------
-    packages, example
-        As for ``folder``.
-    created
-        When the model was made, in milliseconds since 1970.
-    version
-        A run's model of another version is another model.
+    ``packages`` and ``example`` are as for ``folder``, ``created`` in milliseconds since 1970. A run's model of another
+    ``version`` is another model.
     """
     utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
-
-    def folder_for(model_id: str) -> AbstractContextManager[Path]:
-        return folder(model, packages, utc, run.info.run_id, model_id, example)
-
-    return logged_models.log_model(client, run, NAME, folder_for, version=version)
+    return logged_models.log_model(
+        client,
+        run,
+        NAME,
+        lambda model_id: folder(model, packages, utc, run.info.run_id, model_id, example),
+        version=version,
+    )
 
 
 @contextmanager
@@ -68,8 +61,6 @@ def folder(
         Versions by name, at least of Keras.
     created
         When the model was made, in ISO 8601.
-    run_id, model_id
-        Of the MLflow run and the logged model that it belongs to.
     example
         What the model takes and gives, as in ``final/example.json``; None: no signature and no example.
     """
@@ -77,6 +68,7 @@ def folder(
     import mlflow.models
     import yaml
     from mlflow import pyfunc
+    from mlflow.models.utils import _save_example
     from mlflow.utils.environment import _mlflow_conda_env, _PythonEnv
 
     document = mlflow.models.Model(
@@ -89,20 +81,16 @@ def folder(
     requirements = [f"{name}=={packages[name]}" for name in ("keras", "numpy", "tensorflow") if name in packages]
     requirements.insert(0, f"mlflow=={mlflow.__version__}")
     with TemporaryDirectory(prefix="snakeras-") as name:
-        path = Path(name)
-        (path / DATA).mkdir()
-        _link(model, path / DATA / MODEL_FILE)
-        (path / DATA / MODULE_FILE).write_text("keras")
+        path, data = Path(name), Path(name, "data")
+        data.mkdir()
+        (data / MODEL_FILE).symlink_to(model.absolute())
+        (data / "keras_module.txt").write_text("keras")
         if example:
             document.signature = _signature(example)
-            _add_example(document, example, path)
-        document.add_flavor(
-            FLAVOR,
-            data=DATA,
-            keras_version=packages["keras"],
-            keras_backend="tensorflow",
-            save_exported_model=False,
-        )
+            if example["example"] is not None:
+                _save_example(document, _arrays(example), str(path))
+        keras = {"keras_version": packages["keras"], "keras_backend": "tensorflow"}
+        document.add_flavor("keras", data=data.name, save_exported_model=False, **keras)
         pyfunc.add_to_model(
             document, loader_module="mlflow.keras", conda_env="conda.yaml", python_env="python_env.yaml"
         )
@@ -113,14 +101,6 @@ def folder(
         (path / "requirements.txt").write_text("\n".join(requirements))
         _PythonEnv.current().to_yaml(path / "python_env.yaml")
         yield path
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    # On another file system, or on one without links.
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _signature(example: dict) -> "ModelSignature":
@@ -145,14 +125,12 @@ def _dtype(tensor: dict) -> "np.dtype":
     return np.dtype({"bfloat16": "float32", "string": "str"}.get(tensor["dtype"], tensor["dtype"]))
 
 
-def _add_example(document: "Model", example: dict, path: Path) -> None:
+def _arrays(example: dict) -> "np.ndarray | dict[str, np.ndarray]":
+    """Return the example of what a model takes: an array, or several by name."""
     import numpy as np
-    from mlflow.models.utils import _save_example
 
-    if example["example"] is None:
-        return
     arrays = {
         tensor["name"]: np.array(trial_records.decode(rows), dtype=_dtype(tensor))
         for tensor, rows in zip(example["inputs"], example["example"], strict=True)
     }
-    _save_example(document, arrays if len(arrays) > 1 else next(iter(arrays.values())), str(path))
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))

@@ -1,6 +1,7 @@
 """Upload models and artifacts so that a repeated call completes what is missing and sends nothing twice."""
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from snakeras.core.errors import UserError
 from snakeras.tracking import connection, runs
 
 if TYPE_CHECKING:
@@ -23,23 +25,16 @@ def upload_missing(
 ) -> None:
     """Upload each file below ``local`` whose copy is missing or has another size.
 
-    Parameters
-    ----------
-    list_folder
-        Returns the content of a folder of the destination (None: its root); nothing if the folder is not there.
-    upload
-        Uploads a file into a folder of the destination, in place of one that is there.
+    ``list_folder`` returns the content of a folder of the destination (None: its root), nothing if it is not there.
+    ``upload`` puts a file into such a folder, in place of one that is there.
     """
-    by_folder: dict[str | None, list[Path]] = {}
-    for file in sorted(local.rglob("*")):
-        if file.is_file():
-            folder = file.parent.relative_to(local).as_posix()
-            by_folder.setdefault(None if folder == "." else folder, []).append(file)
-    for folder, files in by_folder.items():
-        sizes = {Path(entry.path).name: entry.file_size for entry in list_folder(folder) if not entry.is_dir}
-        for file in files:
-            if sizes.get(file.name) != file.stat().st_size:
-                upload(file, folder)
+    for path, _, names in os.walk(local):
+        if names:
+            folder = None if Path(path) == local else Path(path).relative_to(local).as_posix()
+            sizes = {Path(entry.path).name: entry.file_size for entry in list_folder(folder) if not entry.is_dir}
+            for file in sorted(Path(path, name) for name in names):
+                if sizes.get(file.name) != file.stat().st_size:
+                    upload(file, folder)
 
 
 def upload_artifacts(client: "MlflowClient", run_id: str, local: Path) -> None:
@@ -69,7 +64,7 @@ def log_model(
     Parameters
     ----------
     name
-        ``runs:/<run_id>/<name>`` loads the newest model of this name.
+        ``runs:/<run_id>/<name>`` is the newest model of this name.
     folder_for
         Makes the folder to upload, given the id of the model; only called if something may be missing.
     identity
@@ -78,8 +73,6 @@ def log_model(
         If the newest model of this identity is of another version, a new one is created.
     step
         Of the model as an output of the run.
-    tags, params, model_type
-        Of a new model.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
@@ -93,19 +86,17 @@ def log_model(
     )
     if model.status == LoggedModelStatus.READY:
         return model.model_id
-    with folder_for(model.model_id) as local:
-        upload_missing(
-            functools.partial(client.list_logged_model_artifacts, model.model_id),
-            functools.partial(client.log_model_artifact, model.model_id),
-            local,
-        )
+    model_id = model.model_id
+    list_folder, upload = client.list_logged_model_artifacts, client.log_model_artifact
+    with folder_for(model_id) as local:
+        upload_missing(functools.partial(list_folder, model_id), functools.partial(upload, model_id), local)
     # Before the model is ready: from then on it is left alone. SQL stores refuse the same output twice.
     connection.created_once(
-        lambda: _is_output(client, run_id, model.model_id),
-        lambda: client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)]),
+        lambda: _is_output(client, run_id, model_id),
+        lambda: client.log_outputs(run_id, [LoggedModelOutput(model_id, step)]),
     )
-    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    return model.model_id
+    client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+    return model_id
 
 
 def _newest(client: "MlflowClient", run: "Run", name: str, tags: dict[str, str]) -> "LoggedModel | None":
@@ -121,6 +112,51 @@ def _newest(client: "MlflowClient", run: "Run", name: str, tags: dict[str, str])
 def _is_output(client: "MlflowClient", run_id: str, model_id: str) -> bool:
     outputs = client.get_run(run_id).outputs
     return model_id in {output.model_id for output in (outputs.model_outputs if outputs else [])}
+
+
+def register(
+    client: "MlflowClient",
+    name: str,
+    source: str,
+    run_id: str,
+    model_id: str | None,
+    identity: str,
+    tags: dict[str, str],
+    description: str | None = None,
+    key: str = "registered_model_name",
+) -> str:
+    """Register the files at ``source`` as a version of a model, once, and return the version's number.
+
+    A version of the run is found again by its value of the tag ``identity``. Raise UserError, which begins with
+    ``key``, if the name is not that of a model.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        # Another trial may have been faster.
+        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
+            raise
+        # A prompt may have the name, which then is no model's.
+        try:
+            client.get_registered_model(name)
+        except MlflowException as missing:
+            if missing.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise UserError(f"{key}: {name} is on the tracker, but no model; expected another name") from None
+
+    def find() -> str | None:
+        # Not by name, which may contain quotes.
+        versions = runs.pages(lambda token: client.search_model_versions(f"run_id='{run_id}'", page_token=token))
+        same = (other for other in versions if (other.name, other.tags.get(identity)) == (name, tags[identity]))
+        return next((other.version for other in same), None)
+
+    def create() -> str:
+        more = {"tags": tags, "description": description, "model_id": model_id, "await_creation_for": None}
+        return client.create_model_version(name, source, run_id, **more).version
+
+    return connection.created_once(find, create)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """MFlux.ai by its own client: the token, tracker and store, datasets, and the best run of a model group."""
 
-import functools
 import io
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,6 @@ from snakeras.tracking.redaction import keep_secret, redacted, secrets
 
 if TYPE_CHECKING:
     import requests
-    from botocore.config import Config
 
 TIMEOUT = 10.0  # seconds for a connection, and for an answer of MFlux.ai
 STORE_TIMEOUT = 30.0  # seconds for an answer of the store, which may have to put an upload together first
@@ -28,30 +26,27 @@ FIELDS = ("mlflow_server", "minio_server", "minio_access_key", "minio_secret_key
 def token(file: str | None, environment: Mapping[str, str] = os.environ) -> str:
     """Return the token of a project, from MFLUX_AI_TOKEN, else from a file that nobody else may read.
 
-    Raises
-    ------
-    UserError
-        When there is none, or it cannot be a token. The message does not contain it.
+    Raise UserError, without the token in it, if there is none or it cannot be a token.
     """
-    if found := environment.get("MFLUX_AI_TOKEN", "").strip():
+    if value := environment.get("MFLUX_AI_TOKEN", "").strip():
         source = "MFLUX_AI_TOKEN"
     elif file:
         source = f"tracking.mflux_token_file: {file}"
-        found = _private_text(Path(file).expanduser(), source)
+        value = _private_text(Path(file).expanduser(), source)
     else:
         raise UserError(
             "tracking.mflux: found no token, expected it in the environment variable MFLUX_AI_TOKEN or in a file that "
             "tracking.mflux_token_file names"
         )
-    if not found:
+    if not value:
         raise UserError(f"{source} is empty, expected the token of an MFlux.ai project")
-    if not (found.isascii() and found.isprintable() and " " not in found):
+    if not (value.isascii() and value.isprintable() and " " not in value):
         raise UserError(f"{source}: found no token, expected printable ASCII without blanks")
     # mflux_ai prints such a token with a warning that it is a placeholder.
-    if "your_" in found.lower():
+    if "your_" in value.lower():
         raise UserError(f"{source}: found a placeholder (your_...), expected the token of an MFlux.ai project")
-    keep_secret(found)
-    return found
+    keep_secret(value)
+    return value
 
 
 def _private_text(path: Path, source: str) -> str:
@@ -69,21 +64,12 @@ def _private_text(path: Path, source: str) -> str:
 def connect(token: str, host: str | None) -> str:
     """Ask MFlux.ai for its tracker and store, and return the tracking URI.
 
-    ``mflux_ai.init`` does it and sets environment variables, by which MLflow and S3 clients find both.
-
-    Parameters
-    ----------
-    token
-        Of a project.
-    host
-        Address of another server than https://www.mflux.ai.
-
-    Raises
-    ------
-    UserError
-        When the server cannot be reached, refuses, or gives something else. The environment is then as it was.
+    ``mflux_ai.init`` sets the environment variables by which MLflow and S3 clients find both. ``host`` is the address
+    of another server than https://www.mflux.ai. Raise UserError if the server cannot be reached, refuses, or answers
+    with something else; the environment is then as it was.
     """
     import mflux_ai.core
+    from mlflow.utils import credentials
 
     keep_secret(token)
     if host is not None:
@@ -95,22 +81,15 @@ def connect(token: str, host: str | None) -> str:
 
     with _checked("has no /api/env_vars/ (status 404), expected the address of an MFlux.ai server", complaint) as core:
         core.init(token)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        keep_secret(os.environ[name])
-    _remove_passwords()
-    return os.environ["MLFLOW_TRACKING_URI"]
-
-
-def _remove_passwords() -> None:
-    """Remove the user's name and password for another tracker, which MLflow would send in place of the token."""
-    from mlflow.utils import credentials
-
+    # All that the environment holds now stays secret, also when it is removed.
     for secret in secrets(os.environ):
         keep_secret(secret)
+    # MLflow would send a name and password for another tracker in place of the token.
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         os.environ.pop(name, None)
     # Those of ~/.mlflow/credentials.
     credentials._read_mlflow_creds_from_file = lambda: (None, None)
+    return os.environ["MLFLOW_TRACKING_URI"]
 
 
 def _address(host: str) -> str:
@@ -136,35 +115,34 @@ def _is_text(value: object) -> bool:
 def _checked(absent: str, complaint: Callable[[dict], str | None]) -> Iterator[ModuleType]:
     """Yield ``mflux_ai.core``, which inside the block makes requests by ``_get`` and prints nothing.
 
-    What it prints may contain the token, and says nothing that the errors here do not.
+    What it prints may contain the token, and says nothing that the errors here do not. ``absent`` says what status 404
+    means; ``complaint`` returns what is wrong with an answer, None if nothing is.
     """
     import mflux_ai.core as core
     import requests
 
-    get = functools.partial(_get, core.SERVER_HOST, absent, complaint)
+    def get(url: str, headers: dict[str, str]) -> "requests.Response":
+        try:
+            response, document = _get(url, headers, absent)
+            if wrong := complaint(document):
+                raise UserError(wrong)
+        except UserError as error:
+            raise UserError(f"tracking.mflux: {core.SERVER_HOST} {error}") from None
+        return response
+
     with ExitStack() as undo:
         put(undo, core, "requests", SimpleNamespace(get=get, exceptions=requests.exceptions))
         undo.enter_context(redirect_stdout(io.StringIO()))
         yield core
 
 
-def _get(
-    server: str, absent: str, complaint: Callable[[dict], str | None], url: str, headers: dict[str, str]
-) -> "requests.Response":
-    """Return the answer to a GET request if it is a JSON object without faults; wait no longer than TIMEOUT.
+def _get(url: str, headers: dict[str, str], absent: str) -> "tuple[requests.Response, dict]":
+    """Return the answer to a GET request and its JSON object; wait no longer than TIMEOUT.
 
-    Parameters
-    ----------
-    absent
-        What status 404 means.
-    complaint
-        Returns what is wrong with the JSON object, None if nothing is.
+    Raise UserError, without the server's name, for any other answer; ``absent`` says what status 404 means.
     """
     import mflux_ai
     import requests
-
-    def refused(what: str) -> UserError:
-        return UserError(f"tracking.mflux: {server} {what}")
 
     statuses = {
         204: "does not know the token (status 204)",
@@ -177,52 +155,35 @@ def _get(
         # With an auth of its own, even one that does nothing, requests does not take that of ~/.netrc.
         response = requests.get(url, headers=headers, timeout=TIMEOUT, allow_redirects=False, auth=lambda it: it)
     except requests.exceptions.Timeout:
-        raise refused(f"did not answer within {TIMEOUT:g} s") from None
+        raise UserError(f"did not answer within {TIMEOUT:g} s") from None
     except (requests.exceptions.RequestException, ValueError) as error:
-        raise refused(f"cannot be reached ({type(error).__name__})") from None
-    if response.status_code in statuses:
-        raise refused(statuses[response.status_code])
+        raise UserError(f"cannot be reached ({type(error).__name__})") from None
     if response.is_redirect:
         there = redacted(flat(response.headers["location"].partition("?")[0]))
-        raise refused(f"sends on to {there}, which is not given the token; name that server if it is the right one")
+        raise UserError(f"sends on to {there}, which is not given the token; name that server if it is the right one")
     if response.status_code != 200:
-        raise refused(f"failed (status {response.status_code})")
+        raise UserError(statuses.get(response.status_code, f"failed (status {response.status_code})"))
     try:
         document = response.json()
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         kind = redacted(flat(response.headers.get("content-type", "of no type")))
-        raise refused(f"gave something else ({kind}), expected a JSON object")
-    if wrong := complaint(document):
-        raise refused(wrong)
-    return response
+        raise UserError(f"gave something else ({kind}), expected a JSON object")
+    return response, document
 
 
 def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
-    """Store the prepared arrays of a search by ``mflux_ai.put_dataset``, unless they are there, as a dict.
+    """Store the prepared arrays of a search by ``mflux_ai.put_dataset``, as a dict, unless they are there.
 
     It sends by boto3 here: its own S3 client has no time limits, refuses ``localhost``, and sends nothing if it has to
-    make the bucket first.
-
-    Parameters
-    ----------
-    manifest, named, terminal
-        As for ``datasets.read``.
-
-    Returns
-    -------
-    dict
-        ``bucket``, ``object`` and ``digest``.
-
-    Raises
-    ------
-    UserError
-        When the store cannot be reached or refuses, or the arrays cannot be read.
+    make the bucket first. Parameters are those of ``datasets.read``. Return ``bucket``, ``object`` and ``digest``.
+    Raise UserError if the store cannot be reached or refuses, or the arrays cannot be read.
     """
     import boto3
     import mflux_ai.core as core
     import numpy as np
+    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
     from snakeras.data import datasets
@@ -230,8 +191,17 @@ def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
     prepared = files.read_json(manifest)
     name = f"{prepared['dataset']}-{prepared['digest'][:16]}"
     endpoint = os.environ["MLFLOW_S3_ENDPOINT_URL"]
+    config = Config(
+        connect_timeout=TIMEOUT,
+        read_timeout=STORE_TIMEOUT,
+        retries={"total_max_attempts": 2},
+        s3={"addressing_style": "path"},
+        # Stores other than Amazon's may not know newer checksums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
     try:
-        store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=_store_config())
+        store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=config)
         if not _size(store, name):
             arrays, _ = datasets.read(manifest, "train", "validation", "test", named=named, terminal=terminal)
             with suppress(store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
@@ -251,48 +221,30 @@ def put_dataset(manifest: Path, named: str | None, terminal: TextIO) -> dict:
     return {"bucket": BUCKET, "object": name, "digest": prepared["digest"]}
 
 
-def _store_config() -> "Config":
-    from botocore.config import Config
-
-    return Config(
-        connect_timeout=TIMEOUT,
-        read_timeout=STORE_TIMEOUT,
-        retries={"total_max_attempts": 2},
-        s3={"addressing_style": "path"},
-        # Stores other than Amazon's may not know newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-
-
 def _size(store: object, name: str) -> int:
     """Return the bytes of an object in the store, 0 if it is not there."""
     from botocore.exceptions import ClientError
 
     try:
-        found = store.head_object(Bucket=BUCKET, Key=name)
-        # A server that is no S3 may answer with a page.
-        return found["ContentLength"] if "ETag" in found else 0
+        answer = store.head_object(Bucket=BUCKET, Key=name)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise
         return 0
+    # A server that is no S3 may answer with a page.
+    return answer["ContentLength"] if "ETag" in answer else 0
 
 
 def best_run(group: str) -> str | None:
     """Return the id of the best run of a model group by ``mflux_ai.get_best_run``, None without one; after ``connect``.
 
-    Raises
-    ------
-    UserError
-        As ``connect``; also when there is no such group, or MLflow does not have the run.
+    Raise UserError as ``connect`` does, and if there is no such group or MLflow does not have the run.
     """
     import mlflow.exceptions
 
     def complaint(document: dict) -> str | None:
-        if "run_uuid" in document and (document["run_uuid"] is None or _is_text(document["run_uuid"])):
-            return None
-        return f"gave no run_uuid for the model group {group!r}"
+        run_id = document.get("run_uuid", "")
+        return None if run_id is None or _is_text(run_id) else f"gave no run_uuid for the model group {group!r}"
 
     absent = f"has no model group {group!r} (status 404), expected one that it has in tracking.mflux_model_group"
     with _checked(absent, complaint) as core:

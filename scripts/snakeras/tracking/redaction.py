@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TextIO
 from urllib.parse import quote
 
@@ -79,21 +79,17 @@ class _Redacting:
 def redacting() -> Iterator[None]:
     """Redact all that Python code prints or raises inside the block.
 
-    Raises
-    ------
-    UserError
-        For any exception, with its message in one line. The traceback of an unexpected one is printed.
+    Raise UserError for any exception, with its message in one line. The traceback of an unexpected one is printed.
     """
-    streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Redacting(sys.stdout), _Redacting(sys.stderr)
-    try:
-        yield
-    except UserError as error:
-        raise UserError(redacted(str(error))) from None
-    except Exception as error:
-        traceback.print_exc()
-        raise UserError(f"{redacted(one_line(error))} (a traceback is in the log)") from None
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        sys.stdout, sys.stderr = streams
+    out, err = _Redacting(sys.stdout), _Redacting(sys.stderr)
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            yield
+        except UserError as error:
+            raise UserError(redacted(str(error))) from None
+        except Exception as error:
+            traceback.print_exc()
+            raise UserError(f"{redacted(one_line(error))} (a traceback is in the log)") from None
+        finally:
+            out.flush()
+            err.flush()

@@ -1,8 +1,10 @@
-"""What a trial's run holds in MLflow: status, times, tags, parameters and metrics, from the trial's two JSON files."""
+"""What a trial's run holds in MLflow: status, times, tags, parameters and metrics, from the trial's two JSON files.
+
+Times are in milliseconds since 1970. A point, one value of a metric, is the key, value, time and step.
+"""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from snakeras.core.errors import flat
@@ -15,18 +17,11 @@ ACCURACY, VALIDATION_ACCURACY = "acc", "val_acc"
 LONGEST_KEY, LONGEST_TAG, LONGEST_PARAMETER = 250, 5000, 6000
 
 
-class Point(NamedTuple):
-    """A value of a metric; the time in milliseconds since 1970."""
-
-    key: str
-    value: float
-    time: int
-    step: int
+Point = tuple[str, float, int, int]
 
 
-@dataclass(frozen=True)
-class RunValues:
-    """What a run in MLflow holds; times in milliseconds since 1970."""
+class RunValues(NamedTuple):
+    """What a run in MLflow holds."""
 
     name: str
     status: str  # MLflow's: FINISHED or FAILED
@@ -38,39 +33,31 @@ class RunValues:
 
 
 def of_trial(search: str, trial: dict, ran: dict) -> RunValues:
-    """Return what the run of a trial holds.
-
-    Parameters
-    ----------
-    search
-        The search's name.
-    trial, ran
-        The trial's record and the record of its run (times, host, device, memory).
-    """
+    """Return what the run of a trial holds, from the search's name, the trial's record and the record of its run."""
     name = f"{search} {trial_records.name(trial['trial'])}"
     end = milliseconds(ran["finished"])
+    status = trial["status"]
+    if status == "pruned":
+        status = f"pruned at epoch {trial['pruned']['epoch']}"
     parameters = hyperparameters(trial["hyperparameters"])
+    packages = trial["determined_by"]["packages"].items()
     tags = as_tags(parameters) | {
         "mlflow.runName": name,
         "snakeras.search": search,
         "snakeras.trial": str(trial["trial"]),
         "snakeras.seed": str(trial["seed"]),
-        "snakeras.status": _status(trial),
+        "snakeras.status": status,
         "snakeras.device": ran["device"],
         "snakeras.host": ran["host"],
-        **{f"snakeras.packages.{package}": version for package, version in trial["determined_by"]["packages"].items()},
+        **{f"snakeras.packages.{package}": version for package, version in packages},
         **commit(ran),
     }
     if trial["failure"]:
         place = f", at {trial['failed_at']}" if trial["failed_at"] else ""
         failure = f"{trial['failure']}{place}"
         tags |= as_tags({"snakeras.failure": failure, "mlflow.note.content": failure})
-    single = {
-        "objective": trial["loss"],
-        "epochs": trial["epochs"],
-        "duration_seconds": ran["seconds"],
-        "peak_memory_mb": ran["peak_memory_mb"],
-    }
+    single = {"objective": trial["loss"], "epochs": trial["epochs"]}
+    single |= {"duration_seconds": ran["seconds"], "peak_memory_mb": ran["peak_memory_mb"]}
     return RunValues(
         name=name,
         status="FAILED" if trial["status"] == "failed" else "FINISHED",
@@ -82,22 +69,16 @@ def of_trial(search: str, trial: dict, ran: dict) -> RunValues:
     )
 
 
-def _status(trial: dict) -> str:
-    if trial["status"] == "pruned":
-        return f"pruned at epoch {trial['pruned']['epoch']}"
-    return trial["status"]
-
-
 def points(values: dict[str, float | None], time: int, step: int = 0) -> list[Point]:
     """Return metrics of one value each, without those that are None."""
-    return [Point(key, float(value), time, step) for key, value in values.items() if value is not None]
+    return [(key, float(value), time, step) for key, value in values.items() if value is not None]
 
 
 def curves(fits: list[dict], ended: list[list[str]], otherwise: int, prefix: str = "") -> Iterator[Point]:
     """Yield the metrics of each epoch; the step is the number of the epoch, from 0.
 
-    Names without a group are those of the last fit with a validation accuracy, from which the trial's is, else of the
-    last fit. If there are several fits, each has its curves in a group of its own too.
+    The trial's validation accuracy is that of the last fit that has one. The curves of this fit, else of the last, have
+    names without a group. If there are several fits, each also has its curves in a group of its own.
 
     Parameters
     ----------
@@ -106,9 +87,7 @@ def curves(fits: list[dict], ended: list[list[str]], otherwise: int, prefix: str
     ended
         When each epoch of each fit ended, in ISO 8601; may be shorter or empty.
     otherwise
-        Time of an epoch that is not in ``ended``, in milliseconds since 1970.
-    prefix
-        Put before every name.
+        Time of an epoch that is not in ``ended``.
     """
     fits = trial_records.decode(fits)
     with_accuracy = [number for number, fit in enumerate(fits) if pruners.validation_accuracy(fit["metrics"])]
@@ -123,7 +102,7 @@ def curves(fits: list[dict], ended: list[list[str]], otherwise: int, prefix: str
                 for step, value in enumerate(values):
                     # Some metrics do not have a value for every epoch.
                     if value is not None:
-                        yield Point(key, float(value), times[step] if step < len(times) else otherwise, step)
+                        yield key, float(value), times[step] if step < len(times) else otherwise, step
 
 
 def _short_name(name: str, validation_accuracy: str | None) -> str:

@@ -3,15 +3,13 @@
 A run is created, filled and ended last, so publishing can stop anywhere and be called again.
 """
 
+import getpass
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from snakeras.core import files
 from snakeras.tracking import connection
 
 if TYPE_CHECKING:
@@ -47,48 +45,42 @@ def find(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> "R
 
 def find_or_create(client: "MlflowClient", experiment_id: str, name: str, tags: dict[str, str], start: int) -> "Run":
     """Return the run that bears these tags, else a new one; ``start`` in milliseconds since 1970."""
-    source = {"mlflow.user": _user(), "mlflow.source.type": "PROJECT"}
+    try:
+        user = getpass.getuser()
+    # Some containers have no name for the user's number.
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    source = {"mlflow.user": user, "mlflow.source.type": "PROJECT"}
     return connection.created_once(
         lambda: find(client, experiment_id, tags),
         lambda: client.create_run(experiment_id, start, tags=source | tags, run_name=name),
     )
 
 
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    # Some containers have no name for the user's number.
-    except (KeyError, OSError):
-        return str(os.getuid())
-
-
 def log_values(client: "MlflowClient", run_id: str, parameters: dict[str, str], tags: dict[str, str]) -> None:
     """Log parameters and set tags."""
     from mlflow.entities import Param, RunTag
+    from mlflow.utils import chunk_list
 
-    for some in _chunks([Param(*item) for item in parameters.items()], VALUES):
+    for some in chunk_list([Param(*item) for item in parameters.items()], VALUES):
         client.log_batch(run_id, params=some)
-    for some in _chunks([RunTag(*item) for item in tags.items()], VALUES):
+    for some in chunk_list([RunTag(*item) for item in tags.items()], VALUES):
         client.log_batch(run_id, tags=some)
 
 
 def log_metrics(client: "MlflowClient", run: "Run", points: Iterable[tuple]) -> None:
     """Log those points that the run does not have: MLflow cannot remove one, and some stores keep it twice.
 
-    Parameters
-    ----------
-    points
-        The arguments of ``mlflow.entities.Metric``, as in ``run_values.Point``.
+    A point has the arguments of ``mlflow.entities.Metric``, as ``run_values.Point``.
     """
     from mlflow.entities import Metric
+    from mlflow.utils import chunk_list
 
     new = {point_key(metric): metric for metric in (Metric(*point) for point in points)}
     for key in run.data.metrics.keys() & {metric.key for metric in new.values()}:
         for point in client.get_metric_history(run.info.run_id, key):
             new.pop(point_key(point), None)
-    for some in _chunks(list(new.values()), METRICS):
+    for some in chunk_list(list(new.values()), METRICS):
         client.log_batch(run.info.run_id, metrics=some)
 
 
@@ -112,14 +104,6 @@ def log_datasets(client: "MlflowClient", run_id: str, datasets: list["DatasetInp
         client.log_inputs(run_id, datasets)
 
 
-def log_json(client: "MlflowClient", run_id: str, document: dict, name: str) -> None:
-    """Upload ``document`` as an artifact."""
-    with tempfile.TemporaryDirectory(prefix="snakeras-") as folder:
-        path = Path(folder) / name
-        files.write_json(path, document)
-        client.log_artifact(run_id, str(path))
-
-
 def pages(request: Callable[[str | None], Iterable[Item]]) -> Iterator[Item]:
     """Yield the items of all pages of a search; ``request`` returns the page of a token."""
     token = None
@@ -129,8 +113,3 @@ def pages(request: Callable[[str | None], Iterable[Item]]) -> Iterator[Item]:
         token = page.token
         if not token:
             return
-
-
-def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -3,7 +3,6 @@
 They are copied as they are: nothing is renamed or merged.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from snakeras.core import files
 from snakeras.model_file import mlflow_capture
-from snakeras.tracking import connection, logged_models, runs
+from snakeras.tracking import logged_models, runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -19,56 +18,60 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 # Tags of a child run: its number within the trial, from 1 by the time of its start; the id of the trial's run; a digest
-# of trial and search, by which those below an earlier run of the same trial are found too.
+# of trial and search, which also finds the children of an earlier run of the same trial.
 SCRIPT_RUN, TRIAL_RUN, SCRIPT_DIGEST = "snakeras.script_run", "snakeras.trial_run", "snakeras.script_digest"
-# A child run has these otherwise or not at all: "snakeras.trial" marks the trial's own run, of which there is one.
+# Not copied to a child run: it has others of its own, and "snakeras.trial" marks the trial's run alone.
 LEFT_OUT = {"snakeras.trial", "mlflow.runName", "mlflow.log-model.history", SCRIPT_RUN, TRIAL_RUN, SCRIPT_DIGEST}
 VERSION = "snakeras.version"  # tag of a registered version: its number in the script's own registry
 
 
 def publish(client: "MlflowClient", trial_run: "Run", folder: Path) -> None:
-    """Publish each run that a trial's script logged as a child run of the trial's run.
+    """Publish each run that a trial's script logged, in the trial's ``folder``, as a child run of the trial's run.
 
     Models and versions that belong to no run of the script are given to the trial's run itself.
-
-    Parameters
-    ----------
-    trial_run
-        The trial's run on the tracker.
-    folder
-        The trial's, as given to ``mlflow_capture.captured``.
     """
     import mlflow
 
-    children = _published(client, trial_run)
+    trial_id, experiment_id = trial_run.info.run_id, trial_run.info.experiment_id
+    digest = files.sha256_of([trial_run.data.tags[runs.TRIAL_DIGEST], trial_run.data.tags[runs.PARENT]])
+    children = _published(client, trial_run, digest)
     if not (folder / "mlflow").is_dir():
         return
-    # MLflow reads it when it opens the store.
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = mlflow_capture.store_uri(folder)
     log = _Log(mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri), folder / "mlflow")
     # By the run's id in the script's store.
-    copies = {
-        run.info.run_id: children.get(number) or _create(client, trial_run, number, run)
-        for number, run in log.runs.items()
-    }
-    unfinished = [run for run in log.runs.values() if copies[run.info.run_id].info.status == "RUNNING"]
+    copies = {}
+    for number, run in enumerate(log.runs, 1):
+        # A nested run gets its own parent when all runs are there.
+        tags = {SCRIPT_DIGEST: digest, TRIAL_RUN: trial_id, SCRIPT_RUN: str(number), runs.PARENT: trial_id}
+        copies[run.info.run_id] = children.get(str(number)) or runs.find_or_create(
+            client, experiment_id, run.info.run_name, tags, run.info.start_time
+        )
+    unfinished = [run for run in log.runs if copies[run.info.run_id].info.status == "RUNNING"]
     if not unfinished and trial_run.info.status != "RUNNING":
         return
     model_ids = {
         model.model_id: _log_model(client, log, model, copies.get(model.source_run_id, trial_run))
         for model in log.models
     }
+    owners = {model.model_id: model.source_run_id for model in log.models}
     for version in log.versions:
-        owner = version.run_id or log.owners.get(version.model_id)
-        _register(client, log, version, copies.get(owner, trial_run), copies, model_ids)
+        source, model_id = _source(client, log, version, copies, model_ids)
+        if not source:
+            print(f"version {version.version} of {version.name} is not registered: {version.source} was not logged")
+            continue
+        owner = copies.get(version.run_id or owners.get(version.model_id), trial_run)
+        tags = _own_tags(version.tags) | {VERSION: str(version.version)}
+        logged_models.register(
+            client, version.name, source, owner.info.run_id, model_id, VERSION, tags, version.description
+        )
     for run in unfinished:
         parent = copies.get(run.data.tags.get(runs.PARENT), trial_run)
-        _copy(client, log, run, copies[run.info.run_id], parent, model_ids)
+        _copy(client, log, run, copies[run.info.run_id], parent.info.run_id, model_ids)
 
 
 class _Log:
-    """What a script logged: its runs by their numbers, its models and registered versions, in the order they were made.
+    """What a script logged: its runs, models and registered versions, in the order they were made.
 
     Artifacts are read from the folder: their addresses in the store name the place where the trial was computed.
     """
@@ -76,31 +79,31 @@ class _Log:
     def __init__(self, source: "MlflowClient", root: Path) -> None:
         self.source, self.root = source, root
         experiments = [experiment.experiment_id for experiment in source.search_experiments()]
-        found = runs.pages(lambda token: source.search_runs(experiments, page_token=token))
-        # A nested run may start in the same millisecond as its parent.
-        found = sorted(found, key=lambda run: (run.info.start_time, runs.PARENT in run.data.tags, run.info.run_id))
-        self.runs: dict[str, Run] = {str(number): run for number, run in enumerate(found, 1)}
-        models = runs.pages(lambda token: source.search_logged_models(experiments, page_token=token))
-        self.models: list[LoggedModel] = sorted(models, key=lambda model: (model.creation_timestamp, model.model_id))
-        self.owners = {model.model_id: model.source_run_id for model in self.models}
-        versions = runs.pages(lambda token: source.search_model_versions(page_token=token))
-        self.versions: list[ModelVersion] = sorted(versions, key=lambda found: (found.name, int(found.version)))
+        self.runs: list[Run] = sorted(
+            runs.pages(lambda token: source.search_runs(experiments, page_token=token)),
+            # A nested run may start in the same millisecond as its parent.
+            key=lambda run: (run.info.start_time, runs.PARENT in run.data.tags, run.info.run_id),
+        )
+        self.models: list[LoggedModel] = sorted(
+            runs.pages(lambda token: source.search_logged_models(experiments, page_token=token)),
+            key=lambda model: (model.creation_timestamp, model.model_id),
+        )
+        self.versions: list[ModelVersion] = sorted(
+            runs.pages(lambda token: source.search_model_versions(page_token=token)),
+            key=lambda version: (version.name, int(version.version)),
+        )
 
     def artifacts(self, run: "Run") -> Path:
         return self.root / run.info.experiment_id / run.info.run_id / "artifacts"
 
 
-def _digest(trial_run: "Run") -> str:
-    return files.sha256_of([trial_run.data.tags[runs.TRIAL_DIGEST], trial_run.data.tags[runs.PARENT]])
-
-
-def _published(client: "MlflowClient", trial_run: "Run") -> dict[str, "Run"]:
+def _published(client: "MlflowClient", trial_run: "Run", digest: str) -> dict[str, "Run"]:
     """Return the child runs of a trial's run by their numbers.
 
-    Deletes those of an earlier run of the same trial, and a second one that another machine may have created.
+    Delete those of an earlier run of the same trial, and a second one that another machine may have created.
     """
     children: dict[str, Run] = {}
-    for run in runs.search(client, trial_run.info.experiment_id, {SCRIPT_DIGEST: _digest(trial_run)}):
+    for run in runs.search(client, trial_run.info.experiment_id, {SCRIPT_DIGEST: digest}):
         number = run.data.tags[SCRIPT_RUN]
         if run.data.tags[TRIAL_RUN] != trial_run.info.run_id or number in children:
             client.delete_run(run.info.run_id)
@@ -109,19 +112,13 @@ def _published(client: "MlflowClient", trial_run: "Run") -> dict[str, "Run"]:
     return children
 
 
-def _create(client: "MlflowClient", trial_run: "Run", number: str, run: "Run") -> "Run":
-    trial_id = trial_run.info.run_id
-    tags = {SCRIPT_DIGEST: _digest(trial_run), TRIAL_RUN: trial_id, SCRIPT_RUN: number}
-    # A nested run gets its own parent when all runs are there.
-    tags[runs.PARENT] = trial_id
-    return runs.find_or_create(client, trial_run.info.experiment_id, run.info.run_name, tags, run.info.start_time)
-
-
-def _copy(client: "MlflowClient", log: _Log, run: "Run", copy: "Run", parent: "Run", model_ids: dict[str, str]) -> None:
+def _copy(
+    client: "MlflowClient", log: _Log, run: "Run", copy: "Run", parent_id: str, model_ids: dict[str, str]
+) -> None:
     """Copy what a run holds, then end the copy."""
     run_id = copy.info.run_id
     tags = {key: value for key, value in run.data.tags.items() if key not in LEFT_OUT}
-    runs.log_values(client, run_id, run.data.params, tags | {runs.PARENT: parent.info.run_id})
+    runs.log_values(client, run_id, run.data.params, tags | {runs.PARENT: parent_id})
     if run.inputs and run.inputs.dataset_inputs:
         runs.log_datasets(client, run_id, run.inputs.dataset_inputs)
     logged_models.upload_artifacts(client, run_id, log.artifacts(run))
@@ -135,14 +132,14 @@ def _metrics(log: _Log, run: "Run", model_ids: dict[str, str]) -> Iterator[tuple
     about = {runs.point_key(point): point for point in of_models if point.run_id == run.info.run_id}
     for key in run.data.metrics:
         for point in log.source.get_metric_history(run.info.run_id, key):
-            found = about.get(runs.point_key(point), point)
-            more = model_ids.get(found.model_id), found.dataset_name, found.dataset_digest
+            model_point = about.get(runs.point_key(point), point)
+            more = model_ids.get(model_point.model_id), model_point.dataset_name, model_point.dataset_digest
             yield key, point.value, point.timestamp, point.step, *more
 
 
 def _log_model(client: "MlflowClient", log: _Log, model: "LoggedModel", owner: "Run") -> str:
     """Log a script's model as an output of ``owner``, and return the new model's id."""
-    outputs = [output for run in log.runs.values() if run.outputs for output in run.outputs.model_outputs]
+    outputs = [output for run in log.runs if run.outputs for output in run.outputs.model_outputs]
     local = log.root / model.experiment_id / "models" / model.model_id / "artifacts"
     return logged_models.log_model(
         client,
@@ -151,53 +148,15 @@ def _log_model(client: "MlflowClient", log: _Log, model: "LoggedModel", owner: "
         lambda model_id: logged_models.copied(local, model_id, owner.info.run_id),
         identity=model.model_id,
         step=next((output.step for output in outputs if output.model_id == model.model_id), 0),
-        tags={key: value for key, value in model.tags.items() if not key.startswith("mlflow.")},
+        tags=_own_tags(model.tags),
         params=model.params,
         model_type=model.model_type,
     )
 
 
-def _register(
-    client: "MlflowClient",
-    log: _Log,
-    version: "ModelVersion",
-    owner: "Run",
-    copies: dict[str, "Run"],
-    model_ids: dict[str, str],
-) -> None:
-    """Register a version that a script registered, once."""
-    from mlflow.exceptions import MlflowException
-
-    source, model_id = _source(client, log, version, copies, model_ids)
-    if not source:
-        print(f"version {version.version} of {version.name} is not registered: {version.source} was not logged")
-        return
-    try:
-        client.create_registered_model(version.name)
-    except MlflowException as error:
-        # Another trial may have been faster.
-        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
-            raise
-    number = str(version.version)
-
-    def find() -> bool:
-        condition = f"run_id='{owner.info.run_id}'"
-        found = runs.pages(lambda token: client.search_model_versions(condition, page_token=token))
-        return any((other.name, other.tags.get(VERSION)) == (version.name, number) for other in found)
-
-    tags = {key: value for key, value in version.tags.items() if not key.startswith("mlflow.")} | {VERSION: number}
-    connection.created_once(
-        find,
-        lambda: client.create_model_version(
-            version.name,
-            source,
-            owner.info.run_id,
-            tags=tags,
-            description=version.description,
-            await_creation_for=None,
-            model_id=model_id,
-        ),
-    )
+def _own_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return tags without MLflow's."""
+    return {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
 
 
 def _source(
@@ -210,7 +169,7 @@ def _source(
     if logged in model_ids:
         # Not models:/<id>, which a SQL store looks up in the global tracker.
         return client.get_logged_model(model_ids[logged]).artifact_location, model_ids[logged]
-    for run in log.runs.values():
+    for run in log.runs:
         # file:///.../<run>/artifacts/<folder> or runs:/<run>/<folder>
         if run.info.run_id in parts:
             inside = [part for part in parts[parts.index(run.info.run_id) + 1 :] if part != "artifacts"]

@@ -30,12 +30,12 @@ def publish_search(
     began: float,
     config: dict,
 ) -> dict:
-    """Create the run of a search, or find it.
+    """Create the run of a search, or find it; return ``tracking_uri``, ``experiment_id`` and ``run_id``.
+
+    Raise UserError if the tracker cannot be reached, refuses, or is older than MLflow 3.
 
     Parameters
     ----------
-    name
-        Of the search.
     sources, search, data, manifest
         What determines the search, as for ``provenance.determined_by``: another of these is another search.
     trials
@@ -44,16 +44,6 @@ def publish_search(
         When this call of the workflow began, in seconds since 1970.
     config
         The whole configuration, kept as an artifact.
-
-    Returns
-    -------
-    dict
-        ``tracking_uri``, ``experiment_id`` and ``run_id``: the ``search_run`` that other functions take.
-
-    Raises
-    ------
-    UserError
-        When the tracker cannot be reached, refuses, or is older than MLflow 3.
     """
     determined_by = provenance.determined_by(sources, search.model_dump(mode="json"), data, manifest)
     digest = files.sha256_of([name, determined_by])
@@ -74,18 +64,12 @@ def publish_search(
         settings = {key: getattr(search, key) for key in PARAMETERS}
         parameters = {key: str(value) for key, value in settings.items() if value is not None}
         runs.log_values(client, run_id, parameters, tags)
-        runs.log_json(client, run_id, config, "config.json")
+        client.log_dict(run_id, config, "config.json")
     return {"tracking_uri": redacted(client.tracking_uri), "experiment_id": experiment_id, "run_id": run_id}
 
 
 def existing(client: "MlflowClient", search_run: dict, name: str) -> "Run":
-    """Return the run of a search.
-
-    Raises
-    ------
-    UserError
-        When it was deleted since ``publish_search``, or its experiment or the database was.
-    """
+    """Return the run of a search. Raise UserError if it, its experiment or the database was deleted meanwhile."""
     from mlflow.exceptions import MlflowException
 
     run = None

@@ -26,17 +26,9 @@ def publish_trial(
 ) -> dict:
     """Publish a trial as one run, and below it the runs that its script logged; raise UserError as ``connection`` does.
 
-    Parameters
-    ----------
-    parent, name, manifest
-        As for ``publish_search``, and what it returned.
-    record, run_record, folder
-        The trial's two JSON files, and its folder with ``model.keras`` and what the script logged.
-
-    Returns
-    -------
-    dict
-        ``run_id``, and ``model_id`` (None without a model).
+    ``parent`` is what ``publish_search`` returned. ``record`` and ``run_record`` are the trial's two JSON files;
+    ``folder`` has ``model.keras`` and what the script logged. Return ``run_id``, and ``model_id`` (None without a
+    model).
     """
     trial, ran = trial_records.read(record), files.read_json(run_record)
     client = connection.connect(tracking)
