@@ -55,14 +55,8 @@ def captured(folder: Path, tags: Mapping[str, str] = NO_TAGS) -> Iterator[None]:
     """Let MLflow log, inside the block, into a store of its own in ``folder``, whatever tracker the script names.
 
     Does not import MLflow, nor write anything, unless the script does. Autologging that the script turns on stays on
-    after the block: a trial's process ends soon after it.
-
-    Parameters
-    ----------
-    folder
-        Where the store goes. The store of an earlier, interrupted attempt is removed.
-    tags
-        Set on every run in the store when the block ends.
+    after the block: a trial's process ends soon after it. The store of an earlier, interrupted attempt is removed.
+    ``tags`` are set on every run in the store when the block ends.
     """
     # Here: a job that only publishes does without it.
     import wrapt

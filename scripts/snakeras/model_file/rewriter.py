@@ -9,12 +9,8 @@ from snakeras.model_file.syntax import Definition, Function, ImportStatement
 def source_of(text: str, node: Definition) -> str:
     """Return the text of a function or class, changed where Hyperas would make invalid Python of it.
 
-    Hyperas drops the first line of every import, and replaces templates in comments and docstrings too.
-
-    Parameters
-    ----------
-    text
-        Of the whole file.
+    Hyperas drops the first line of every import, and replaces templates in comments and docstrings too. ``text`` is
+    that of the whole file.
     """
     # Not splitlines: it also splits at form feeds, which Python's line numbers do not count.
     lines = _with_simple_imports(text.split("\n"), node)
@@ -37,11 +33,11 @@ def _unindented(lines: list[str], node: Definition, first: int, last: int) -> st
     """
     indent = lines[node.lineno - 1][: node.col_offset]
     in_string = _lines_in_strings(node)
-    return "".join(
-        (line if number in in_string else line.removeprefix(indent) if line.startswith(indent) else line.lstrip())
-        + "\n"
-        for number, line in enumerate(lines[first - 1 : last], first)
-    )
+    moved = list(lines)
+    for number in set(range(first, last + 1)) - in_string:
+        line = lines[number - 1]
+        moved[number - 1] = line.removeprefix(indent) if line.startswith(indent) else line.lstrip()
+    return "".join(f"{line}\n" for line in moved[first - 1 : last])
 
 
 def _lines_in_strings(tree: ast.AST) -> set[int]:

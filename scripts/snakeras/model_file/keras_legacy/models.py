@@ -20,12 +20,7 @@ from snakeras.model_file.keras_legacy.translation import keras_module, renamed, 
 def translated_fit_arguments(kwargs: dict, model: object | None = None) -> dict:
     """Return the keyword arguments of ``Model.fit``, ``evaluate`` or ``predict`` under today's names.
 
-    Parameters
-    ----------
-    kwargs
-        As the script gave them; not changed.
-    model
-        The model, compiled again with its accuracy if ``show_accuracy`` asks for it and it has no metrics.
+    The model is compiled again with its accuracy if ``show_accuracy`` asks for it and it has no metrics.
     """
     if kwargs.get("show_accuracy") and getattr(model, "_compile_metrics", True) is None:
         model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["accuracy"])
