@@ -1,11 +1,10 @@
 """``keras.datasets`` inside a script: MNIST from the verified files, others from a folder that the user names."""
 
-import contextlib
 import importlib
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from snakeras.core.patching import put
@@ -19,10 +18,7 @@ MODULES = ("keras.datasets.mnist", "keras._tf_keras.keras.datasets.mnist", "kera
 def environment(keras_home: str | None) -> Iterator[dict[str, str]]:
     """Yield the environment variables by which Keras finds downloaded files in a folder of the user's.
 
-    Parameters
-    ----------
-    keras_home
-        The folder of the files, or a Keras home with ``datasets/`` in it; None for Keras's default.
+    The folder has the files or is a Keras home with ``datasets/`` in it; None stands for Keras's default.
     """
     if keras_home is None:
         yield {}
@@ -38,12 +34,9 @@ def environment(keras_home: str | None) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def verified_mnist(mnist_folder: str | None) -> Iterator[None]:
-    """Return the digits that rule ``fetch`` verified from ``keras.datasets.mnist.load_data``, inside the block.
+    """Let ``keras.datasets.mnist.load_data`` return, inside the block, the digits that rule ``fetch`` verified.
 
-    Parameters
-    ----------
-    mnist_folder
-        A folder of the user's to take MNIST from, should the verified files be lost.
+    Should these files be lost, MNIST comes from ``mnist_folder``, a folder of the user's.
     """
     # A script may change the working directory.
     folder = Path(mnist.FOLDER).absolute()
@@ -53,7 +46,7 @@ def verified_mnist(mnist_folder: str | None) -> Iterator[None]:
         # Copies: scripts may write into them.
         return tuple((arrays[f"x_{part}"].copy(), arrays[f"y_{part}"].copy()) for part in ("train", "test"))
 
-    with contextlib.ExitStack() as undo:
+    with ExitStack() as undo:
         for name in MODULES:
             put(undo, importlib.import_module(name), "load_data", load_data)
         yield

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
@@ -56,29 +55,26 @@ def captured(folder: Path, tags: Mapping[str, str] = NO_TAGS) -> Iterator[None]:
     """Let MLflow log, inside the block, into a store of its own in ``folder``, whatever tracker the script names.
 
     Does not import MLflow, nor write anything, unless the script does. Autologging that the script turns on stays on
-    after the block: a trial's process ends soon after it.
-
-    Parameters
-    ----------
-    folder
-        Where the store goes. The store of an earlier, interrupted attempt is removed.
-    tags
-        Set on every run in the store when the block ends.
+    after the block: a trial's process ends soon after it. The store of an earlier, interrupted attempt is removed.
+    ``tags`` are set on every run in the store when the block ends.
     """
+    # Here: a job that only publishes does without it.
+    import wrapt
+
     root, uri = _store(folder), store_uri(folder)
     shutil.rmtree(root, ignore_errors=True)
     status = "FAILED"
     with ExitStack() as undo:
         _set_environment(SET | {"MLFLOW_TRACKING_URI": uri, "MLFLOW_REGISTRY_URI": uri}, undo)
-        hook = _ImportHook(
-            {
-                "mlflow": lambda: _patch_mlflow(uri, undo),
-                "mlflow.tensorflow.autologging": lambda: _patch_tensorboard(undo),
-                "mflux_ai": lambda: _patch_mflux_ai(undo),
-            }
-        )
-        sys.meta_path.insert(0, hook)
-        undo.callback(sys.meta_path.remove, hook)
+        alive = [True]
+        undo.callback(alive.clear)
+        for name, patch in {
+            "mlflow": lambda: _patch_mlflow(uri, undo),
+            "mlflow.tensorflow.autologging": lambda: _patch_tensorboard(undo),
+            "mflux_ai": lambda: _patch_mflux_ai(undo),
+        }.items():
+            # The hook itself stays after the block.
+            wrapt.register_post_import_hook(lambda _, patch=patch: patch() if alive else None, name)
         try:
             yield
             status = "FINISHED"
@@ -93,35 +89,6 @@ def _set_environment(values: dict[str, str], undo: ExitStack) -> None:
     for name in (*values, *UNSET):
         undo.callback(os.environ.pop, name, None)
     os.environ.update(values)
-
-
-class _ImportHook:
-    """Calls a function once its module has been imported: at once, if that has already happened."""
-
-    def __init__(self, waiting: dict[str, Callable[[], None]]) -> None:
-        self._waiting = {name: patch for name, patch in waiting.items() if name not in sys.modules}
-        for name in waiting.keys() - self._waiting.keys():
-            waiting[name]()
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        patch = self._waiting.pop(name, None)
-        if patch is None:
-            return None
-        # Asks this finder again, which no longer answers.
-        spec = importlib.util.find_spec(name)
-        # The script may try again after an import that fails.
-        self._waiting[name] = patch
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def execute_and_patch(module: ModuleType) -> None:
-            execute(module)
-            self._waiting.pop(name, None)
-            patch()
-
-        spec.loader.exec_module = execute_and_patch
-        return spec
 
 
 def _replace(package: str, original: object, replacement: object, undo: ExitStack) -> None:
@@ -266,15 +233,13 @@ def _patch_tensorboard(undo: ExitStack) -> None:
 def _patch_mflux_ai(undo: ExitStack) -> None:
     import mflux_ai.core
 
-    def init(*_: object, **__: object) -> None:
+    lines = {
         # Without the key: other people read logs.
-        _say_once(f"mflux_ai.init is left out: {KEPT}")
-
-    def put_dataset(*_: object, **__: object) -> None:
-        _say_once("mflux_ai.put_dataset is left out: a trial sends nothing to a server")
-
-    for replacement in (init, put_dataset):
-        _replace("mflux_ai", getattr(mflux_ai.core, replacement.__name__), replacement, undo)
+        "init": f"mflux_ai.init is left out: {KEPT}",
+        "put_dataset": "mflux_ai.put_dataset is left out: a trial sends nothing to a server",
+    }
+    for name, line in lines.items():
+        _replace("mflux_ai", getattr(mflux_ai.core, name), lambda *_, line=line, **__: _say_once(line), undo)
 
 
 def _finish(status: str, tags: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from snakeras.core.errors import UserError
-from snakeras.model_file import parser
+from snakeras.model_file import syntax
 
 # Keras uses these only for DataFrames, for its scikit-learn wrappers and for plots.
 OPTIONAL = ("matplotlib", "pandas", "sklearn")
@@ -16,19 +16,14 @@ _WITHOUT_THEM = {"hyperas", "hyperopt", "keras", "mflux_ai", "mlflow", "numpy", 
 
 
 def needless(paths: Iterable[Path]) -> list[str]:
-    """Return the packages of ``OPTIONAL`` if a Hyperas script certainly does not need them, else none.
-
-    Parameters
-    ----------
-    paths
-        Of the script and of the user's own modules that it imports.
-    """
+    """Return the packages of ``OPTIONAL`` if a script and its own modules certainly do not need them, else none."""
     paths = [Path(path) for path in paths]
     local = {path.stem for path in paths} | {path.parent.name for path in paths}
     try:
         for path in paths:
-            text, imported = parser.imported_packages(path)
-            if _MENTIONED.search(text) or imported - local - _WITHOUT_THEM - sys.stdlib_module_names:
+            module = syntax.parse(path)
+            imported = {item.root for item in module.imports}
+            if _MENTIONED.search(module.text) or imported - local - _WITHOUT_THEM - sys.stdlib_module_names:
                 return []
     # The loader reports what is wrong with a file.
     except UserError:

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from snakeras.core.errors import UserError
 from snakeras.model_file import rewriter, syntax, templates
-from snakeras.model_file.syntax import Definition, Function, Import, Module
+from snakeras.model_file.syntax import Function, Import, Module
 from snakeras.model_file.templates import TEMPLATE
 
 # What Hyperas puts in the place of a template.
@@ -22,8 +23,12 @@ SUBSTITUTE = re.compile(r"space\['\w+'\]")
 # The name of the data function that Hyperas is given; no script has a function of this name.
 DATA = "snakeras_data"
 
-# Hyperas's functions that search: the positions of their arguments model, data and functions.
-SEARCHES = {"minimize": (0, 1, 5), "best_ensemble": (1, 2, 9), "best_models": (1, 2, 6)}
+# Hyperas's functions that search: the positions of the arguments that name functions.
+SEARCHES = {
+    "minimize": {"model": 0, "data": 1, "functions": 5},
+    "best_ensemble": {"model": 1, "data": 2, "functions": 9},
+    "best_models": {"model": 1, "data": 2, "functions": 6},
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,7 @@ class HyperasScript:
     @cached_property
     def top_level_names(self) -> set[str]:
         """Names that the top level, which never runs, would assign."""
-        statements = [node for node in ast.parse(self.text).body if not isinstance(node, Definition)]
-        nodes = (node for statement in statements for node in ast.walk(statement))
+        nodes = syntax.outside_definitions(ast.parse(self.text))
         return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
     @cached_property
@@ -74,14 +78,8 @@ def read(
     A call of ``optim.minimize``, ``best_ensemble`` or ``best_models`` tells which function is the model, which one
     returns the data and which are helpers. Without such a call the model is the function with templates that no other
     such function uses, and the data function is ``data``, ``get_data`` or the one that returns variables with the
-    names of the model's parameters. All functions and classes that these use are helpers too.
-
-    Parameters
-    ----------
-    needs_data
-        Whether the file must have a data function.
-    model_function, data_function
-        Their names, where the configuration gives them.
+    names of the model's parameters; ``needs_data`` says that there must be one. All functions and classes that these
+    use are helpers too. The configuration may give ``model_function`` and ``data_function`` by name.
 
     Raises
     ------
@@ -91,11 +89,11 @@ def read(
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
     _check_definitions(module, model_function, data_function)
-    call = _search_call(module, sources)
-    model = model_function or _named(call, "model", module) or _only_template(module, sources)
-    data = data_function or _named(call, "data", module) or _data_function(module, model, needs_data)
-    used = module.used_by([model, *([data] if data else []), *_listed(call, module)])
     with_templates = {name for name, source in sources.items() if TEMPLATE.search(source)}
+    search = _search(module, with_templates)
+    model = model_function or search.model or _only_template(module, with_templates)
+    data = data_function or search.data or _data_function(module, model, needs_data)
+    used = module.used_by([model, *([data] if data else []), *search.helpers])
     candidates = [name for name in module.definitions if name in used - {model, data}]
     nested = [name for name in candidates if module.used_by([name]) & with_templates]
     _check(module, model, data, nested, with_templates)
@@ -134,48 +132,39 @@ def _check_definitions(module: Module, model_function: str | None, data_function
         templates.check_braces(module.path, module.text, node)
 
 
-def _search_call(module: Module, sources: dict[str, str]) -> ast.Call | None:
-    """Return the call that searches: of all calls of that name (SciPy has a minimize too) one with a Hyperas model."""
-    calls = [node for node in ast.walk(module.tree) if isinstance(node, ast.Call) and _called(node) in SEARCHES]
-    calls = [call for call in calls if _name(_argument(call, "model")) in sources]
-    with_templates = [call for call in calls if TEMPLATE.search(sources[_name(_argument(call, "model"))])]
-    return next(iter(with_templates + calls), None)
+class _Search(NamedTuple):
+    """The functions of the file that its search passes to Hyperas."""
+
+    model: str | None = None
+    data: str | None = None
+    helpers: tuple[str, ...] = ()
 
 
-def _called(call: ast.Call) -> str | None:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+def _search(module: Module, with_templates: set[str]) -> _Search:
+    """Return what the call that searches passes: of all such calls (SciPy has a minimize too) one with a model."""
+    found = []
+    for node in ast.walk(module.tree):
+        function = node.func if isinstance(node, ast.Call) else None
+        positions = SEARCHES.get(getattr(function, "attr", None) or getattr(function, "id", None))
+        if positions:
+            values = {name: node.args[place] for name, place in positions.items() if place < len(node.args)}
+            values |= {keyword.arg: keyword.value for keyword in node.keywords}
+            model, data, helpers = (_names(values.get(name)) for name in ("model", "data", "functions"))
+            first = [next((name for name in names if name in module.functions), None) for names in (model, data)]
+            found.append(_Search(*first, tuple(name for name in helpers if name in module.definitions)))
+    found = [search for search in found if search.model]
+    return next((search for search in found if search.model in with_templates), found[0] if found else _Search())
 
 
-def _argument(call: ast.Call | None, name: str) -> ast.expr | None:
-    if call is None:
-        return None
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    position = SEARCHES[_called(call)][("model", "data", "functions").index(name)]
-    return call.args[position] if len(call.args) > position else None
+def _names(value: ast.expr | None) -> list[str]:
+    """Return the names of the functions that are passed, one or a list; some scripts pass data() instead of data."""
+    values = [getattr(item, "func", item) for item in getattr(value, "elts", [value])]
+    return [item.id for item in values if isinstance(item, ast.Name)]
 
 
-def _name(value: ast.expr | None) -> str | None:
-    """Return the name of the function that is passed; some scripts pass data() instead of data."""
-    if isinstance(value, ast.Call):
-        value = value.func
-    return getattr(value, "id", None)
-
-
-def _named(call: ast.Call | None, argument: str, module: Module) -> str | None:
-    name = _name(_argument(call, argument))
-    return name if name in module.functions else None
-
-
-def _listed(call: ast.Call | None, module: Module) -> list[str]:
-    elements = getattr(_argument(call, "functions"), "elts", [])
-    return [node.id for node in elements if isinstance(node, ast.Name) and node.id in module.definitions]
-
-
-def _only_template(module: Module, sources: dict[str, str]) -> str:
+def _only_template(module: Module, with_templates: set[str]) -> str:
     """Return the one function with templates that no other such function uses; raise UserError if there is none."""
-    found = [name for name in module.functions if TEMPLATE.search(sources[name])]
+    found = [name for name in module.functions if name in with_templates]
     used = {name: syntax.names_used(module.functions[name]) for name in found}
     top = [name for name in found if not any(name in used[other] for other in found if other != name)]
     if len(top) == 1:
@@ -262,10 +251,7 @@ def _inlined(function: Function, parameters: list[str]) -> str | None:
 def call_source(call: str, parameters: Iterable[str], first: str = "") -> str:
     """Return a data function, as text for Hyperas, that assigns what ``call`` returns to the model's parameters.
 
-    Parameters
-    ----------
-    first
-        A statement before the call.
+    ``first`` is a statement before the call.
     """
     names = ", ".join(parameters)
     return _data_function_text("\n".join(filter(None, [first, f"{names} = {call}" if names else call])))
@@ -280,11 +266,7 @@ def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
     """Return the text of a module that Hyperas can take its imports and functions from.
 
     Every import is in a ``try``, as in Hyperas: a package that is not installed matters only once the model uses it.
-
-    Parameters
-    ----------
-    data_source
-        A data function to use instead of the script's own.
+    ``data_source`` is a data function to use instead of the script's own.
     """
     imports = "".join(f"try:\n    {item.statement}\nexcept Exception:\n    pass\n" for item in script.imports)
     return "\n".join([imports, *script.helpers.values(), script.model_source, data_source or script.data_source])
@@ -306,12 +288,6 @@ def local_modules(path: Path) -> list[Path]:
             found += new
             waiting += new
     return sorted(found)
-
-
-def imported_packages(path: Path) -> tuple[str, set[str]]:
-    """Return the code of a script, notebook or module, and the packages that it imports; raise as ``read``."""
-    module = syntax.parse(path)
-    return module.text, {item.root for item in module.imports}
 
 
 def uses_mnist(paths: Iterable[Path]) -> bool:

@@ -1,7 +1,6 @@
 """Functions of a Hyperas file as text that Hyperas can take. All else stays as the user wrote it."""
 
 import ast
-import textwrap
 
 from snakeras.model_file import templates
 from snakeras.model_file.syntax import Definition, Function, ImportStatement
@@ -10,26 +9,41 @@ from snakeras.model_file.syntax import Definition, Function, ImportStatement
 def source_of(text: str, node: Definition) -> str:
     """Return the text of a function or class, changed where Hyperas would make invalid Python of it.
 
-    Hyperas drops the first line of every import, and replaces templates in comments and docstrings too.
-
-    Parameters
-    ----------
-    text
-        Of the whole file.
+    Hyperas drops the first line of every import, and replaces templates in comments and docstrings too. ``text`` is
+    that of the whole file.
     """
     # Not splitlines: it also splits at form feeds, which Python's line numbers do not count.
     lines = _with_simple_imports(text.split("\n"), node)
     for number in range(node.lineno, node.end_lineno + 1):
         if templates.without_call(lines[number - 1]) and _is_comment(node, number):
             lines[number - 1] = lines[number - 1].replace("{{", "{ {")
-    return textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno])) + "\n"
+    return _unindented(lines, node, node.lineno, node.end_lineno)
 
 
 def decorators_of(text: str, node: Definition) -> str:
     """Return the lines of a definition's decorators."""
-    if not node.decorator_list:
-        return ""
-    return textwrap.dedent("\n".join(text.split("\n")[node.decorator_list[0].lineno - 1 : node.lineno - 1])) + "\n"
+    first = min((decorator.lineno for decorator in node.decorator_list), default=node.lineno)
+    return _unindented(text.split("\n"), node, first, node.lineno - 1)
+
+
+def _unindented(lines: list[str], node: Definition, first: int, last: int) -> str:
+    """Return the lines ``first`` to ``last`` of a file as at the top level: moved left, but for those of strings.
+
+    Comments, and lines inside brackets, may have less indentation than their definition.
+    """
+    indent = lines[node.lineno - 1][: node.col_offset]
+    in_string = _lines_in_strings(node)
+    moved = list(lines)
+    for number in set(range(first, last + 1)) - in_string:
+        line = lines[number - 1]
+        moved[number - 1] = line.removeprefix(indent) if line.startswith(indent) else line.lstrip()
+    return "".join(f"{line}\n" for line in moved[first - 1 : last])
+
+
+def _lines_in_strings(tree: ast.AST) -> set[int]:
+    """Return the numbers of the lines that begin inside a string."""
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
+    return {number for node in strings for number in range(node.lineno + 1, node.end_lineno + 1)}
 
 
 def with_first_statements(source: str, texts: list[str]) -> str:
@@ -100,9 +114,6 @@ def _is_comment(node: Definition, line: int) -> bool:
 
 def _indented(source: str, indent: str) -> str:
     """Return a definition's source with more indentation, but for the lines of strings in it."""
-    in_string = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno > node.lineno:
-            in_string.update(range(node.lineno, node.end_lineno))
+    in_string = _lines_in_strings(ast.parse(source))
     lines = source.rstrip("\n").split("\n")
-    return "\n".join(line if number in in_string or not line else indent + line for number, line in enumerate(lines))
+    return "\n".join(line if number in in_string or not line else indent + line for number, line in enumerate(lines, 1))

@@ -40,7 +40,7 @@ class Module:
     @cached_property
     def definitions(self) -> dict[str, Definition]:
         """The functions and classes of the top level, also those under ``if``, ``try`` and ``with``, by name."""
-        return {node.name: node for node in _definitions(self.tree)}
+        return {node.name: node for node in outside_definitions(self.tree) if isinstance(node, Definition)}
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -122,12 +122,12 @@ def _notebook_code(text: str) -> str:
     return "\n\n".join(cells) + "\n"
 
 
-def _definitions(tree: ast.AST) -> Iterator[Definition]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, Definition):
-            yield node
-        else:
-            yield from _definitions(node)
+def outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes inside a node, but not those inside the functions and classes there."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, Definition | ast.Lambda):
+            yield from outside_definitions(child)
 
 
 def names_used(node: Definition) -> set[str]:
@@ -150,14 +150,7 @@ def parameters(function: Function) -> tuple[list[str], dict[str, str]]:
 
 def returns(function: Function) -> list[ast.Return]:
     """Return the return statements of a function, without those of functions in it."""
-    found, waiting = [], list(function.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Return):
-            found.append(node)
-        if not isinstance(node, Definition | ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
-    return found
+    return [node for node in outside_definitions(function) if isinstance(node, ast.Return)]
 
 
 def returned(statement: ast.Return) -> list[ast.expr | None]:

@@ -259,3 +259,12 @@ def test_a_lone_brace_in_a_template_is_refused(tmp_path: Path) -> None:
     script.write_text("def model(x):\n    y = 1\n    a = {{choice(['a{b', 'e'])}}\n    return a\n")
     with pytest.raises(UserError, match=r"line 3: Hyperas cannot take a brace inside a template"):
         parser.read(script)
+
+
+def test_lines_with_less_indentation_than_their_function(tmp_path: Path) -> None:
+    text = "if True:\n    def model(x):\n# a comment\n        a = {{uniform(0, 1)}} + max(\n  x, 1)\n"
+    text += "        b = '''one\n    two'''\n        return a\n"
+    assert script(tmp_path, text).model_source == (
+        "def model(x):\n# a comment\n    a = {{uniform(0, 1)}} + max(\nx, 1)\n"
+        "    b = '''one\n    two'''\n    return a\n"
+    )

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from snakeras.core.patching import put
 from snakeras.model_file.keras_legacy.tables import DATA_FORMATS, HANDLED, KERNEL, LAYER, SEQUENCE_LAYERS
-from snakeras.model_file.keras_legacy.translation import keras_module, renamed, replace, warn, wrap
+from snakeras.model_file.keras_legacy.translation import keras_module, renamed, renaming, replace, warn, wrap
 
 
 def _accepted(cls: type) -> set[str]:
@@ -105,8 +105,5 @@ def translate_layers(undo: ExitStack) -> None:
             before(self, keras.layers.InputLayer(batch_shape=shape))
         return before(self, layer, *args, **kwargs)
 
-    def to_categorical(before, *args, **kwargs):
-        return before(*args, **renamed(kwargs, {"nb_classes": "num_classes", "y": "x"}))
-
     wrap(undo, keras.Sequential, "add", add)
-    replace(undo, keras.utils.to_categorical, to_categorical)
+    replace(undo, keras.utils.to_categorical, renaming({"nb_classes": "num_classes", "y": "x"}))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 
-from snakeras.model_file.keras_legacy import callbacks, layers, libraries, models, module_names, optimizers, saving
+from snakeras.model_file.keras_legacy import layers, models, names, training
 from snakeras.model_file.keras_legacy.tables import ADVICE
 
 # Messages of Keras and Python that name an argument or a value, but not what it belongs to.
@@ -24,13 +24,13 @@ def old_names() -> Iterator[None]:
     Each of them warns with an `OldName` the first time that a script uses it.
     """
     with ExitStack() as undo:
-        module_names.translate_modules(undo)
-        libraries.translate_libraries(undo)
+        names.translate_modules(undo)
+        names.translate_libraries(undo)
         layers.translate_layers(undo)
         models.translate_models(undo)
-        saving.translate_saving(undo)
-        callbacks.translate_callbacks(undo)
-        optimizers.translate_optimizers(undo)
+        models.translate_saving(undo)
+        training.translate_callbacks(undo)
+        training.translate_optimizers(undo)
         yield
 
 
@@ -38,14 +38,14 @@ def advice(error: BaseException) -> str | None:
     """Return what to write today in place of a name or argument that has no translation; None if that is unknown."""
     text, name, owner = str(error), getattr(error, "name", None) or "", "keras"
     if isinstance(error, NameError):
-        names = [name]
+        words = [name]
     elif isinstance(error, ImportError | AttributeError):
-        names = re.findall(r"\w+", " ".join([name, *re.findall(r"'([\w.]+)'", text)]))
+        words = re.findall(r"\w+", " ".join([name, *re.findall(r"'([\w.]+)'", text)]))
         owner = name
         if isinstance(error, AttributeError):
             owner = error.obj.__name__ if isinstance(error.obj, ModuleType) else type(error.obj).__module__
     else:
-        names = [part for found in re.findall(_NAMED, text) for part in found]
+        words = [part for found in re.findall(_NAMED, text) for part in found]
     if owner.split(".")[0] not in ("keras", "tensorflow", "numpy"):
         return None
-    return next((ADVICE[word] for word in names if word in ADVICE), None)
+    return next((ADVICE[word] for word in words if word in ADVICE), None)

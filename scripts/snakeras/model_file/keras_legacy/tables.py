@@ -28,7 +28,7 @@ LOSSES = {
     "kullback_leibler_divergence": "kl_divergence", "huber_loss": "huber",
 }
 METRICS = LOSSES | {"kld": "kl_divergence", "logcosh": "LogCoshError"}
-# Module -> its dropped names -> today's name, or one of STAND_INS in stand_ins.py.
+# Module -> its dropped names -> today's name, or one of the functions in names.py.
 NAMES = {
     "": {"Container": "Model", "Network": "Model", "InputLayer": "layers.InputLayer"},
     "layers": {"CuDNNLSTM": "layers.LSTM", "CuDNNGRU": "layers.GRU", "TimeDistributedDense": "_time_distributed_dense"},

@@ -75,14 +75,22 @@ def wrap(undo: ExitStack, cls: type, name: str, wrapper: Callable[..., object]) 
     put(undo, owner, name, method)
 
 
-def wrap_arguments(undo: ExitStack, cls: type, name: str, table: dict[str, str | None]) -> None:
-    """Let a method take the old names of its arguments."""
-    wrap(undo, cls, name, lambda before, *args, **kwargs: before(*args, **renamed(kwargs, table)))
+def renaming(table: dict[str, str | None]) -> Callable[..., object]:
+    """Return a wrapper, for ``wrap`` and ``replace``, that takes the old names of arguments too."""
+    return lambda before, *args, **kwargs: before(*args, **renamed(kwargs, table))
 
 
-def replace(
-    undo: ExitStack, function: Callable[..., object], wrapper: Callable[..., object], *more: ModuleType
-) -> None:
+def warning(text: str, function: Callable[..., object]) -> Callable[..., object]:
+    """Return what does the same as ``function``, with a warning."""
+
+    def warn_and_call(*args, **kwargs):
+        warn(text)
+        return function(*args, **kwargs)
+
+    return warn_and_call
+
+
+def replace(undo: ExitStack, function: Callable, wrapper: Callable[..., object], *more: ModuleType) -> None:
     """Replace a function by ``wrapper``, as in ``wrap``, in every module of Keras that scripts import it from."""
     new = functools.wraps(function)(functools.partial(wrapper, function))
     for module in (*public_modules(), *more):
@@ -94,6 +102,11 @@ def split_name(name: str) -> tuple[str, str] | None:
     """Return the root of ``ROOTS`` that a module's name begins with, and the rest; None for other modules."""
     root = next((root for root in ROOTS if name == root or name.startswith(root + ".")), None)
     return root and (root, name[len(root) + 1 :])
+
+
+def no_attribute(module: ModuleType, name: str) -> AttributeError:
+    """Return Python's error for a name that a module does not have."""
+    return AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
 
 
 def public_modules() -> list[ModuleType]:

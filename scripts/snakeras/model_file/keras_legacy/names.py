@@ -1,4 +1,4 @@
-"""The modules of Keras 1 and 2 that are gone, and the names that today's modules no longer have."""
+"""Names that are gone: modules of Keras 1 and 2, names in today's modules, and those of NumPy 1 and TensorFlow 1."""
 
 import functools
 import importlib
@@ -9,17 +9,62 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from snakeras.core.patching import put
-from snakeras.model_file.keras_legacy.stand_ins import STAND_INS
-from snakeras.model_file.keras_legacy.tables import MERGE, MODULES, NAMES
+from snakeras.model_file.keras_legacy.models import classes
+from snakeras.model_file.keras_legacy.tables import DATA_FORMATS, MERGE, MODULES, NAMES, NUMPY
 from snakeras.model_file.keras_legacy.translation import (
     TWIN,
     GoneModule,
     caller,
     keras_module,
+    no_attribute,
     public_modules,
     split_name,
     warn,
 )
+
+
+def _time_distributed_dense(*args, **kwargs):
+    layers = keras_module("layers")
+    shape = {key: kwargs.pop(key) for key in ("input_shape", "batch_input_shape", "name") if key in kwargs}
+    if dim := kwargs.pop("input_dim", None):
+        shape["input_shape"] = (kwargs.pop("input_length", None), dim)
+    return layers.TimeDistributed(layers.Dense(*args, **kwargs), **shape)
+
+
+def _gpus():
+    return [device.name for device in sys.modules["tensorflow"].config.list_logical_devices("GPU")]
+
+
+def _dim_ordering():
+    return "th" if keras_module("config").image_data_format() == "channels_first" else "tf"
+
+
+# In place of names that no single name of today replaces, by the name in the table NAMES: what a warning says of the
+# old name, and the function.
+_STAND_INS = {
+    "_time_distributed_dense": (
+        "is keras.layers.TimeDistributed(keras.layers.Dense(...)) today",
+        _time_distributed_dense,
+    ),
+    "_same_model": (
+        "gives the model as it is: for several GPUs there is tensorflow.distribute.MirroredStrategy",
+        lambda model, *_args, **_kwargs: model,
+    ),
+    "_print_summary": ("is Model.summary today", lambda model, *args, **kwargs: model.summary(*args, **kwargs)),
+    "_classes": ("is numpy.argmax(values, axis=-1) today", classes),
+    "_learning_phase": ("is the training argument of Layer.call today, and here 0", lambda: 0),
+    "_nothing": ("does nothing today: there are no sessions and no learning phase", lambda *_args, **_kwargs: None),
+    "_session": (
+        "gives a session that Keras does not use: it has none",
+        lambda: sys.modules["tensorflow"].compat.v1.Session(),
+    ),
+    "_dim_ordering": ("is keras.config.image_data_format today", _dim_ordering),
+    "_set_dim_ordering": (
+        "is keras.config.set_image_data_format today",
+        lambda value: keras_module("config").set_image_data_format(DATA_FORMATS.get(value, value)),
+    ),
+    "_gpus": ("is tensorflow.config.list_logical_devices('GPU') today", _gpus),
+}
 
 
 def _source(root: str, rest: str) -> str | None:
@@ -35,7 +80,7 @@ def _old(module: ModuleType, source: str, name: str) -> object:
     shown = ".".join([module.__name__.replace(TWIN, "tensorflow.keras"), name])
     if new := NAMES.get(source, {}).get(name):
         if new.startswith("_"):
-            text, function = STAND_INS[new]
+            text, function = _STAND_INS[new]
             warn(f"{shown} {text}")
             return function
         warn(f"{shown} is keras.{new} today")
@@ -51,7 +96,7 @@ def _old(module: ModuleType, source: str, name: str) -> object:
         return vars(current)[name]
     if gone is not None:
         return importlib.import_module(f"{module.__name__}.{name}")
-    raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+    raise no_attribute(module, name)
 
 
 class _OldModule(GoneModule):
@@ -71,7 +116,7 @@ class _OldModule(GoneModule):
             warn(f"{self.__name__.replace(TWIN, 'tensorflow.keras')}.* is keras.{self._source}.* today")
             return names
         if name.startswith("__"):
-            raise AttributeError(name, name=name, obj=self)
+            raise no_attribute(self, name)
         return _old(self, self._source, name)
 
     def __call__(self, inputs, mode="sum", concat_axis=-1, dot_axes=-1, output_shape=None, name=None):
@@ -85,9 +130,6 @@ class _OldModule(GoneModule):
 
 class _Finder:
     """Finds dropped modules, and for ``tensorflow.keras`` the modules of Keras instead of copies."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         root, rest = split_name(name) or (None, "")
@@ -103,15 +145,22 @@ class _Finder:
         root, rest = split_name(module.__name__)
         if root == "tensorflow.keras" and keras_module(rest):
             sys.modules[module.__name__] = keras_module(rest)
-        self.found.append(module.__name__)
 
-    def forget(self) -> None:
-        # A parent was imported before its children, which are attributes of it.
-        for name in reversed(self.found):
-            parent, _, child = name.rpartition(".")
-            module, owner = sys.modules.pop(name, None), sys.modules.get(parent)
-            if isinstance(module, _OldModule) and owner and vars(owner).get(child) is module:
-                delattr(owner, child)
+
+def _forget_modules() -> None:
+    """Remove the modules that only the old names made."""
+    names = [
+        name
+        for name, module in sys.modules.items()
+        if isinstance(module, _OldModule) or (split_name(name) or [""])[0] == "tensorflow.keras"
+    ]
+    for name in names:
+        # The parent's attribute too.
+        module, (parent, _, child) = sys.modules[name], name.rpartition(".")
+        if isinstance(module, _OldModule) and vars(sys.modules[parent]).get(child) is module:
+            delattr(sys.modules[parent], child)
+    for name in names:
+        del sys.modules[name]
 
 
 def translate_modules(undo: ExitStack) -> None:
@@ -123,10 +172,9 @@ def translate_modules(undo: ExitStack) -> None:
     for name in [name for name in sys.modules if (split_name(name) or [""])[0] == "tensorflow.keras"]:
         undo.callback(sys.modules.__setitem__, name, sys.modules.pop(name))
     sys.modules["tensorflow.keras"] = sys.modules[TWIN]
-    undo.callback(sys.modules.pop, "tensorflow.keras", None)
+    undo.callback(_forget_modules)
     finder = _Finder()
     sys.meta_path.insert(0, finder)
-    undo.callback(finder.forget)
     undo.callback(sys.meta_path.remove, finder)
     for lazy in (tensorflow, sys.modules.get("tensorflow._api.v2.compat.v1")):
         if lazy is not None:
@@ -152,6 +200,34 @@ def translate_modules(undo: ExitStack) -> None:
         def missing(name: str, module: ModuleType = module) -> object:
             if alive and not name.startswith("__"):
                 return _old(module, split_name(module.__name__)[1], name)
-            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module)
+            raise no_attribute(module, name)
 
         put(undo, module, "__getattr__", missing)
+
+
+def translate_libraries(undo: ExitStack) -> None:
+    """Give NumPy and TensorFlow the names of their version 1 until ``undo`` closes."""
+    import numpy
+    import tensorflow
+
+    def of_numpy(name: str) -> object:
+        if name not in NUMPY:
+            return before(name)
+        new = NUMPY[name]
+        warn(f"numpy.{name} is {new.__name__ if isinstance(new, type) else f'numpy.{new}'} today")
+        return new if isinstance(new, type) else getattr(numpy, new)
+
+    def of_tensorflow(name: str) -> object:
+        # Libraries look for names of TensorFlow 1 to find out which version they have.
+        if not name.startswith("_") and not caller()[1]:
+            if name == "set_random_seed":
+                warn("tensorflow.set_random_seed is tensorflow.random.set_seed today")
+                return tensorflow.random.set_seed
+            if hasattr(tensorflow.compat.v1, name):
+                warn(f"tensorflow.{name} is tensorflow.compat.v1.{name} today")
+                return getattr(tensorflow.compat.v1, name)
+        raise no_attribute(tensorflow, name)
+
+    before = numpy.__getattr__
+    put(undo, numpy, "__getattr__", of_numpy)
+    put(undo, tensorflow, "__getattr__", of_tensorflow)
