@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import json
 import platform
 import shutil
 import sys
@@ -70,7 +69,7 @@ class Watch:
             modified = [file.stat().st_mtime_ns for file in (path, path.with_suffix(".run.json"))]
         except OSError:
             return None
-        key = (*modified, json.dumps(made_with, sort_keys=True))
+        key = (*modified, made_with)
         if path not in self._known or self._known[path][0] != key:
             pair = progress.read(path.parent, int(path.stem)) if trial_records.made_with(path) == made_with else None
             self._known[path] = key, pair
