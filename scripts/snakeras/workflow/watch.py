@@ -80,14 +80,13 @@ class Watch:
 
         Snakemake marks the outputs of a job when it submits it; the job creates its log when it starts.
         """
-        results = Path("results", note["name"])
         running, queued = [], []
         for trial in sorted(set(range(note["trials"])) - ended):
-            name = trial_records.name(trial)
-            if (mark := unfinished.get(str(results / "trials" / f"{name}.json"))) is None:
+            results, name = f"results/{note['name']}", trial_records.name(trial)
+            if not (mark := unfinished.get(f"{results}/trials/{name}.json")):
                 continue
+            log = self._folder / results / "logs" / "trials" / f"{name}.log"
             try:
-                log = self._folder / results / "logs" / "trials" / f"{name}.log"
                 started = log.stat().st_mtime >= mark.stat().st_mtime
             except OSError:
                 started = False
