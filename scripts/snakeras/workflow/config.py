@@ -66,20 +66,17 @@ def read(config: dict, basedir: Path) -> Settings:
 
 def _line(mistake: dict) -> str:
     """Return one of pydantic's errors as a line."""
-    known = known_keys()
-    # Behind a key with several types stands the type that was tried.
-    depth = next(n for n in range(len(mistake["loc"]), -1, -1) if _key(mistake["loc"][:n]) in known or n <= 1)
-    key = _key(mistake["loc"][:depth]) or "config"
+    path = [str(part) for part in mistake["loc"]]
     if mistake["type"] == "extra_forbidden":
-        key = _key(mistake["loc"])
+        key = ".".join(path)
         return f"{key}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(key)}'}"
+    # Behind a key with several types stands the type that was tried.
+    while len(path) > 1 and ".".join(path) not in known_keys():
+        path.pop()
+    key = ".".join(path) or "config"
     value = mistake["input"]
     found = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    return f"{key}: found {found}, expected {_expected(known.get(key, {'type': 'object'}))}"
-
-
-def _key(path: tuple) -> str:
-    return ".".join(map(str, path))
+    return f"{key}: found {found}, expected {_expected(known_keys().get(key, {'type': 'object'}))}"
 
 
 @cache
@@ -192,12 +189,12 @@ def _is_tracker(uri: str) -> bool:
     return scheme in known or uri == "databricks"
 
 
-def _is_secret(key: object) -> bool:
-    return any(word in str(key).lower() for word in ("token", "password", "secret", "api_key", "access_key"))
+def _is_secret(key: str) -> bool:
+    return any(word in key.lower() for word in ("token", "password", "secret", "api_key", "access_key"))
 
 
 def _address_mistakes(key: str, address: str) -> Iterator[str]:
-    """Lines about an address; none shows it, since it may hold a password."""
+    """Yield a line about an address that cannot be used; it does not show it, since it may hold a password."""
     try:
         parts = urlsplit(address)
         _ = parts.port

@@ -1,9 +1,9 @@
 """The last lines of a call of Snakemake: what the search found, and where it is."""
 
-import json
 from pathlib import Path
 
 from snakeras.core import files, text
+from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings, TrackingSettings
 from snakeras.search import trial_records
 from snakeras.workflow.rule_params import RuleParams
@@ -16,9 +16,8 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     Without ``tracking`` they do not say where to look at its runs.
     """
     try:
-        best = json.loads((folder / "best.json").read_text(encoding="utf-8"))
-        metrics = json.loads((folder / "final" / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        best, metrics = (files.read_json(folder / name) for name in ("best.json", "final/metrics.json"))
+    except UserError:
         return None
     # A run that was asked for best.json alone leaves an older final model beside it.
     if metrics["hyperparameters"] != best["hyperparameters"]:
@@ -42,7 +41,9 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     if tracking and tracking.mflux:
         lines.append(f"Tracked in MFlux.ai; to look: {tracking.mflux_host or 'https://www.mflux.ai'}")
     elif tracking and tracking.uri:
-        lines.append(f"Tracked in MLflow; to look: {ui_command(tracking.uri)}")
+        is_address = tracking.uri.startswith(("http://", "https://"))
+        look = tracking.uri if is_address else f"mlflow ui --backend-store-uri {tracking.uri}"
+        lines.append(f"Tracked in MLflow; to look: {look}")
     return "\n".join(lines)
 
 
@@ -50,7 +51,7 @@ def unpublished(settings: Settings, search_files: SearchFiles, rule_params: Rule
     """Return the last lines of a search of which only publishing is missing; None if anything else is."""
     results = Path(search_files.results)
     try:
-        best = json.loads((results / "best.json").read_text(encoding="utf-8"))
+        best = files.read_json(results / "best.json")
         provenance = best["provenance"]
         # What lies there may be of an earlier configuration.
         is_current = (
@@ -60,16 +61,9 @@ def unpublished(settings: Settings, search_files: SearchFiles, rule_params: Rule
             # Snakemake takes away what a job that failed was to make.
             and all(Path(path).exists() for path in search_files.trials)
         )
-    except (OSError, ValueError, KeyError):
+    except (UserError, OSError, KeyError):
         return None
     lines = summary(results, tracking=None)
     if not is_current or not lines or all(Path(path).exists() for path in search_files.published):
         return None
     return f"{lines}\nNot all of it is published yet: see the lines above, then call again"
-
-
-def ui_command(uri: str) -> str:
-    """How to open the MLflow UI on a tracking URI."""
-    if uri.startswith(("http://", "https://")):
-        return uri
-    return f"mlflow ui --backend-store-uri {uri}"

@@ -1,13 +1,14 @@
 """Lines about the progress of a search: a trial's outcome, the best so far, the time left. Read from trials' files."""
 
-import json
 import textwrap
 from pathlib import Path
 
+from snakeras.core import files
+from snakeras.core.errors import UserError
 from snakeras.core.times import busy_seconds, duration
 from snakeras.search import best_trial, trial_records
 
-KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy")
+KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy", "determined_by")
 
 
 def starts(trial: int, total: int) -> str:
@@ -55,14 +56,12 @@ def seconds_left(trials: int, runs: list[dict]) -> float:
 
 def read(folder: Path, trial: int) -> tuple[dict, dict] | None:
     """Return what lines need of a trial's record and run record; None if its files are not whole."""
+    path = folder / f"{trial_records.name(trial)}.json"
     try:
-        paths = [folder / f"{trial_records.name(trial)}{end}" for end in (".json", ".run.json")]
-        record, run = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
-        return {key: record[key] for key in (*KEYS, "determined_by")}, {
-            key: run[key] for key in ("started", "finished")
-        }
+        record, run = files.read_json(path), files.read_json(path.with_suffix(".run.json"))
+        return {key: record[key] for key in KEYS}, {key: run[key] for key in ("started", "finished")}
     # Another trial's file may be missing, just being replaced, or left from another version.
-    except (OSError, ValueError, KeyError):
+    except (UserError, KeyError):
         return None
 
 

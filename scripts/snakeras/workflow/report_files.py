@@ -25,6 +25,10 @@ class ReportFiles:
     def __init__(self, results: str, templates: Path) -> None:
         self._plots = f"{results}/plots"
         self._templates = templates
+        # What can be made without a final model; then what shows it, and the summary.
+        self.of_search = [f"{self._plots}/search", f"{self._plots}/table.html"]
+        names = [*(f"{name}.svg" for name in FINAL_PICTURES), "layers.html", "summary.html"]
+        self.of_final_model = [f"{self._plots}/{name}" for name in names]
 
     def template(self, name: str) -> str:
         """Return the path of a caption or page that is still to be filled in."""
@@ -49,14 +53,3 @@ class ReportFiles:
             f"{name}_png": f"{path}.png",
             f"{name}_caption": f"results/{{name}}/plots/captions/{name}.rst",
         }
-
-    @property
-    def of_search(self) -> list[str]:
-        """What can be made without a final model."""
-        return [f"{self._plots}/search", f"{self._plots}/table.html"]
-
-    @property
-    def of_final_model(self) -> list[str]:
-        """What shows the final model, and the summary."""
-        names = [*(f"{name}.svg" for name in FINAL_PICTURES), "layers.html", "summary.html"]
-        return [f"{self._plots}/{name}" for name in names]

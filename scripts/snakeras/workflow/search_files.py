@@ -28,7 +28,18 @@ class SearchFiles:
         self._in_job = in_job
         self._shared = shared
         self.results = f"results/{settings.name}"
+        names = ("best.json", "trials.csv", "final/model.keras", "final/metrics.json")
+        self.results_to_keep = [f"{self.results}/{name}" for name in names]
+
+        # Of each trial: its JSON file, and its run record, which says when and where it ran.
         self.trials_folder = f"{self.results}/trials"
+        self.trials = list(map(self.trial, range(settings.search.max_evals)))
+        self.run_records = [path.removesuffix(".json") + ".run.json" for path in self.trials]
+
+        # The checksums of MNIST's four files, for the dataset that is made from them.
+        self.raw_data = [MNIST] if settings.data.dataset == "mnist" else []
+        # The manifest of the prepared arrays; none where the model file has its own data function.
+        self.manifest = [f"{self.results}/data.json"] if settings.data.dataset != "model" else []
 
     @cached_property
     def model(self) -> list[str]:
@@ -37,38 +48,14 @@ class SearchFiles:
         algorithm = samplers.own_file(self._settings.search.algo)
         return [model, *map(str, parser.local_modules(Path(model))), *([algorithm] if algorithm else [])]
 
-    @property
-    def _has_prepared_data(self) -> bool:
-        return self._settings.data.dataset != "model"
-
-    @property
-    def raw_data(self) -> list[str]:
-        """The checksums of MNIST's four files, for the dataset that is made from them."""
-        return [MNIST] if self._settings.data.dataset == "mnist" else []
-
-    @property
-    def manifest(self) -> list[str]:
-        """The manifest of the prepared arrays; none where the model file has its own data function."""
-        return [f"{self.results}/data.json"] if self._has_prepared_data else []
-
     @cached_property
     def script_data(self) -> list[str]:
         """The checksums of MNIST's files, for a model file that takes them by ``keras.datasets``."""
-        return [MNIST] if not self._has_prepared_data and parser.uses_mnist(map(Path, self.model)) else []
+        return [MNIST] if not self.manifest and parser.uses_mnist(map(Path, self.model)) else []
 
     def trial(self, number: int) -> str:
         """Return the JSON file of a trial."""
         return f"{self.trials_folder}/{trial_records.name(number)}.json"
-
-    @property
-    def trials(self) -> list[str]:
-        """The JSON file of every trial."""
-        return list(map(self.trial, range(self._settings.search.max_evals)))
-
-    @property
-    def run_records(self) -> list[str]:
-        """The run record of every trial: when and where it ran."""
-        return [path.removesuffix(".json") + ".run.json" for path in self.trials]
 
     def looks_back_on(self, wildcards: object) -> list[str]:
         """Return the trials that one waits for. It reads the earlier ones too, which these waited for."""
@@ -85,8 +72,8 @@ class SearchFiles:
         tracking = self._settings.tracking
         if not tracking.uri and not tracking.mflux:
             return []
-        names = [*map(trial_records.name, range(self._settings.search.max_evals)), "final"]
-        if tracking.mflux and self._has_prepared_data:
+        names = [*(Path(path).stem for path in self.trials), "final"]
+        if tracking.mflux and self.manifest:
             names.append("data")
         return [f"{self.results}/tracking/{name}.json" for name in names]
 
@@ -95,15 +82,9 @@ class SearchFiles:
         """Of ``published``, the trials whose runs can be opened in a browser; none where the tracker has no address."""
         tracking = self._settings.tracking
         addressed = tracking.mflux or str(tracking.uri).startswith(("http://", "https://"))
-        return self.published[: self._settings.search.max_evals] if addressed else []
+        return self.published[: len(self.trials)] if addressed else []
 
     @property
     def linked_search(self) -> list[str]:
         """The same for the search's run."""
         return [f"{self.results}/tracking/search.json"] if self.linked_runs else []
-
-    @property
-    def results_to_keep(self) -> list[str]:
-        """What the search itself is for."""
-        names = ("best.json", "trials.csv", "final/model.keras", "final/metrics.json")
-        return [f"{self.results}/{name}" for name in names]

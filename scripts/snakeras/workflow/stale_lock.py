@@ -106,15 +106,13 @@ def keep_finished(folder: Path) -> int:
     """
     marks = unfinished(folder)
     kept = 0
-    for output in list(marks):
-        if not (match := TRIAL.fullmatch(output)):
-            continue
+    for match in filter(None, map(TRIAL.fullmatch, marks)):
         try:
-            trial_records.read(folder / output)
+            trial_records.read(folder / match[0])
         except UserError:
             continue
         kept += 1
-        for name in (output, match[1], f"{match[1]}.run.json"):
+        for name in (match[0], match[1], f"{match[1]}.run.json"):
             if mark := marks.get(name):
                 (folder / METADATA / mark.relative_to(folder / INCOMPLETE)).unlink(missing_ok=True)
                 mark.unlink()

@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import json
 import platform
 import shutil
 import sys
@@ -70,7 +69,7 @@ class Watch:
             modified = [file.stat().st_mtime_ns for file in (path, path.with_suffix(".run.json"))]
         except OSError:
             return None
-        key = (*modified, json.dumps(made_with, sort_keys=True))
+        key = (*modified, made_with)
         if path not in self._known or self._known[path][0] != key:
             pair = progress.read(path.parent, int(path.stem)) if trial_records.made_with(path) == made_with else None
             self._known[path] = key, pair
@@ -81,14 +80,13 @@ class Watch:
 
         Snakemake marks the outputs of a job when it submits it; the job creates its log when it starts.
         """
-        results = Path("results", note["name"])
         running, queued = [], []
         for trial in sorted(set(range(note["trials"])) - ended):
-            name = trial_records.name(trial)
-            if (mark := unfinished.get(str(results / "trials" / f"{name}.json"))) is None:
+            results, name = f"results/{note['name']}", trial_records.name(trial)
+            if not (mark := unfinished.get(f"{results}/trials/{name}.json")):
                 continue
+            log = self._folder / results / "logs" / "trials" / f"{name}.log"
             try:
-                log = self._folder / results / "logs" / "trials" / f"{name}.log"
                 started = log.stat().st_mtime >= mark.stat().st_mtime
             except OSError:
                 started = False
