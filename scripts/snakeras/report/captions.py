@@ -1,44 +1,50 @@
-"""Captions of the report: reStructuredText with the figures of this search filled in."""
+"""Templates of the report with the figures of a search filled in: captions (reStructuredText) and pages (HTML)."""
 
+import math
 import re
 from pathlib import Path
 
 from snakeras.core import files
+from snakeras.core.text import number
 
 
 def write(template: Path, figures: dict, result: Path) -> None:
     """Fill in a caption's template and write it.
-
-    Snakemake renders captions by Jinja again, without a search's figures: braces are left as text for it.
-
-    Parameters
-    ----------
-    template
-        reStructuredText as a Jinja2 template.
-    figures
-        The values of its names.
 
     Raises
     ------
     jinja2.UndefinedError
         When the template names a figure that is not there.
     """
-    text = filled(template.read_text(encoding="utf-8"), {name: _escaped(value) for name, value in figures.items()})
+    text = filled(template.read_text(encoding="utf-8"), figures)
+    # Snakemake renders captions by Jinja again: braces must come out as text.
     files.write_text(result, text.replace("{", "{{ '{' }}") + "\n")
 
 
 def filled(template: str, figures: dict, html: bool = False) -> str:
-    """Return a Jinja2 template with these values filled in, escaped where it is HTML."""
+    """Return a Jinja2 template with these values filled in, escaped for HTML or else for reStructuredText."""
     import jinja2
 
     environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, autoescape=html, trim_blocks=True, lstrip_blocks=True
+        undefined=jinja2.StrictUndefined,
+        autoescape=html,
+        finalize=None if html else _escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters |= {"number": number, "percent": _percent, "precise": _precise}
     return environment.from_string(template).render(figures)
 
 
 def _escaped(value: object) -> object:
-    """Return a figure whose text means nothing in reStructuredText: a name may end in an underscore."""
-    if isinstance(value, str):
-        return re.sub(r"([\\*`|_])", r"\\\1", value)
-    return [_escaped(item) for item in value] if isinstance(value, list | tuple) else value
+    """Return a text such that it means nothing in reStructuredText: a name may end in an underscore."""
+    return re.sub(r"([\\*`|_])", r"\\\1", value) if isinstance(value, str) else value
+
+
+def _percent(share: object) -> str | None:
+    return f"{100 * share:.2f} %" if isinstance(share, int | float) else None
+
+
+def _precise(value: object) -> str | None:
+    """Return a number with 6 significant digits, None for what is no finite number."""
+    return f"{value:.6g}" if isinstance(value, int | float) and math.isfinite(value) else None

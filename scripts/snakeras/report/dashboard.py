@@ -59,12 +59,11 @@ class Dashboard:
         storage = optuna.storages.InMemoryStorage()
         for name in self._names:
             try:
-                made = study.from_search(search_data.read(self._folder / "results" / name), unfinished[name])
+                search = search_data.read(self._folder / "results" / name)
             except UserError as error:
                 print(error, file=sys.stderr)
-                made = study.from_search(search_data.describe(name, [], [], [], {}, {}))
-            with study.quiet():
-                optuna.copy_study(from_study_name=name, from_storage=made._storage, to_storage=storage)
+                search = search_data.describe(name, [], [], [], {}, {})
+            study.from_search(search, unfinished[name], storage)
         self._application, self._state = optuna_dashboard.wsgi(storage), state
 
     def _unfinished(self, name: str) -> dict[int, str]:

@@ -3,6 +3,7 @@
 import html
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from snakeras.core import files
 from snakeras.core.text import number
 from snakeras.report import captions, pages, style
 from snakeras.search import pruners, trial_records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUMBERED = 10  # so many classes leave room for a number in each cell
 SHOWN, COLUMNS = 40, 5  # mistakes
@@ -33,12 +37,8 @@ def write(metrics: Path, mistakes_file: Path, layers: Path, templates: dict[str,
     files.write_text(folder / "layers.html", pages.page("Layers of the final model", text))
     document = files.read_json(metrics)
     with style.style():
-        drawn = {
-            "confusion": confusion(document),
-            "mistakes": mistakes(mistakes_file),
-            "training": training(document),
-        }
-        for name, (figure, figures) in drawn.items():
+        drawn = confusion(document), mistakes(mistakes_file), training(document)
+        for name, (figure, figures) in zip(NAMES, drawn, strict=True):
             style.save(figure, folder / f"{name}.svg", folder / f"{name}.png")
             captions.write(templates[name], figures, folder / "captions" / f"{name}.rst")
 
@@ -55,35 +55,27 @@ def confusion(metrics: dict) -> tuple[object, dict]:
     if metrics["test_accuracy"] is None:
         return style.saying(_untested(metrics)), {"accuracy": None}
     counts, rows = np.array(metrics["confusion_matrix"]), metrics["test_samples"]
-    accuracy, low, high = (
-        f"{100 * share:.2f}" for share in (metrics["test_accuracy"], *metrics["test_accuracy_interval"])
-    )
+    shares = metrics["test_accuracy"], *metrics["test_accuracy_interval"]
+    accuracy, low, high = (f"{100 * share:.2f}" for share in shares)
     figure = style.new(6.8)
     axes = figure.subplots()
     numbered = len(counts) <= NUMBERED
+    # Without numbers, the colours have to show a single mistake.
+    colours = {} if numbered else {"norm": PowerNorm(0.3)}
     ConfusionMatrixDisplay(counts).plot(
-        ax=axes,
-        cmap="Blues",
-        values_format="d",
-        include_values=numbered,
-        text_kw={"fontsize": 9},
-        # Without numbers, the colours have to show a single mistake.
-        im_kw={} if numbered else {"norm": PowerNorm(0.3)},
+        ax=axes, cmap="Blues", values_format="d", include_values=numbered, text_kw={"fontsize": 9}, im_kw=colours
     )
-    axes.set(
-        xlabel="Predicted class",
-        ylabel="True class",
-        title=f"{accuracy} % of {rows:,} right\n95 % Wilson interval {low} % to {high} %",
-    )
+    title = f"{accuracy} % of {rows:,} right\n95 % Wilson interval {low} % to {high} %"
+    axes.set(xlabel="Predicted class", ylabel="True class", title=title)
     if len(counts) > 2 * NUMBERED:
         every = range(0, len(counts), math.ceil(len(counts) / NUMBERED))
         axes.set(xticks=every, yticks=every, xticklabels=every, yticklabels=every)
     axes.grid(False)
     wrong = counts - np.diag(np.diag(counts))
-    true, predicted = (int(place) for place in np.unravel_index(wrong.argmax(), wrong.shape))
-    worst = {"true": true, "predicted": predicted, "count": int(wrong.max())} if wrong.any() else None
-    figures = {"accuracy": accuracy, "low": low, "high": high, "rows": rows}
-    return figure, figures | {"wrong": int(wrong.sum()), "worst": worst}
+    true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
+    worst = {"true": true, "predicted": predicted, "count": wrong.max()} if wrong.any() else None
+    figures = {"accuracy": accuracy, "low": low, "high": high, "rows": rows, "wrong": wrong.sum(), "worst": worst}
+    return figure, figures
 
 
 def _untested(metrics: dict) -> str:
@@ -101,13 +93,12 @@ def mistakes(path: Path) -> tuple[object, dict]:
     """
     with np.load(path) as archive:
         found = {name: archive[name] for name in archive.files}
-    count = int(found["count"])
     shown = min(len(found["index"]), SHOWN)
-    figures = {"classified": bool(found["classified"]), "rows": int(found["rows"]), "count": count, "shown": shown}
-    figures["images"] = "image" in found
+    figures = {name: found[name].item() for name in ("classified", "rows", "count")}
+    figures |= {"shown": shown, "images": "image" in found}
     if not figures["classified"]:
         return style.saying("No classes were tested, so that there are no mistakes to show"), figures
-    if not count:
+    if not figures["count"]:
         return style.saying(f"No mistakes: all {figures['rows']:,} test rows are classified right"), figures
     return (_images if figures["images"] else _table)(found, shown), figures
 
@@ -129,11 +120,10 @@ def _table(found: dict[str, np.ndarray], shown: int) -> object:
     figure = style.new(0.26 * (shown + 1) + 0.2)
     axes = figure.subplots()
     axes.set_axis_off()
+    found = {name: found[name][:shown] for name in ("index", "true", "predicted", "probability")}
     rows = [
         [f"{index:,}", str(true), str(predicted), _probability(probability)]
-        for index, true, predicted, probability in zip(
-            *(found[key][:shown] for key in ("index", "true", "predicted", "probability")), strict=True
-        )
+        for index, true, predicted, probability in zip(*found.values(), strict=True)
     ]
     titles = ["Test row", "True class", "Predicted class", "Probability"]
     table = axes.table(rows, colLabels=titles, bbox=(0, 0, 1, 1), cellColours=[[style.PAPER] * 4] * shown)
@@ -158,67 +148,64 @@ def training(metrics: dict) -> tuple[object, dict]:
     """
     fits = trial_records.decode(metrics["fits"])
     curves = _joined(fits)
-    accuracy = _accuracy(curves)
-    names = {"loss": "loss", "accuracy": accuracy}
+    names = {"loss": "loss", "accuracy": _accuracy(curves)}
     panels = {label: name for label, name in names.items() if name in curves or f"val_{name}" in curves}
     figures = {
         "fits": len(fits),
-        "epochs": sum(fit["epochs"] for fit in fits) if panels else 0,
+        "epochs": len(curves) if panels else 0,
         "train_on": metrics["train_on"],
         "validated": any(f"val_{name}" in curves for name in panels.values()),
     }
     for label, name in names.items():
-        figures[label], figures[f"val_{label}"] = (_last(curves.get(key)) for key in (name, f"val_{name}"))
+        for prefix in ("", "val_"):
+            last = curves[prefix + name].iloc[-1] if name and prefix + name in curves else math.nan
+            figures[prefix + label] = number(float(last)) if math.isfinite(last) else None
     if not panels:
         return style.saying(_untrained(metrics)), figures
-    validated = "validation" + (" (also trained on)" if metrics["train_on"] == "all" else "")
-    looks = (("", "training", style.BLUE, "o-"), ("val_", validated, style.RED, "s--"))
     figure = style.new(0.8 + 2.4 * len(panels))
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for panel, (label, name) in zip(axes, panels.items(), strict=True):
-        for prefix, said, colour, line in looks:
-            # A validation every few epochs is one line too.
-            points = [
-                (epoch, value) for epoch, value in enumerate(curves.get(prefix + name, []), 1) if value is not None
-            ]
-            if points:
-                form = line if figures["epochs"] <= MARKED else line[1:]
-                panel.plot(*zip(*points, strict=True), form, color=colour, label=said, markersize=5)
+        _draw_curves(panel, curves, name, " (also trained on)" if metrics["train_on"] == "all" else "")
         for ended in np.cumsum([fit["epochs"] for fit in fits])[:-1]:
             panel.axvline(ended + 0.5, color=style.MUTED, linewidth=0.8, linestyle=":")
         panel.set_ylabel("Accuracy (share right)" if label == "accuracy" else "Loss")
     axes[-1].set_xlabel("Epoch")
     axes[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    handles = {
-        label: handle for panel in axes for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2)
+    keys = {label: key for panel in axes for key, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    figure.legend(keys.values(), keys.keys(), loc="outside upper center", ncols=2)
     return figure, figures
 
 
-def _joined(fits: list[dict]) -> dict[str, list[float | None]]:
-    """Return each metric by epoch, all fits after each other; those without any finite value are left out."""
-    curves = {}
-    for name in dict.fromkeys(name for fit in fits for name in fit["metrics"]):
-        values = []
-        for fit in fits:
-            known = [
-                value if value is not None and math.isfinite(value) else None for value in fit["metrics"].get(name, [])
-            ]
-            values += known + [None] * (fit["epochs"] - len(known))
-        if any(value is not None for value in values):
-            curves[name] = values
-    return curves
+def _draw_curves(panel: object, curves: "pd.DataFrame", name: str, remark: str) -> None:
+    """Draw a metric of training and validation."""
+    looks = (("", "training", style.BLUE, "o-"), ("val_", f"validation{remark}", style.RED, "s--"))
+    for prefix, said, colour, line in looks:
+        if prefix + name in curves:
+            # A validation every few epochs is one line too.
+            curve = curves[prefix + name].dropna()
+            form = line if len(curves) <= MARKED else line[1:]
+            panel.plot(curve.index, curve, form, color=colour, label=said, markersize=5)
 
 
-def _accuracy(curves: dict[str, list]) -> str | None:
+def _joined(fits: list[dict]) -> "pd.DataFrame":
+    """Return the metrics by epoch (from 1), all fits after each other; those without any finite value are left out."""
+    import pandas as pd
+
+    frames = [
+        pd.DataFrame({name: pd.Series(values, dtype=float) for name, values in fit["metrics"].items()}).reindex(
+            range(fit["epochs"])
+        )
+        for fit in fits
+    ]
+    curves = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    curves.index += 1
+    return curves.replace([math.inf, -math.inf], math.nan).dropna(axis="columns", how="all")
+
+
+def _accuracy(curves: "pd.DataFrame") -> str | None:
     if name := pruners.validation_accuracy(curves):
         return name.removeprefix("val_")
     return next((name for name in curves if name == "acc" or name.endswith(("accuracy", "_acc"))), None)
-
-
-def _last(values: list[float | None] | None) -> str | None:
-    return number(values[-1]) if values and values[-1] is not None else None
 
 
 def _untrained(metrics: dict) -> str:

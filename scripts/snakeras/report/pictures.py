@@ -272,9 +272,8 @@ def _binned(drawing: Drawing) -> object:
             nearest = float(steps[np.abs(steps - value).argmin()])
             trial.params |= {name: min(max(nearest, low), high)}
             trial.distributions |= {name: free}
-    with study.quiet():
-        binned = optuna.create_study(direction=drawing.study.direction)
-        binned.add_trials(trials)
+    binned = study.from_search(drawing.search | {"trials": [], "space": {}})
+    binned.add_trials(trials)
     return binned
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import math
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -31,12 +30,8 @@ def gather(
 ) -> None:
     """Write what ``describe`` returns.
 
-    Parameters
-    ----------
-    trials, runs
-        The JSON file and the run.json of every trial, in their order.
-    sources
-        The Hyperas script, then the user's other files that decide a trial.
+    ``trials`` and ``runs`` are the JSON file and the run.json of every trial in order, ``sources`` the Hyperas script
+    and the user's other files that decide a trial.
 
     Raises
     ------
@@ -64,10 +59,9 @@ def read(folder: Path) -> dict:
     note = _note(folder)
     if note is None and not (folder / "trials").is_dir():
         raise UserError(f"{folder}: has no trials, expected the folder of a search, results/<name>")
-    found = [_trial_files(path, path.stat().st_mtime_ns) for path in trial_paths(folder)]
-    if note:
-        found = [(record, run) for record, run in found if _belongs(record, note)]
-    records, runs = [record for record, _ in found], [run for _, run in found]
+    pairs = [_trial_files(path, path.stat().st_mtime_ns) for path in trial_paths(folder)]
+    pairs = [(record, run) for record, run in pairs if note is None or _belongs(record, note)]
+    records, runs = [record for record, _ in pairs], [run for _, run in pairs]
     settings = note["made_with"] if note else records[0]["determined_by"] if records else {"search": {}, "data": {}}
     distributions = _known_distributions(folder, note, records)
     return describe(folder.resolve().name, records, runs, distributions, settings["search"], settings["data"])
@@ -94,10 +88,7 @@ def describe(
     -------
     dict
         ``name``; ``search`` and ``data``, the settings; ``objective``, by ``_objective``; ``space``, the distribution
-        of each hyperparameter, the options of a choice as trials have them; ``best``, the best trial's number, None if
-        all failed; ``trials``: for each ``FROM_RECORD``, ``FROM_RUN``, ``loss``, ``val_accuracy``, ``hyperparameters``,
-        ``value`` (of the objective) and ``curve`` (the same per epoch of the first fit). What is no finite number is
-        None.
+        of each hyperparameter; ``best``, the best trial's number, None if all failed; ``trials``, by ``_trial``.
     """
     records = [
         record | {key: trial_records.decode(record[key]) for key in ("fits", "loss", "val_accuracy")}
@@ -136,19 +127,18 @@ def _objective(records: list[dict], search: dict) -> dict:
         ``key``: a metric of ``fit``, or ``loss``; ``label``, for people; ``better``: ``higher`` or ``lower``;
         ``curve_label``, what a learning curve shows.
     """
-    ended = [record for record in records if record["status"] == "completed"]
-    ended = ended or [record for record in records if record["status"] == "pruned"]
-    named = list(dict.fromkeys(name for record in ended for fit in record["fits"] for name in fit["metrics"]))
+    completed, pruned = ([record for record in records if record["status"] == status] for status in STATUSES[:2])
+    ended = completed or pruned
+    names = list(dict.fromkeys(name for record in ended for fit in record["fits"] for name in fit["metrics"]))
+    accuracy = pruners.validation_accuracy(dict.fromkeys(names))
     monitor = (search.get("pruner") or {}).get("monitor")
-    accuracy = pruners.validation_accuracy(dict.fromkeys(named, []))
-    first = [name for name in (accuracy, monitor) if name in named]
-    for key in dict.fromkeys([*first, *(name for name in named if name.startswith("val_"))]):
-        if all(_is_negative(record, key) for record in ended):
-            label = key.replace("val_", "validation ", 1).replace("_", " ")
-            label = "validation accuracy" if key == accuracy else label
-            label = label[0].upper() + label[1:]
+    names.sort(key=lambda name: (name != accuracy, name != monitor))
+    for key in names:
+        if (key.startswith("val_") or key == monitor) and all(_is_negative(record, key) for record in ended):
+            label = "validation accuracy" if key == accuracy else key.replace("val_", "validation ", 1)
+            label = label[0].upper() + label[1:].replace("_", " ")
             return {"key": key, "label": label, "better": "higher", "curve_label": label}
-    curve = "Validation loss" if "val_loss" in named else "Training loss"
+    curve = "Validation loss" if "val_loss" in names else "Training loss"
     return {"key": "loss", "label": "Loss", "better": "lower", "curve_label": curve}
 
 
@@ -167,18 +157,22 @@ def _metric(fit: dict, key: str) -> list[float | None]:
 
 
 def _trial(record: dict, run: dict, objective: dict) -> dict:
-    key, fits, loss = objective["key"], record["fits"], _finite(record["loss"])
+    """Return what is shown of a trial; what is no finite number is None.
+
+    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the
+    objective) and ``curve`` (the same per epoch of the first fit).
+    """
+    key, first, value = objective["key"], (record["fits"] or [{"metrics": {}}])[0], _finite(record["loss"])
     if key == "loss":
-        names = [name for name in ("val_loss", "loss") if fits and name in fits[0]["metrics"]]
-        curve, value = _metric(fits[0], names[0]) if names else [], loss
+        curve = _metric(first, "val_loss" if "val_loss" in first["metrics"] else "loss")
     else:
-        curve = _metric(fits[0], key) if fits else []
-        known = [value for value in curve if value is not None]
-        other = record["status"] == "pruned" and not _is_negative(record, key)
-        value = (known[-1] if known else None) if other else None if loss is None else -loss
+        curve = _metric(first, key)
+        value = None if value is None else -value
+        if record["status"] == "pruned" and not _is_negative(record, key):
+            value = next((reached for reached in reversed(curve) if reached is not None), None)
     return {
         **{name: record[name] for name in FROM_RECORD},
-        "loss": loss,
+        "loss": _finite(record["loss"]),
         "val_accuracy": _finite(record["val_accuracy"]),
         "hyperparameters": {name: _scalar(value) for name, value in record["hyperparameters"].items()},
         "value": value,
@@ -187,11 +181,16 @@ def _trial(record: dict, run: dict, objective: dict) -> dict:
     }
 
 
-def _with_options(label: str, distribution: dict | None, records: Iterable[dict]) -> dict | None:
+def _with_options(label: str, distribution: dict | None, records: list[dict]) -> dict | None:
     """Return a distribution with the options of a choice in the form that trials have them."""
     if distribution is None or distribution["kind"] != "choice":
         return distribution
-    options = [_literal(option) for option in distribution["arguments"]]
+    options = []
+    for text in distribution["arguments"]:
+        try:
+            options.append(_scalar(ast.literal_eval(text)))
+        except (ValueError, SyntaxError):
+            options.append(text)
     for record in records:
         # hyperopt keeps the index of what was chosen.
         index = trial_records.decode(record.get("hyperopt", {}).get("misc", {}).get("vals", {}).get(label, []))
@@ -200,19 +199,10 @@ def _with_options(label: str, distribution: dict | None, records: Iterable[dict]
     return distribution | {"arguments": options}
 
 
-def _literal(text: str) -> object:
-    try:
-        return _scalar(ast.literal_eval(text))
-    except (ValueError, SyntaxError):
-        return text
-
-
 def _scalar(value: object) -> object:
     """Return a hyperparameter as text, unless it is a finite number, a truth value or None."""
     value = trial_records.plain(value)
-    if isinstance(value, bool | str | None):
-        return value
-    return value if _finite(value) is not None else str(value)
+    return value if value is None or _finite(value) is not None else str(value)
 
 
 def _finite(value: object) -> float | int | None:
@@ -241,21 +231,15 @@ def _belongs(record: dict, note: dict) -> bool:
 def _known_distributions(folder: Path, note: dict | None, records: list[dict]) -> list[dict | None]:
     """Return the distributions of a search's hyperparameters; an empty list where they are not known."""
     model = folder.resolve().parents[1] / note["model"] if note and note.get("model") else None
-    if records and model and model.is_file():
-        made = records[0]["determined_by"]
-        if files.sha256_of_file(model) == made["model"][0]:
-            return _distributions(model, made["search"])
+    made = records[0]["determined_by"] if records else None
+    if made and model and model.is_file() and files.sha256_of_file(model) == made["model"][0]:
+        return _distributions(model, made["search"])
     earlier = folder / "plots" / "search.json"
-    if not earlier.exists():
-        return []
-    # Options of a choice are source text, here as in a model file.
-    found = files.read_json(earlier)["space"].values()
-    return [
-        entry | {"arguments": [repr(option) for option in entry["arguments"]]}
-        if entry and entry["kind"] == "choice"
-        else entry
-        for entry in found
-    ]
+    space = list(files.read_json(earlier)["space"].values()) if earlier.exists() else []
+    for known in space:
+        if known and known["kind"] == "choice":
+            known["arguments"] = list(map(repr, known["arguments"]))  # as in a model file: source text
+    return space
 
 
 def _distributions(model: Path, search: dict) -> list[dict | None]:

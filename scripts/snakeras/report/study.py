@@ -1,6 +1,5 @@
 """A search as an Optuna study: for Optuna's pictures, its dashboard, and one's own analysis."""
 
-import datetime
 import math
 import warnings
 from collections.abc import Iterator
@@ -28,27 +27,26 @@ def load(folder: str | Path) -> "optuna.Study":
     return from_search(search_data.read(Path(folder)))
 
 
-def from_search(search: dict, unfinished: dict[int, str] | None = None) -> "optuna.Study":
-    """Return a search as an in-memory study.
+def from_search(
+    search: dict, unfinished: dict[int, str] | None = None, storage: "optuna.storages.BaseStorage | None" = None
+) -> "optuna.Study":
+    """Return a search, by ``search_data.describe``, as a study, in memory if there is no storage.
 
-    Parameters
-    ----------
-    search
-        By ``search_data.describe``.
-    unfinished
-        Trials without a result, by number: ``RUNNING`` or ``WAITING``.
+    ``unfinished`` are the trials without a result, by number: ``RUNNING`` or ``WAITING``.
     """
     import optuna
 
     distributions = {name: distribution(search, name) for name in search["space"]}
-    states = {number: optuna.trial.TrialState[state] for number, state in (unfinished or {}).items()}
-    trials = {number: optuna.trial.create_trial(state=state) for number, state in states.items()}
+    trials = {
+        number: optuna.trial.create_trial(state=optuna.trial.TrialState[state])
+        for number, state in (unfinished or {}).items()
+    }
     trials |= {trial["trial"]: _frozen(trial, distributions) for trial in search["trials"]}
     direction = "maximize" if search["objective"]["better"] == "higher" else "minimize"
-    with quiet():
-        study = optuna.create_study(study_name=search["name"], direction=direction)
+    with _quiet():
+        study = optuna.create_study(storage=storage, study_name=search["name"], direction=direction)
         study.set_metric_names([search["objective"]["key"]])
-        study.add_trials(trials[number] for number in sorted(trials))
+    study.add_trials(trials[number] for number in sorted(trials))
     return study
 
 
@@ -58,12 +56,14 @@ def distribution(search: dict, name: str) -> "optuna.distributions.BaseDistribut
     Where Optuna has no such distribution, or a trial has a value outside of it, the range of the trials' values is
     taken.
     """
+    from optuna.distributions import CategoricalDistribution
+
     values = [trial["hyperparameters"][name] for trial in search["trials"] if name in trial["hyperparameters"]]
     known = search["space"][name] or {"kind": None, "arguments": []}
     kind, arguments = known["kind"], known["arguments"]
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    if kind == "choice" or not numbers:
-        return _categorical([*(arguments if kind == "choice" else []), *values])
+    if kind == "choice" or any(isinstance(value, bool | str | None) for value in values):
+        options = [*(arguments if kind == "choice" else []), *values]
+        return CategoricalDistribution(list(dict.fromkeys(options)))  # True and 1 are the same option for Optuna
     low, high, step, log = _bounds(kind, arguments) or (math.inf, -math.inf, None, kind in ("lognormal", "qlognormal"))
     return _numeric(values, low, high, step, log, whole=kind in ("randint", "uniformint"))
 
@@ -95,9 +95,8 @@ def _numeric(
 ) -> "optuna.distributions.BaseDistribution":
     from optuna.distributions import FloatDistribution, IntDistribution
 
-    if step and any(
-        not math.isclose((value - low) / step, round((value - low) / step), abs_tol=1e-8) for value in values
-    ):
+    steps = [(value - low) / step for value in values] if step else []
+    if not all(math.isclose(count, round(count), abs_tol=1e-8) for count in steps):
         step = None
     low, high = min([low, *values]), max([high, *values])
     if whole and all(value == int(value) for value in (low, high, *values)):
@@ -106,13 +105,6 @@ def _numeric(
     # Optuna's own rule for a step that does not divide the range is a warning.
     high = low + round((high - low) / step) * step if step else high
     return FloatDistribution(float(low), float(high), log=log, step=step)
-
-
-def _categorical(options: list) -> "optuna.distributions.BaseDistribution":
-    from optuna.distributions import CategoricalDistribution
-
-    # True and 1 are the same option for Optuna.
-    return CategoricalDistribution(list(dict.fromkeys(options)))
 
 
 def _frozen(trial: dict, distributions: dict) -> "optuna.trial.FrozenTrial":
@@ -134,17 +126,15 @@ def _frozen(trial: dict, distributions: dict) -> "optuna.trial.FrozenTrial":
         user_attrs={name: trial[name] for name in ATTRIBUTES if trial[name] is not None},
     )
     if trial["started"] and trial["finished"]:
-        made.datetime_start, made.datetime_complete = _local(trial["started"]), _local(trial["finished"])
+        # Optuna wants local times without a zone.
+        made.datetime_start, made.datetime_complete = (
+            times.moment(trial[key]).astimezone().replace(tzinfo=None) for key in ("started", "finished")
+        )
     return made
 
 
-def _local(text: str) -> datetime.datetime:
-    """Return a time of run.json as Optuna wants it: local, and naive."""
-    return times.moment(text).astimezone().replace(tzinfo=None)
-
-
 @contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keep Optuna from telling of each new study, and that names of metrics are experimental."""
     import optuna
 

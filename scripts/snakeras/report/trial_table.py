@@ -21,17 +21,8 @@ NUMBER = """function (data, type) {
 def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
     """Return the address of each trial's run in MLflow's pages; none where the runs are in no server.
 
-    Parameters
-    ----------
-    search_tracking
-        What publishing wrote of the search: ``tracking_uri`` and ``experiment_id``.
-    trial_tracking
-        Likewise of each trial, ``run_id``; a file is named by its trial.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or no JSON object.
+    Each file is what publishing wrote: of the search, ``tracking_uri`` and ``experiment_id``; of a trial, by which the
+    file is named, ``run_id``. Raise UserError when one is missing or no JSON object.
     """
     search = files.read_json(search_tracking)
     uri = urllib.parse.urlsplit(str(search.get("tracking_uri") or ""))
@@ -39,33 +30,28 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
         return {}
     # A report goes to others: no user and no password.
     server = f"{uri.scheme}://{uri.netloc.rpartition('@')[2]}{uri.path.rstrip('/')}"
-    experiment = urllib.parse.quote(str(search["experiment_id"]), safe="")
-    runs = {int(path.stem): files.read_json(path)["run_id"] for path in map(Path, trial_tracking)}
+    runs = f"{server}/#/experiments/{urllib.parse.quote(str(search['experiment_id']), safe='')}/runs"
     return {
-        trial: f"{server}/#/experiments/{experiment}/runs/{urllib.parse.quote(str(run), safe='')}"
-        for trial, run in runs.items()
+        int(path.stem): f"{runs}/{urllib.parse.quote(str(files.read_json(path)['run_id']), safe='')}"
+        for path in trial_tracking
     }
 
 
 def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
     """Return the table by columns: numbers (None where there is none), and texts, as HTML."""
-    trials = search["trials"]
-    # The script's order; a hyperparameter may be called like a column.
-    names = dict.fromkeys([*search["space"], *(name for trial in trials for name in trial["hyperparameters"])])
-    found = {
-        "Trial": [_number(trial["trial"], links) for trial in trials],
-        "Status": [_status(trial, search["best"]) for trial in trials],
-        search["objective"]["label"]: [trial["value"] for trial in trials],
+    trials, objective = search["trials"], search["objective"]
+    table = {
+        "Trial": [_linked(trial["trial"], links) for trial in trials],
+        "Status": [trial["status"] + "<mark>best</mark>" * (trial["trial"] == search["best"]) for trial in trials],
+        objective["label"]: [trial["value"] for trial in trials],
+        "Loss": [trial["loss"] for trial in trials],
+        "Epochs": [trial["epochs"] for trial in trials],
+        "Duration in s": [trial["seconds"] for trial in trials],
     }
-    if search["objective"]["key"] != "loss":
-        found["Loss"] = [trial["loss"] for trial in trials]
-    found |= {"Epochs": [trial["epochs"] for trial in trials], "Duration in s": [trial["seconds"] for trial in trials]}
-    for name in names:
-        values = [trial["hyperparameters"].get(name) for trial in trials]
-        title = f"{name} (hyperparameter)" if name in found else name
-        has = [name in trial["hyperparameters"] for trial in trials]
-        found[title] = values if _numeric(values, has) else [_text(*pair) for pair in zip(values, has, strict=True)]
-    return found | {"Why it ended early": [markup.escape(reason(trial)) for trial in trials]}
+    # The script's order; a hyperparameter may be called like a column.
+    for name in dict.fromkeys([*search["space"], *(name for trial in trials for name in trial["hyperparameters"])]):
+        table[f"{name} (hyperparameter)" if name in table else name] = _hyperparameter(name, trials)
+    return table | {"Why it ended early": [markup.escape(reason(trial)) for trial in trials]}
 
 
 def reason(trial: dict) -> str:
@@ -80,57 +66,34 @@ def reason(trial: dict) -> str:
 
 
 def write(search: dict, html: Path, links: dict[int, str]) -> dict:
-    """Write the page, and return the figures of the caption.
+    """Write the page with these links, and return the figures of the caption.
 
-    Parameters
-    ----------
-    links
-        Where each trial is to be found, by ``links``.
-
-    Returns
-    -------
-    dict
-        ``trials``; ``completed``, ``pruned`` and ``failed``, how many; ``best``, the best trial's number or None;
-        ``linked``, how many have a link.
+    They are ``trials``; ``completed``, ``pruned`` and ``failed``, how many; ``best``, the best trial's number or None;
+    ``linked``, how many have a link.
     """
-    trials = search["trials"]
-    figures = search_data.counts(search) | {
-        "best": search["best"],
-        "linked": sum(trial["trial"] in links for trial in trials),
-    }
+    trials, label = search["trials"], search["objective"]["label"].lower()
     said = "Click on a column's name to sort by it."
     if search["best"] is not None:
-        best = next(trial for trial in trials if trial["trial"] == search["best"])
-        said = f"The best is trial {best['trial']}: {_objective(search, best)}. {said}"
+        value = next(number(trial["value"]) for trial in trials if trial["trial"] == search["best"])
+        said = f"The best is trial {search['best']}: {label} {value}. {said}"
     body = f"<p>{markup.escape(said)}</p>\n{_table(columns(search, links))}"
     files.write_text(html, pages.page(f"{search['name']}: all trials", body))
-    return figures
+    linked = sum(trial["trial"] in links for trial in trials)
+    return search_data.counts(search) | {"best": search["best"], "linked": linked}
 
 
-def _objective(search: dict, trial: dict) -> str:
-    return f"{search['objective']['label'].lower()} {number(trial['value'])}"
-
-
-def _number(trial: int, links: dict[int, str]) -> str:
+def _linked(trial: int, links: dict[int, str]) -> str:
     if trial not in links:
         return str(trial)
     return f'<a href="{markup.escape(links[trial])}" target="_blank" rel="noopener">{trial}</a>'
 
 
-def _status(trial: dict, best: int | None) -> str:
-    return trial["status"] + ("<mark>best</mark>" if trial["trial"] == best else "")
-
-
-def _numeric(values: list, has: list[bool]) -> bool:
-    return all(
-        isinstance(value, int | float) and not isinstance(value, bool)
-        for value, there in zip(values, has, strict=True)
-        if there
-    )
-
-
-def _text(value: object, there: bool) -> str:
-    return markup.escape(number(value)) if there else ""
+def _hyperparameter(name: str, trials: list[dict]) -> list:
+    """Return its values if all are numbers, None where a trial has none; else all of them as text, as HTML."""
+    values = {trial["trial"]: trial["hyperparameters"][name] for trial in trials if name in trial["hyperparameters"]}
+    if not any(isinstance(value, bool | str | None) for value in values.values()):
+        return [values.get(trial["trial"]) for trial in trials]
+    return [markup.escape(number(values.get(trial["trial"], ""))) for trial in trials]
 
 
 def _table(columns: dict[str, list]) -> str:
@@ -140,13 +103,12 @@ def _table(columns: dict[str, list]) -> str:
     from itables.typing import JavascriptFunction
 
     numeric = [place for place, values in enumerate(columns.values()) if not any(isinstance(v, str) for v in values)]
+    kinds = ["float64" if place in numeric else "object" for place in range(len(columns))]
     frame = pd.DataFrame(
         {
             # A long name may break where its words do.
-            markup.escape(name).replace("_", "_<wbr>"): pd.Series(
-                values, dtype="float64" if place in numeric else "object"
-            )
-            for place, (name, values) in enumerate(columns.items())
+            markup.escape(name).replace("_", "_<wbr>"): pd.Series(values, dtype=kind)
+            for kind, (name, values) in zip(kinds, columns.items(), strict=True)
         }
     )
     table = itables.to_html_datatable(
