@@ -9,7 +9,7 @@ from snakeras.workflow.job import job
 
 with job(snakemake):
     configuration = Path(snakemake.output.configuration)
-    files.write_text(configuration, yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True))
+    files.write_text(configuration, yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
     figures = summary.write(
         files.read_json(Path(snakemake.input.search)),
         best=files.read_json(Path(snakemake.input.best)),
