@@ -148,18 +148,14 @@ class _Finder:
 
 def _forget_modules() -> None:
     """Remove the modules that only the old names made."""
-    names = [
-        name
-        for name, module in sys.modules.items()
-        if isinstance(module, _OldModule) or split_name(name)[0] == "tensorflow.keras"
-    ]
-    for name in names:
-        # The parent's attribute too.
-        module, (parent, _, child) = sys.modules[name], name.rpartition(".")
-        if isinstance(module, _OldModule) and vars(sys.modules[parent]).get(child) is module:
-            delattr(sys.modules[parent], child)
-    for name in names:
-        del sys.modules[name]
+    # Parents were imported before their children, which are attributes of them.
+    for name, module in reversed(list(sys.modules.items())):
+        parent, _, child = name.rpartition(".")
+        owner = sys.modules.get(parent)
+        if isinstance(module, _OldModule) and owner and vars(owner).get(child) is module:
+            delattr(owner, child)
+        if isinstance(module, _OldModule) or split_name(name)[0] == "tensorflow.keras":
+            del sys.modules[name]
 
 
 def translate_modules(undo: ExitStack) -> None:
