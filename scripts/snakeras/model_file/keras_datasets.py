@@ -1,17 +1,13 @@
 """``keras.datasets`` inside a script: MNIST from the verified files, others from a folder that the user names."""
 
-import importlib
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from snakeras.core.patching import put
 from snakeras.data import mnist
-
-# The same module under each of its names in Keras.
-MODULES = ("keras.datasets.mnist", "keras._tf_keras.keras.datasets.mnist", "keras.src.datasets.mnist")
+from snakeras.model_file.keras_legacy.translation import replace
 
 
 @contextmanager
@@ -38,15 +34,16 @@ def verified_mnist(mnist_folder: str | None) -> Iterator[None]:
 
     Should these files be lost, MNIST comes from ``mnist_folder``, a folder of the user's.
     """
+    from keras.src.datasets import mnist as keras_mnist
+
     # A script may change the working directory.
     folder = Path(mnist.FOLDER).absolute()
 
-    def load_data(path: str = "mnist.npz") -> tuple:
+    def load_data(_before: object, path: str = "mnist.npz") -> tuple:
         arrays = mnist.read_or_fetch(folder, mnist_folder, sys.stdout)
         # Copies: scripts may write into them.
         return tuple((arrays[f"x_{part}"].copy(), arrays[f"y_{part}"].copy()) for part in ("train", "test"))
 
     with ExitStack() as undo:
-        for name in MODULES:
-            put(undo, importlib.import_module(name), "load_data", load_data)
+        replace(undo, keras_mnist.load_data, load_data, keras_mnist)
         yield

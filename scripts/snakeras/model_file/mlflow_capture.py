@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 
 from snakeras.core.errors import one_line
 from snakeras.core.patching import put
 
-NO_TAGS = MappingProxyType({})
 SET = {
     "MLFLOW_ALLOW_FILE_STORE": "true",
     # The next two would use the network: usage statistics, and ``uv export`` inside a project of uv's.
@@ -51,7 +50,7 @@ def _store(folder: Path) -> Path:
 
 
 @contextmanager
-def captured(folder: Path, tags: Mapping[str, str] = NO_TAGS) -> Iterator[None]:
+def captured(folder: Path, tags: Mapping[str, str] | None = None) -> Iterator[None]:
     """Let MLflow log, inside the block, into a store of its own in ``folder``, whatever tracker the script names.
 
     Does not import MLflow, nor write anything, unless the script does. Autologging that the script turns on stays on
@@ -80,7 +79,7 @@ def captured(folder: Path, tags: Mapping[str, str] = NO_TAGS) -> Iterator[None]:
             status = "FINISHED"
         finally:
             if root.exists():
-                _finish(status, tags)
+                _finish(status, tags or {})
 
 
 def _set_environment(values: dict[str, str], undo: ExitStack) -> None:
@@ -222,12 +221,8 @@ def _patch_tensorboard(undo: ExitStack) -> None:
     import keras
     from mlflow.tensorflow import autologging
 
-    class Nothing(keras.callbacks.Callback):
-        def __init__(self, _log_dir: str) -> None:
-            super().__init__()
-
     if importlib.util.find_spec("tensorboard") is None:
-        put(undo, autologging, "_TensorBoard", Nothing)
+        put(undo, autologging, "_TensorBoard", lambda _log_dir: keras.callbacks.Callback())
 
 
 def _patch_mflux_ai(undo: ExitStack) -> None:

@@ -96,12 +96,11 @@ def read(
     used = module.used_by([model, *([data] if data else []), *search.helpers])
     candidates = [name for name in module.definitions if name in used - {model, data}]
     nested = [name for name in candidates if module.used_by([name]) & with_templates]
-    _check(module, model, data, nested, with_templates)
 
     parameters, constants = _parameters(module, model, data)
     first = [f"{name} = {value}\n" for name, value in constants.items()] + [sources[name] for name in nested]
     model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(sources[model], first))
-    _check_first_name(module, model, model_source)
+    _check_templates(module, model, model_source, data, nested)
 
     inlined = _inlined(module.functions[data], parameters) if data else None
     # Nothing calls a data function that is inlined, unless the model does.
@@ -197,11 +196,12 @@ def _data_function(module: Module, model: str, needed: bool) -> str | None:
     return None
 
 
-def _check(module: Module, model: str, data: str | None, nested: list[str], with_templates: set[str]) -> None:
+def _check_templates(module: Module, model: str, model_source: str, data: str | None, nested: list[str]) -> None:
     """Raise UserError if templates stand where Hyperas cannot take them, or if there are none."""
     for name in (model, *nested):
         templates.check_strings(module.path, module.text, module.definitions[name])
-    if with_templates.isdisjoint({model, *nested}):
+    first = TEMPLATE.search(model_source)
+    if not first:
         raise UserError(
             f"{module.path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
         )
@@ -209,11 +209,7 @@ def _check(module: Module, model: str, data: str | None, nested: list[str], with
         raise UserError(
             f"{module.path}: {data}() uses {min(wrong)}(), which has templates; the data come before any search"
         )
-
-
-def _check_first_name(module: Module, model: str, model_source: str) -> None:
-    first = TEMPLATE.search(model_source)
-    if first and not templates.has_name(model_source, first[0]):
+    if not templates.has_name(model_source, first[0]):
         line = module.text.count("\n", 0, module.text.find(first[0])) + 1
         raise UserError(
             f"{module.path}, line {line}: Hyperas finds no name for {first[0]} in {model}(), expected it as name = "

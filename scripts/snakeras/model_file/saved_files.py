@@ -1,16 +1,11 @@
 """Redirect what a script saves with Keras to a folder of its trial: parallel trials would overwrite each other."""
 
-import contextlib
-import functools
-import importlib
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from snakeras.core.patching import put
-
-MODULES = ("keras.models", "keras.saving", "keras._tf_keras.keras.models", "keras._tf_keras.keras.saving")
+from snakeras.model_file.keras_legacy.translation import replace, wrap
 
 
 @contextmanager
@@ -32,20 +27,17 @@ def kept_in(folder: Path) -> Iterator[None]:
         target = _redirected(path, folder)
         return str(target) if target and target.exists() else path
 
-    with contextlib.ExitStack() as undo:
-
-        def redirect(owner: object, name: str, position: int, change: Callable[[object], object]) -> None:
-            put(undo, owner, name, _with_path(getattr(owner, name), position, change))
-
-        for callback in (keras.callbacks.CSVLogger, keras.callbacks.BackupAndRestore):
-            redirect(callback, "__init__", 1, to_write)
-        redirect(keras.Model, "save", 1, to_write)
-        redirect(keras.Model, "save_weights", 1, to_write)
-        redirect(keras.Model, "load_weights", 1, to_read)
-        for module in map(importlib.import_module, MODULES):
-            if hasattr(module, "save_model"):
-                redirect(module, "save_model", 1, to_write)
-            redirect(module, "load_model", 0, to_read)
+    with ExitStack() as undo:
+        for cls, name, change in (
+            (keras.callbacks.CSVLogger, "__init__", to_write),
+            (keras.callbacks.BackupAndRestore, "__init__", to_write),
+            (keras.Model, "save", to_write),
+            (keras.Model, "save_weights", to_write),
+            (keras.Model, "load_weights", to_read),
+        ):
+            wrap(undo, cls, name, _with_path(1, change))
+        replace(undo, keras.saving.save_model, _with_path(1, to_write))
+        replace(undo, keras.saving.load_model, _with_path(0, to_read))
         yield
 
 
@@ -56,16 +48,15 @@ def _redirected(path: object, folder: Path) -> Path | None:
     return folder / Path(*(part for part in Path(path).parts if part != ".."))
 
 
-def _with_path(function: Callable, position: int, change: Callable[[object], object]) -> Callable:
-    """Return a function with ``change`` applied to its argument number ``position``, a path."""
-    name = list(inspect.signature(function).parameters)[position]
+def _with_path(position: int, change: Callable[[object], object]) -> Callable[..., object]:
+    """Return a wrapper for ``wrap`` and ``replace`` that changes the path in argument number ``position``."""
 
-    @functools.wraps(function)
-    def call(*args: object, **kwargs: object) -> object:
+    def call(before: Callable[..., object], *args: object, **kwargs: object) -> object:
+        name = list(inspect.signature(before).parameters)[position]
         if name in kwargs:
             kwargs[name] = change(kwargs[name])
         elif len(args) > position:
             args = (*args[:position], change(args[position]), *args[position + 1 :])
-        return function(*args, **kwargs)
+        return before(*args, **kwargs)
 
     return call

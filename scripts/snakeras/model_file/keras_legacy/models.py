@@ -29,12 +29,12 @@ def translated_fit_arguments(kwargs: dict, model: object | None = None) -> dict:
 
 def batches_of(data: object, samples: int | None = None) -> tuple[object, int | None]:
     """Return a generator whose batches Keras takes, and how many steps ``samples`` are; None if that is unknown."""
+    import keras
+
     size = getattr(data, "batch_size", None)
     if isinstance(data, Iterator) and size is None:
         first = next(data, None)
-        x = first[0] if isinstance(first, tuple) else first
-        while isinstance(x, list | tuple | dict):
-            x = next(iter(x.values() if isinstance(x, dict) else x))
+        x = keras.tree.flatten(first)[0]
         size = None if x is None else len(x)
         batches = itertools.chain([] if first is None else [first], data)
         # Keras takes only tuples of inputs, and only a real generator.

@@ -85,17 +85,16 @@ def _old(module: ModuleType, source: str, name: str) -> object:
             return function
         warn(f"{shown} is keras.{new} today")
         return functools.reduce(getattr, new.split("."), sys.modules["keras"])
+    if _source(root, f"{rest}.{name}".lstrip(".")) is not None:
+        return importlib.import_module(f"{module.__name__}.{name}")
     current = keras_module(source)
-    gone = _source(root, f"{rest}.{name}".lstrip("."))
-    if gone is None and current not in (None, module) and name in vars(current):
+    if current not in (None, module) and name in vars(current):
         plain = vars(sys.modules.get(f"keras.{source}".rstrip("."), current))
         if name not in plain and source == "backend" and name in vars(keras_module("ops")):
             source = "ops"
         root = "keras" if name in plain or source == "ops" else "tensorflow.keras"
         warn(f"{shown} is {'.'.join(filter(None, [root, source, name]))} today")
         return vars(current)[name]
-    if gone is not None:
-        return importlib.import_module(f"{module.__name__}.{name}")
     raise no_attribute(module, name)
 
 
@@ -132,8 +131,8 @@ class _Finder:
     """Finds dropped modules, and for ``tensorflow.keras`` the modules of Keras instead of copies."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        root, rest = split_name(name) or (None, "")
-        if root is None or (root == "tensorflow.python.keras" and caller()[1]):
+        root, rest = split_name(name)
+        if not root or (root == "tensorflow.python.keras" and caller()[1]):
             return None
         gone = _source(root, rest) is not None or (root == "tensorflow.keras" and keras_module(rest))
         return ModuleSpec(name, self, is_package=True) if gone else None
@@ -149,18 +148,14 @@ class _Finder:
 
 def _forget_modules() -> None:
     """Remove the modules that only the old names made."""
-    names = [
-        name
-        for name, module in sys.modules.items()
-        if isinstance(module, _OldModule) or (split_name(name) or [""])[0] == "tensorflow.keras"
-    ]
-    for name in names:
-        # The parent's attribute too.
-        module, (parent, _, child) = sys.modules[name], name.rpartition(".")
-        if isinstance(module, _OldModule) and vars(sys.modules[parent]).get(child) is module:
-            delattr(sys.modules[parent], child)
-    for name in names:
-        del sys.modules[name]
+    # Parents were imported before their children, which are attributes of them.
+    for name, module in reversed(list(sys.modules.items())):
+        parent, _, child = name.rpartition(".")
+        owner = sys.modules.get(parent)
+        if isinstance(module, _OldModule) and owner and vars(owner).get(child) is module:
+            delattr(owner, child)
+        if isinstance(module, _OldModule) or split_name(name)[0] == "tensorflow.keras":
+            del sys.modules[name]
 
 
 def translate_modules(undo: ExitStack) -> None:
@@ -169,7 +164,7 @@ def translate_modules(undo: ExitStack) -> None:
     import tensorflow
 
     # Copies made before the block lack the old names.
-    for name in [name for name in sys.modules if (split_name(name) or [""])[0] == "tensorflow.keras"]:
+    for name in [name for name in sys.modules if split_name(name)[0] == "tensorflow.keras"]:
         undo.callback(sys.modules.__setitem__, name, sys.modules.pop(name))
     sys.modules["tensorflow.keras"] = sys.modules[TWIN]
     undo.callback(_forget_modules)

@@ -70,7 +70,7 @@ def translate_callbacks(undo: ExitStack) -> None:
         if self._old_period != 1:
             warn("period is no argument of ModelCheckpoint today; there is save_freq, in batches")
         bound = inspect.signature(before).bind(self, filepath, *args, **kwargs)
-        # Keras only checks the ending; `saving` writes to any path.
+        # Keras only checks the ending; `translate_saving` writes to any path.
         before(self, "any.weights.h5" if bound.arguments.get("save_weights_only") else "any.keras", *args, **kwargs)
         self.filepath = os.fspath(filepath)
 

@@ -50,8 +50,7 @@ def warn(text: str, always: bool = False) -> None:
     if library and not always:
         return
     _warned.add(text)
-    registry = frame.f_globals.setdefault("__warningregistry__", {})
-    warnings.warn_explicit(text, OldName, frame.f_code.co_filename, frame.f_lineno, registry=registry)
+    warnings.warn_explicit(text, OldName, frame.f_code.co_filename, frame.f_lineno)
 
 
 def renamed(kwargs: dict, table: dict[str, str | None]) -> dict:
@@ -98,10 +97,10 @@ def replace(undo: ExitStack, function: Callable, wrapper: Callable[..., object],
             put(undo, module, function.__name__, new)
 
 
-def split_name(name: str) -> tuple[str, str] | None:
-    """Return the root of ``ROOTS`` that a module's name begins with, and the rest; None for other modules."""
-    root = next((root for root in ROOTS if name == root or name.startswith(root + ".")), None)
-    return root and (root, name[len(root) + 1 :])
+def split_name(name: str) -> tuple[str, str]:
+    """Return the root of ``ROOTS`` that a module's name begins with, and the rest; no root for other modules."""
+    root = next((root for root in ROOTS if name == root or name.startswith(root + ".")), "")
+    return root, name.removeprefix(root).removeprefix(".")
 
 
 def no_attribute(module: ModuleType, name: str) -> AttributeError:
