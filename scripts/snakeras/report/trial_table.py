@@ -39,10 +39,10 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
 
 def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
     """Return the table by columns: numbers (None where there is none), and texts, as HTML."""
-    trials, objective = search["trials"], search["objective"]
+    trials, objective, best = search["trials"], search["objective"], "<mark>best</mark>"
     table = {
         "Trial": [_linked(trial["trial"], links) for trial in trials],
-        "Status": [trial["status"] + "<mark>best</mark>" * (trial["trial"] == search["best"]) for trial in trials],
+        "Status": [f"{trial['status']}{best if trial['trial'] == search['best'] else ''}" for trial in trials],
         objective["label"]: [trial["value"] for trial in trials],
         "Loss": [trial["loss"] for trial in trials],
         "Epochs": [trial["epochs"] for trial in trials],
