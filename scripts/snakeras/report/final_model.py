@@ -143,8 +143,7 @@ def training(metrics: dict) -> tuple[object, dict]:
     """Return the final model's curves by epoch as a matplotlib figure, and the figures of its caption.
 
     Its fits follow each other, with a dotted line between them. ``metrics`` are as ``retraining.retrain`` returns them.
-    Of the caption's figures, ``epochs`` is 0 where there is nothing to draw; values after the last epoch are None where
-    there are none.
+    Where there is nothing to draw, the caption's ``epochs`` is 0.
     """
     fits = trial_records.decode(metrics["fits"])
     curves = _joined(fits)

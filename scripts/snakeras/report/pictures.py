@@ -70,18 +70,9 @@ class Drawing:
 def write(search: dict, folder: Path) -> dict:
     """Write all pictures of a search, and return the figures of their caption.
 
-    Parameters
-    ----------
-    search
-        By ``search_data.describe``.
-    folder
-        For ``index.html`` with its ``plotly.min.js``, and an SVG and a PNG of each plot that has something to show.
-
-    Returns
-    -------
-    dict
-        By ``search_data.counts``; ``label`` of the objective; ``best``, the best trial's number, and ``value``, its
-        objective as text, both None without one.
+    ``search`` is by ``search_data.describe``. The folder gets ``index.html`` with its ``plotly.min.js``, and an SVG and
+    a PNG of each plot that has something to show. The figures are those of ``search_data.counts``; ``label`` of the
+    objective; ``best``, the best trial's number, and ``value``, its objective as text, both None without one.
     """
     import plotly.offline
 
@@ -119,10 +110,8 @@ def missing(name: str, search: dict) -> str | None:
     plot = PLOTS[name]
     completed = [trial for trial in search["trials"] if trial["status"] == "completed"]
     names = {label for trial in completed for label in trial["hyperparameters"]}
-    for have, need, what in (
-        (len(completed), plot.completed, "completed trial"),
-        (len(names), plot.hyperparameters, "hyperparameter"),
-    ):
+    needs = (len(completed), plot.completed, "completed trial"), (len(names), plot.hyperparameters, "hyperparameter")
+    for have, need, what in needs:
         if have < need:
             return f"This picture needs {need} {what}{'s' if need > 1 else ''}; the search has {have or 'none'}."
     if name == "curves" and not any(trial["curve"] for trial in search["trials"]):
@@ -134,12 +123,10 @@ def missing(name: str, search: dict) -> str | None:
 
 def too_few(search: dict) -> str:
     """Return a warning where the trials are too few to tell importances; empty where they are enough."""
-    have, wanted = search_data.counts(search)["completed"], ENOUGH * len(search["space"])
-    if have >= wanted:
+    have, many = search_data.counts(search)["completed"], len(search["space"])
+    if have >= ENOUGH * many:
         return ""
-    return (
-        f"No more than a hint: {have} completed trials, of {wanted} wanted for {len(search['space'])} hyperparameters."
-    )
+    return f"No more than a hint: {have} completed trials, of {ENOUGH * many} wanted for {many} hyperparameters."
 
 
 def _sections(drawing: Drawing) -> str:
@@ -191,10 +178,9 @@ def _interactive(name: str, drawing: Drawing, parameters: list[str]) -> str:
                 trace[key] = [
                     re.sub(r'^.*?"number": (\d+).*$', r"Trial \1", text, flags=re.DOTALL) for text in trace[key]
                 ]
-    frame = figure.to_html(
-        full_html=False, include_plotlyjs=False, default_height=f"{height}px", config={"responsive": True}
-    )
-    return f'<div style="min-width:{width}px">{frame}</div>' if width else frame
+    options = {"full_html": False, "include_plotlyjs": False, "config": {"responsive": True}}
+    frame = figure.to_html(default_height=f"{height}px", **options)
+    return f'<div style="min-width:{width}px">{frame}</div>'
 
 
 def _save(name: str, drawing: Drawing, folder: Path) -> None:
@@ -239,8 +225,7 @@ def _draw(library: object, name: str, drawing: Drawing, parameters: list[str]) -
         evaluator = optuna.importance.FanovaImportanceEvaluator()
         evaluator.evaluate = lambda *_, **__: drawing.importances
         arguments["evaluator"] = evaluator
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return getattr(library, f"plot_{plot.function}")(shown, **arguments)
 
 

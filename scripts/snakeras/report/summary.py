@@ -11,15 +11,9 @@ def write(
 ) -> dict:
     """Write the page, and return the figures of its caption.
 
-    Parameters
-    ----------
-    search
-        By ``search_data.describe``.
-    best, metrics, data, run_record
-        The documents ``best.json``, ``final/metrics.json``, ``data.json`` and ``final/run.json``; ``data`` is None
-        where the script has its own data function.
-    command
-        What to call to run the search again.
+    ``search`` is by ``search_data.describe``; ``best``, ``metrics``, ``data`` and ``run_record`` are the documents
+    ``best.json``, ``final/metrics.json``, ``data.json`` (None where the script has its own data function) and
+    ``final/run.json``; ``command`` is what to call to run the search again.
     """
     figures = {
         "search": search,
