@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.text import number, shortened
-from snakeras.report import captions, pages, search_data, study
+from snakeras.report import captions, search_data, study
 
 MANY, MOST_IMPORTANT = 8, 4  # hyperparameters up to which contour and rank show all, and how many of more
 ENOUGH = 5  # trials a hyperparameter below which importances are no more than a hint
@@ -80,7 +80,7 @@ def write(search: dict, folder: Path) -> dict:
     page = f'<script src="plotly.min.js"></script>\n{_sections(drawing)}'
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(folder / "plotly.min.js", plotly.offline.get_plotlyjs())
-    files.write_text(folder / "index.html", pages.page(f"{search['name']}: pictures of the search", page))
+    files.write_text(folder / "index.html", captions.page(f"{search['name']}: pictures of the search", page))
     for name in PLOTS:
         if not missing(name, drawing.search):
             _save(name, drawing, folder)
@@ -148,7 +148,7 @@ def _sections(drawing: Drawing) -> str:
         "bins": BINS,
         "few": few if len(drawing.names) > MANY else "",
     }
-    return captions.filled((pages.REPORT / "search.html").read_text(encoding="utf-8"), figures, html=True)
+    return captions.filled((captions.REPORT / "search.html").read_text(encoding="utf-8"), figures, html=True)
 
 
 def _interactive(name: str, drawing: Drawing, parameters: list[str]) -> str:

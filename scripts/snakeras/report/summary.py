@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakeras.core import files, times
-from snakeras.report import captions, pages, search_data
+from snakeras.report import captions, search_data
 
 
 def write(
@@ -27,8 +27,8 @@ def write(
         **search_data.counts(search),
         **_spent([trial for trial in search["trials"] if trial["started"] and trial["finished"]]),
     }
-    body = captions.filled((pages.REPORT / "summary.html").read_text(encoding="utf-8"), figures, html=True)
-    files.write_text(html, pages.page(f"{search['name']}: summary", body))
+    body = captions.filled((captions.REPORT / "summary.html").read_text(encoding="utf-8"), figures, html=True)
+    files.write_text(html, captions.page(f"{search['name']}: summary", body))
     return figures
 
 

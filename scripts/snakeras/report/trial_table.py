@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.text import number, shortened
-from snakeras.report import pages, search_data
+from snakeras.report import captions, search_data
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
@@ -77,7 +77,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
         value = next(number(trial["value"]) for trial in trials if trial["trial"] == search["best"])
         said = f"The best is trial {search['best']}: {label} {value}. {said}"
     body = f"<p>{markup.escape(said)}</p>\n{_table(columns(search, links))}"
-    files.write_text(html, pages.page(f"{search['name']}: all trials", body))
+    files.write_text(html, captions.page(f"{search['name']}: all trials", body))
     linked = sum(trial["trial"] in links for trial in trials)
     return search_data.counts(search) | {"best": search["best"], "linked": linked}
 
