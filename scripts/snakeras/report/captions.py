@@ -1,11 +1,14 @@
 """Templates of the report with the figures of a search filled in: captions (reStructuredText) and pages (HTML)."""
 
+import html as markup
 import math
 import re
 from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.text import number
+
+REPORT = Path(__file__).resolve().parents[3] / "report"
 
 
 def write(template: Path, figures: dict, result: Path) -> None:
@@ -34,6 +37,17 @@ def filled(template: str, figures: dict, html: bool = False) -> str:
     )
     environment.filters |= {"number": number, "percent": _percent, "precise": _precise}
     return environment.from_string(template).render(figures)
+
+
+def page(title: str, body: str) -> str:
+    """Return a whole HTML page with a title, plain text, and the HTML of its body; it needs no network."""
+    name, sheet = markup.escape(title), (REPORT / "pages.css").read_text(encoding="utf-8")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{name}</title>\n<style>{sheet}</style>\n</head>\n"
+        f"<body>\n<h1>{name}</h1>\n{body}\n</body>\n</html>\n"
+    )
 
 
 def _escaped(value: object) -> object:

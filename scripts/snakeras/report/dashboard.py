@@ -37,13 +37,7 @@ class Dashboard:
         return self._application(environ, start_response)
 
     def refresh(self) -> None:
-        """Look at the files, and make the studies anew where they have changed.
-
-        Raises
-        ------
-        UserError
-            When there is no search in the folder.
-        """
+        """Look at the files, and make the studies anew where they have changed; raise UserError without a search."""
         import optuna
         import optuna_dashboard
 
@@ -53,7 +47,7 @@ class Dashboard:
             raise UserError(f"{self._folder}: no search was run here yet, expected results/<name>/trials")
         unfinished = {name: self._unfinished(name) for name in self._names}
         paths = [path for name in self._names for path in search_data.trial_paths(self._folder / "results" / name)]
-        state = [unfinished, [(path, path.stat().st_mtime_ns) for path in paths]]
+        state = unfinished, [(path, path.stat().st_mtime_ns) for path in paths]
         if state == self._state:
             return
         storage = optuna.storages.InMemoryStorage()
@@ -90,13 +84,7 @@ class _Handler(WSGIRequestHandler):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve the dashboard until Ctrl-C.
-
-    Raises
-    ------
-    UserError
-        When there is no search, or the address is not free.
-    """
+    """Serve the dashboard until Ctrl-C; raise UserError when there is no search, or the address is not free."""
     parser = argparse.ArgumentParser(prog="make dashboard", description="Optuna's dashboard on this folder's searches.")
     parser.add_argument("--port", type=int, default=8080, help="the port to listen at (default: 8080)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: this machine only)")

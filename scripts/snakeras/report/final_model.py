@@ -9,7 +9,7 @@ import numpy as np
 
 from snakeras.core import files
 from snakeras.core.text import number
-from snakeras.report import captions, pages, style
+from snakeras.report import captions, style
 from snakeras.search import pruners, trial_records
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def write(metrics: Path, mistakes_file: Path, layers: Path, templates: dict[str,
         For the pictures; the captions go into its ``captions/``.
     """
     text = f'<pre class="layers">{html.escape(layers.read_text(encoding="utf-8"))}</pre>'
-    files.write_text(folder / "layers.html", pages.page("Layers of the final model", text))
+    files.write_text(folder / "layers.html", captions.page("Layers of the final model", text))
     document = files.read_json(metrics)
     with style.style():
         drawn = confusion(document), mistakes(mistakes_file), training(document)
@@ -143,8 +143,7 @@ def training(metrics: dict) -> tuple[object, dict]:
     """Return the final model's curves by epoch as a matplotlib figure, and the figures of its caption.
 
     Its fits follow each other, with a dotted line between them. ``metrics`` are as ``retraining.retrain`` returns them.
-    Of the caption's figures, ``epochs`` is 0 where there is nothing to draw; values after the last epoch are None where
-    there are none.
+    Where there is nothing to draw, the caption's ``epochs`` is 0.
     """
     fits = trial_records.decode(metrics["fits"])
     curves = _joined(fits)

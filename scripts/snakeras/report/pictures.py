@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.text import number, shortened
-from snakeras.report import captions, pages, search_data, study
+from snakeras.report import captions, search_data, study
 
 MANY, MOST_IMPORTANT = 8, 4  # hyperparameters up to which contour and rank show all, and how many of more
 ENOUGH = 5  # trials a hyperparameter below which importances are no more than a hint
@@ -24,26 +24,25 @@ class Plot:
     title: str
     completed: int = 0  # completed trials that it needs
     hyperparameters: int = 0  # that it needs
-    target: str | None = "{}"  # what it calls the objective; None where it takes no name
+    target: str | None = "{label}"  # what it calls the objective; None where it takes no name
+    x: str | None = None  # titles of the axes that Optuna names otherwise, or not at all
+    y: str | None = None
 
 
+IMPORTANCE = "Share of the differences in {lower}"
 # How to read each is said in report/search.html.
 PLOTS = {
-    "history": Plot("optimization_history", "Results by trial", completed=1),
-    "curves": Plot("intermediate_values", "Learning curves", target=None),
-    "slice": Plot("slice", "Each hyperparameter", completed=1, hyperparameters=1),
+    "history": Plot("optimization_history", "Results by trial", 1),
+    "curves": Plot("intermediate_values", "Learning curves", target=None, x="Epoch", y="{curve_label}"),
+    "slice": Plot("slice", "Each hyperparameter", 1, 1),
     "importances": Plot(
-        "param_importances",
-        "Importance of the hyperparameters",
-        completed=2,
-        hyperparameters=1,
-        target="Share of the differences in {}",
+        "param_importances", "Importance of the hyperparameters", 2, 1, target=IMPORTANCE, x=IMPORTANCE
     ),
-    "parallel_coordinates": Plot("parallel_coordinate", "Parallel coordinates", completed=2, hyperparameters=1),
-    "contour": Plot("contour", "Contour of each pair", completed=2, hyperparameters=2),
-    "rank": Plot("rank", "Rank in each pair", completed=2, hyperparameters=2),
-    "edf": Plot("edf", "Distribution of the results", completed=2),
-    "timeline": Plot("timeline", "Timeline", target=None),
+    "parallel_coordinates": Plot("parallel_coordinate", "Parallel coordinates", 2, 1),
+    "contour": Plot("contour", "Contour of each pair", 2, 2),
+    "rank": Plot("rank", "Rank in each pair", 2, 2),
+    "edf": Plot("edf", "Distribution of the results", 2, y="Share of the completed trials"),
+    "timeline": Plot("timeline", "Timeline", target=None, x="Time"),
 }
 
 
@@ -56,6 +55,11 @@ class Drawing:
     names: list[str]  # hyperparameters of the completed trials, in the order of the script
     importances: dict[str, float]  # the largest first; empty where nothing can be said
 
+    def words(self, text: str | None) -> str | None:
+        """Return a text with the objective's names filled in."""
+        objective = self.search["objective"]
+        return text and text.format(**objective, lower=objective["label"].lower())
+
     def parameters(self, name: str) -> list[str]:
         """Return the hyperparameters that a plot shows."""
         if name == "slice" or len(self.names) <= MANY:
@@ -64,20 +68,11 @@ class Drawing:
 
 
 def write(search: dict, folder: Path) -> dict:
-    """Write all pictures of a search.
+    """Write all pictures of a search, and return the figures of their caption.
 
-    Parameters
-    ----------
-    search
-        By ``search_data.describe``.
-    folder
-        For ``index.html`` with its ``plotly.min.js``, and an SVG and a PNG of each plot that has something to show.
-
-    Returns
-    -------
-    dict
-        The figures of the caption: ``trials``; ``completed``, ``pruned`` and ``failed``, how many; ``label`` of the
-        objective; ``best``, the best trial's number, and ``value``, its objective as text, both None without one.
+    ``search`` is by ``search_data.describe``. The folder gets ``index.html`` with its ``plotly.min.js``, and an SVG and
+    a PNG of each plot that has something to show. The figures are those of ``search_data.counts``; ``label`` of the
+    objective; ``best``, the best trial's number, and ``value``, its objective as text, both None without one.
     """
     import plotly.offline
 
@@ -85,16 +80,13 @@ def write(search: dict, folder: Path) -> dict:
     page = f'<script src="plotly.min.js"></script>\n{_sections(drawing)}'
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(folder / "plotly.min.js", plotly.offline.get_plotlyjs())
-    files.write_text(folder / "index.html", pages.page(f"{search['name']}: pictures of the search", page))
+    files.write_text(folder / "index.html", captions.page(f"{search['name']}: pictures of the search", page))
     for name in PLOTS:
         if not missing(name, drawing.search):
             _save(name, drawing, folder)
-    best = next((trial for trial in search["trials"] if trial["trial"] == search["best"]), None)
-    return search_data.counts(search) | {
-        "label": search["objective"]["label"],
-        "best": search["best"],
-        "value": best and number(best["value"]),
-    }
+    value = next((number(trial["value"]) for trial in search["trials"] if trial["trial"] == search["best"]), None)
+    label = search["objective"]["label"]
+    return search_data.counts(search) | {"label": label, "best": search["best"], "value": value}
 
 
 def prepare(search: dict) -> Drawing:
@@ -118,10 +110,8 @@ def missing(name: str, search: dict) -> str | None:
     plot = PLOTS[name]
     completed = [trial for trial in search["trials"] if trial["status"] == "completed"]
     names = {label for trial in completed for label in trial["hyperparameters"]}
-    for have, need, what in (
-        (len(completed), plot.completed, "completed trial"),
-        (len(names), plot.hyperparameters, "hyperparameter"),
-    ):
+    needs = (len(completed), plot.completed, "completed trial"), (len(names), plot.hyperparameters, "hyperparameter")
+    for have, need, what in needs:
         if have < need:
             return f"This picture needs {need} {what}{'s' if need > 1 else ''}; the search has {have or 'none'}."
     if name == "curves" and not any(trial["curve"] for trial in search["trials"]):
@@ -133,12 +123,10 @@ def missing(name: str, search: dict) -> str | None:
 
 def too_few(search: dict) -> str:
     """Return a warning where the trials are too few to tell importances; empty where they are enough."""
-    have, wanted = search_data.counts(search)["completed"], ENOUGH * len(search["space"])
-    if have >= wanted:
+    have, many = search_data.counts(search)["completed"], len(search["space"])
+    if have >= ENOUGH * many:
         return ""
-    return (
-        f"No more than a hint: {have} completed trials, of {wanted} wanted for {len(search['space'])} hyperparameters."
-    )
+    return f"No more than a hint: {have} completed trials, of {ENOUGH * many} wanted for {many} hyperparameters."
 
 
 def _sections(drawing: Drawing) -> str:
@@ -146,11 +134,11 @@ def _sections(drawing: Drawing) -> str:
     reasons = {name: reason for name in PLOTS if (reason := missing(name, drawing.search))}
     drawings = {}
     for name in set(PLOTS) - set(reasons):
-        if name == "slice":
-            panels = "".join(f"<div>{_interactive(name, drawing, [label])}</div>" for label in drawing.names)
-            drawings[name] = f'<div class="panels">{panels}</div>'
-        else:
-            drawings[name] = f'<div class="wide">{_interactive(name, drawing, drawing.parameters(name))}</div>'
+        # A narrow page has room for one hyperparameter.
+        parameters = drawing.parameters(name)
+        panels = [[label] for label in parameters] if name == "slice" else [parameters]
+        parts = "".join(f"<div>{_interactive(name, drawing, panel)}</div>" for panel in panels)
+        drawings[name] = f'<div class="{"panels" if name == "slice" else "wide"}">{parts}</div>'
     few = f"Of the {len(drawing.names)} hyperparameters, these are the most important."
     figures = {
         "titles": {name: plot.title for name, plot in PLOTS.items()},
@@ -160,19 +148,20 @@ def _sections(drawing: Drawing) -> str:
         "bins": BINS,
         "few": few if len(drawing.names) > MANY else "",
     }
-    return captions.filled((pages.REPORT / "search.html").read_text(encoding="utf-8"), figures, html=True)
+    return captions.filled((captions.REPORT / "search.html").read_text(encoding="utf-8"), figures, html=True)
 
 
 def _interactive(name: str, drawing: Drawing, parameters: list[str]) -> str:
     """Return the HTML of a plot by Plotly."""
     import optuna
 
-    figure = _draw(optuna.visualization, name, drawing, parameters)
+    figure, plot = _draw(optuna.visualization, name, drawing, parameters), PLOTS[name]
     margin = {"l": 70, "r": 30, "t": 70 if name == "parallel_coordinates" else 40, "b": 60}
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom"}
     figure.update_layout(title=None, width=None, template="plotly_white", margin=margin, legend=legend)
-    x, y = _axes(name, drawing.search)
-    figure.update_layout({key: {"title": {"text": text}} for key, text in (("xaxis", x), ("yaxis", y)) if text})
+    for axis, text in (("xaxis", plot.x), ("yaxis", plot.y)):
+        if text:
+            figure.update_layout({axis: {"title": {"text": drawing.words(text)}}})
     width, height = 0, 460
     if name == "timeline":
         height = min(900, max(300, 16 * len(drawing.search["trials"]) + 160))
@@ -182,28 +171,16 @@ def _interactive(name: str, drawing: Drawing, parameters: list[str]) -> str:
         width = 110 * (len(drawing.names) + 2)
     elif name in ("contour", "rank") and len(parameters) > 2:
         width = height = max(500, 190 * len(parameters))
-    for trace in figure.data:
+    for trace in figure.data if name in ("slice", "rank") else ():
         # Optuna repeats all that is known of a trial in every panel.
-        for key in {"hovertext", "text"} & set(trace.to_plotly_json()) if name in ("slice", "rank") else ():
+        for key in ("hovertext", "text"):
             if isinstance(trace[key], list | tuple):
                 trace[key] = [
                     re.sub(r'^.*?"number": (\d+).*$', r"Trial \1", text, flags=re.DOTALL) for text in trace[key]
                 ]
-    frame = figure.to_html(
-        full_html=False, include_plotlyjs=False, default_height=f"{height}px", config={"responsive": True}
-    )
-    return f'<div style="min-width:{width}px">{frame}</div>' if width else frame
-
-
-def _axes(name: str, search: dict) -> tuple[str | None, str | None]:
-    """Return titles for the axes that Optuna names otherwise, or not at all."""
-    titles = {
-        "curves": ("Epoch", search["objective"]["curve_label"]),
-        "edf": (None, "Share of the completed trials"),
-        "timeline": ("Time", None),
-        "importances": (PLOTS["importances"].target.format(search["objective"]["label"].lower()), None),
-    }
-    return titles.get(name, (None, None))
+    options = {"full_html": False, "include_plotlyjs": False, "config": {"responsive": True}}
+    frame = figure.to_html(default_height=f"{height}px", **options)
+    return f'<div style="min-width:{width}px">{frame}</div>'
 
 
 def _save(name: str, drawing: Drawing, folder: Path) -> None:
@@ -224,7 +201,7 @@ def _save(name: str, drawing: Drawing, folder: Path) -> None:
         else:
             axes.set_title(PLOTS[name].title)
             figure.set_size_inches(1.1 * len(drawing.names) + 2 if name == "parallel_coordinates" else 7, 4.6)
-            x, y = _axes(name, drawing.search)
+            x, y = drawing.words(PLOTS[name].x), drawing.words(PLOTS[name].y)
             axes.set(xlabel=x or axes.get_xlabel(), ylabel=y or axes.get_ylabel())
             if name == "curves" and axes.get_legend():
                 axes.get_legend().remove()  # an entry a trial
@@ -239,7 +216,7 @@ def _draw(library: object, name: str, drawing: Drawing, parameters: list[str]) -
     import optuna
 
     plot, shown = PLOTS[name], drawing.study
-    arguments: dict = {"target_name": plot.target.format(drawing.search["objective"]["label"])} if plot.target else {}
+    arguments: dict = {"target_name": drawing.words(plot.target)} if plot.target else {}
     if name in ("contour", "rank", "slice"):
         arguments["params"] = parameters
     if name == "contour":
@@ -248,8 +225,7 @@ def _draw(library: object, name: str, drawing: Drawing, parameters: list[str]) -
         evaluator = optuna.importance.FanovaImportanceEvaluator()
         evaluator.evaluate = lambda *_, **__: drawing.importances
         arguments["evaluator"] = evaluator
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return getattr(library, f"plot_{plot.function}")(shown, **arguments)
 
 
@@ -267,11 +243,9 @@ def _binned(drawing: Drawing) -> object:
             continue
         low, high = min(values), max(values)
         steps = np.geomspace(low, high, BINS) if known.log else np.linspace(low, high, BINS)
-        free = optuna.distributions.FloatDistribution(low, high, log=known.log)
         for trial, value in zip(having, values, strict=True):
-            nearest = float(steps[np.abs(steps - value).argmin()])
-            trial.params |= {name: min(max(nearest, low), high)}
-            trial.distributions |= {name: free}
+            trial.params[name] = float(steps[np.abs(steps - value).argmin()])
+            trial.distributions[name] = optuna.distributions.FloatDistribution(low, high, log=known.log)
     binned = study.from_search(drawing.search | {"trials": [], "space": {}})
     binned.add_trials(trials)
     return binned
@@ -287,12 +261,10 @@ def _with_short_names(search: dict) -> dict:
     def shown(value: object) -> object:
         return shortened(value, NAME) if isinstance(value, str) else value
 
-    trials = [
-        trial | {"hyperparameters": {short[name]: shown(value) for name, value in trial["hyperparameters"].items()}}
-        for trial in search["trials"]
-    ]
-    space = {
-        short[name]: known | {"arguments": list(map(shown, known["arguments"]))} if known else None
-        for name, known in search["space"].items()
-    }
+    trials, space = [], {}
+    for trial in search["trials"]:
+        values = {short[name]: shown(value) for name, value in trial["hyperparameters"].items()}
+        trials.append(trial | {"hyperparameters": values})
+    for name, known in search["space"].items():
+        space[short[name]] = known and known | {"arguments": [shown(argument) for argument in known["arguments"]]}
     return search | {"space": space, "trials": trials}

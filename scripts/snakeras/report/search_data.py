@@ -33,10 +33,7 @@ def gather(
     ``trials`` and ``runs`` are the JSON file and the run.json of every trial in order, ``sources`` the Hyperas script
     and the user's other files that decide a trial.
 
-    Raises
-    ------
-    UserError
-        When a trial's file is missing, altered or made with another configuration.
+    Raise UserError when a trial's file is missing, altered or made with another configuration.
     """
     fixed = provenance.determined_by(sources, search, data, manifest)
     records, _ = trial_records.read_first(trials[0].parent, len(trials), search["parallelism"], fixed)
@@ -47,12 +44,8 @@ def gather(
 def read(folder: Path) -> dict:
     """Return what ``describe`` returns for the trials in ``results/<name>/`` that have ended so far.
 
-    The search space comes from the model file, or else from the last finished run's ``plots/search.json``.
-
-    Raises
-    ------
-    UserError
-        When there is no search in the folder, or a trial's file was altered.
+    The search space comes from the model file, or else from the last finished run's ``plots/search.json``. Raise
+    UserError when there is no search in the folder, or a trial's file was altered.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: not found, expected the folder of a search, results/<name>")
@@ -77,18 +70,10 @@ def describe(
 ) -> dict:
     """Return a search in the form that pictures, table and summary are made from.
 
-    Parameters
-    ----------
-    records, runs
-        Each trial's JSON document and its run.json.
-    distributions
-        Of each hyperparameter in the script's order, as ``parser.HyperasScript.distributions`` has them.
-
-    Returns
-    -------
-    dict
-        ``name``; ``search`` and ``data``, the settings; ``objective``, by ``_objective``; ``space``, the distribution
-        of each hyperparameter; ``best``, the best trial's number, None if all failed; ``trials``, by ``_trial``.
+    ``records`` and ``runs`` are each trial's JSON document and its run.json, ``distributions`` those of the
+    hyperparameters in the script's order, as ``parser.HyperasScript.distributions`` has them. The result has ``name``;
+    ``search`` and ``data``, the settings; ``objective``, by ``_objective``; ``space``, the distribution of each
+    hyperparameter; ``best``, the best trial's number, None if all failed; and ``trials``, by ``_trial``.
     """
     records = [
         record | {key: trial_records.decode(record[key]) for key in ("fits", "loss", "val_accuracy")}
@@ -121,11 +106,8 @@ def _objective(records: list[dict], search: dict) -> dict:
     That is the script's own loss; but a metric whose negative it is in every completed trial (without any: in every
     pruned one) is shown in its place.
 
-    Returns
-    -------
-    dict
-        ``key``: a metric of ``fit``, or ``loss``; ``label``, for people; ``better``: ``higher`` or ``lower``;
-        ``curve_label``, what a learning curve shows.
+    ``key`` is a metric of ``fit``, or ``loss``; ``label`` its name for people; ``better`` is ``higher`` or ``lower``;
+    ``curve_label`` is what a learning curve shows.
     """
     completed, pruned = ([record for record in records if record["status"] == status] for status in STATUSES[:2])
     ended = completed or pruned

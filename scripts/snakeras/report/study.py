@@ -19,10 +19,7 @@ ATTRIBUTES = ("trial", "epochs", "host", "device", "gpu", "peak_memory_mb", "fai
 def load(folder: str | Path) -> "optuna.Study":
     """Return the search in ``folder``, such as ``results/mnist``, as an in-memory study of its trials that have ended.
 
-    Raises
-    ------
-    UserError
-        When there is no search in the folder, or a trial's file was altered.
+    Raise UserError when there is no search in the folder, or a trial's file was altered.
     """
     return from_search(search_data.read(Path(folder)))
 
@@ -141,8 +138,7 @@ def _quiet() -> Iterator[None]:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
             yield
     finally:
         optuna.logging.set_verbosity(before)

@@ -2,8 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from snakeras.core import files
@@ -18,7 +17,6 @@ DARK = {INK: "#e6edf3", PAPER: "#0d1117", FAINT: "#30363d", MUTED: "#9198a1"}
 BLUE, RED = "#0072b2", "#d55e00"
 
 STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 10,
     "axes.titlesize": 11,
     "legend.fontsize": 9,
@@ -37,13 +35,11 @@ STYLE = {
 }
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """Draw in the look of our own pictures."""
+def style() -> AbstractContextManager:
+    """Return a context in which pictures have our look."""
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
-        yield
+    return matplotlib.rc_context(STYLE)
 
 
 def new(height: float) -> object:
@@ -71,10 +67,9 @@ def save(figure: object, svg: Path, png: Path) -> None:
 
 def adaptive(svg: str) -> str:
     """Return an SVG with a style sheet that swaps our colours where the reader's system is dark."""
-    swaps = "".join(
-        f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
-        for light, dark in DARK.items()
-        for kind in ("fill", "stroke")
-    )
+    swaps = ""
+    for kind in ("fill", "stroke"):
+        for light, dark in DARK.items():
+            swaps += f'[style*="{kind}: {light}"]{{{kind}:{dark}!important}}'
     sheet = f"<style>@media (prefers-color-scheme: dark){{{swaps}}}</style>"
     return re.sub(r"(<svg\b[^>]*>)", lambda match: match[1] + sheet, svg, count=1)

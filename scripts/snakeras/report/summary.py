@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from snakeras.core import files, times
-from snakeras.report import captions, pages, search_data
+from snakeras.report import captions, search_data
 
 
 def write(
@@ -11,15 +11,9 @@ def write(
 ) -> dict:
     """Write the page, and return the figures of its caption.
 
-    Parameters
-    ----------
-    search
-        By ``search_data.describe``.
-    best, metrics, data, run_record
-        The documents ``best.json``, ``final/metrics.json``, ``data.json`` and ``final/run.json``; ``data`` is None
-        where the script has its own data function.
-    command
-        What to call to run the search again.
+    ``search`` is by ``search_data.describe``; ``best``, ``metrics``, ``data`` and ``run_record`` are the documents
+    ``best.json``, ``final/metrics.json``, ``data.json`` (None where the script has its own data function) and
+    ``final/run.json``; ``command`` is what to call to run the search again.
     """
     figures = {
         "search": search,
@@ -33,8 +27,8 @@ def write(
         **search_data.counts(search),
         **_spent([trial for trial in search["trials"] if trial["started"] and trial["finished"]]),
     }
-    body = captions.filled((pages.REPORT / "summary.html").read_text(encoding="utf-8"), figures, html=True)
-    files.write_text(html, pages.page(f"{search['name']}: summary", body))
+    body = captions.filled((captions.REPORT / "summary.html").read_text(encoding="utf-8"), figures, html=True)
+    files.write_text(html, captions.page(f"{search['name']}: summary", body))
     return figures
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.text import number, shortened
-from snakeras.report import pages, search_data
+from snakeras.report import captions, search_data
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
@@ -39,10 +39,10 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
 
 def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
     """Return the table by columns: numbers (None where there is none), and texts, as HTML."""
-    trials, objective = search["trials"], search["objective"]
+    trials, objective, best = search["trials"], search["objective"], "<mark>best</mark>"
     table = {
         "Trial": [_linked(trial["trial"], links) for trial in trials],
-        "Status": [trial["status"] + "<mark>best</mark>" * (trial["trial"] == search["best"]) for trial in trials],
+        "Status": [f"{trial['status']}{best if trial['trial'] == search['best'] else ''}" for trial in trials],
         objective["label"]: [trial["value"] for trial in trials],
         "Loss": [trial["loss"] for trial in trials],
         "Epochs": [trial["epochs"] for trial in trials],
@@ -77,7 +77,7 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
         value = next(number(trial["value"]) for trial in trials if trial["trial"] == search["best"])
         said = f"The best is trial {search['best']}: {label} {value}. {said}"
     body = f"<p>{markup.escape(said)}</p>\n{_table(columns(search, links))}"
-    files.write_text(html, pages.page(f"{search['name']}: all trials", body))
+    files.write_text(html, captions.page(f"{search['name']}: all trials", body))
     linked = sum(trial["trial"] in links for trial in trials)
     return search_data.counts(search) | {"best": search["best"], "linked": linked}
 
