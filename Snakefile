@@ -12,9 +12,9 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import last_lines, stale_lock
+from snakeras.workflow import closing_message, stale_lock
 from snakeras.workflow.code_files import CodeFiles
-from snakeras.workflow.config import read_or_exit
+from snakeras.workflow.config_validation import read_or_exit
 from snakeras.workflow.outdated_trials import OutdatedTrials
 from snakeras.workflow.report_files import ReportFiles
 from snakeras.workflow.rule_params import RuleParams

@@ -14,7 +14,7 @@ from statistics import median
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
 from snakeras.core import files  # noqa: E402
-from snakeras.search import trial_records  # noqa: E402
+from snakeras.search import earlier_trials, trial_records  # noqa: E402
 
 SCRIPT = """
 from hyperas.distributions import choice, uniform
@@ -93,7 +93,7 @@ def long_histories(folder: Path, document: dict) -> None:
     digests = [trial_records.digest_after("", [])]
     (folder / "long").mkdir()
     for trial in range(10_000):
-        before = digests[len(trial_records.visible(trial, 2))]
+        before = digests[len(earlier_trials.visible(trial, 2))]
         document["trial"] = document["hyperopt"]["tid"] = document["hyperopt"]["misc"]["tid"] = trial
         document["hyperopt"]["misc"]["idxs"] = {label: [trial] for label in document["hyperopt"]["misc"]["idxs"]}
         document["determined_by"] |= {"trial": trial, "history": before}

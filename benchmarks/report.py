@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
 from snakeras.core import files  # noqa: E402
 from snakeras.core.settings import Settings  # noqa: E402
-from snakeras.search import provenance, run_trial, trial_records  # noqa: E402
-from snakeras.workflow import config  # noqa: E402
+from snakeras.search import earlier_trials, provenance, run_trial, trial_records  # noqa: E402
+from snakeras.workflow import config_validation  # noqa: E402
 from snakeras.workflow.rule_params import RuleParams  # noqa: E402
 from snakeras.workflow.search_files import SearchFiles  # noqa: E402
 
@@ -85,7 +85,7 @@ def make_up(folder: Path, settings: Settings) -> None:
         document = _document(trial, settings.search.seed, rng)
         document["determined_by"] = fixed | {
             "trial": trial,
-            "history": digests[len(trial_records.visible(trial, settings.search.parallelism))],
+            "history": digests[len(earlier_trials.visible(trial, settings.search.parallelism))],
             "packages": provenance.versions(),
         }
         document = trial_records.sealed(document)
@@ -138,7 +138,7 @@ def main() -> None:
         folder = Path(temporary).resolve()
         settings = SETTINGS | {"search": SETTINGS["search"] | {"max_evals": trials}}
         files.write_json(folder / "config.yaml", settings)
-        settings = config.read(settings, ROOT)
+        settings = config_validation.read(settings, ROOT)
         search_files = SearchFiles(settings)
         snakemake(folder, "--", *search_files.manifest)
         make_up(folder, settings)

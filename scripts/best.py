@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from snakeras.core.settings import TrialSettings
-from snakeras.search import conclusion
-from snakeras.workflow.job import job
+from snakeras.search import result_files
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake):
-    conclusion.conclude(
+with rule_script(snakemake):
+    result_files.conclude(
         name=snakemake.params.name,
         folder=Path(snakemake.input.trials[0]).parent,
         max_evals=len(snakemake.input.trials),

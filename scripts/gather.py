@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from snakeras.report import search_data
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake):
+with rule_script(snakemake):
     search_data.gather(
         name=snakemake.wildcards.name,
         trials=[Path(path) for path in snakemake.input.trials],

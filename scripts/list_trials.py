@@ -4,9 +4,9 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.report import captions, trial_table
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake):
+with rule_script(snakemake):
     links = {}
     if snakemake.input.runs:
         links = trial_table.links(Path(snakemake.input.tracking[0]), [Path(path) for path in snakemake.input.runs])

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.report import captions, pictures
-from snakeras.workflow.job import job
+from snakeras.report import captions, search_pictures
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake):
-    figures = pictures.write(files.read_json(Path(snakemake.input.search)), Path(snakemake.output.folder))
+with rule_script(snakemake):
+    figures = search_pictures.write(files.read_json(Path(snakemake.input.search)), Path(snakemake.output.folder))
     captions.write(Path(snakemake.input.text), figures, Path(snakemake.output.caption))

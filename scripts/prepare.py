@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from snakeras.data import datasets
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake) as terminal:
+with rule_script(snakemake) as terminal:
     datasets.prepare(
         **snakemake.params.data,
         raw=Path(snakemake.input.raw[0]).parent if snakemake.input.raw else None,

@@ -5,9 +5,9 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.tracking import connection, mflux
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake) as terminal, redacting():
+with rule_script(snakemake) as terminal, redacting():
     tracking = connection.settings_of(snakemake.params)
     with connection.explained(tracking):
         mflux.connect(mflux.token(tracking.mflux_token_file), tracking.mflux_host)

@@ -5,9 +5,9 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.tracking import connection, final_run, mflux
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake) as terminal, redacting():
+with rule_script(snakemake) as terminal, redacting():
     params = snakemake.params
     tracking = connection.settings_of(params)
     published = final_run.publish_final(

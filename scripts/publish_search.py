@@ -7,9 +7,9 @@ from snakeras.core.settings import TrialSettings
 from snakeras.process import lifetime
 from snakeras.tracking import connection, search_run
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake), redacting():
+with rule_script(snakemake), redacting():
     params = snakemake.params
     published = search_run.publish_search(
         tracking=connection.settings_of(params),

@@ -5,9 +5,9 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.tracking import connection, trial_run
 from snakeras.tracking.redaction import redacting
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake), redacting():
+with rule_script(snakemake), redacting():
     published = trial_run.publish_trial(
         tracking=connection.settings_of(snakemake.params),
         parent=files.read_json(Path(snakemake.input.search)),

@@ -1,7 +1,7 @@
 """Train the final model with the best hyperparameters and test it once."""
 
 from snakeras.workflow import final_job
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake) as terminal:
+with rule_script(snakemake) as terminal:
     final_job.run(snakemake, terminal)

@@ -5,9 +5,9 @@ from pathlib import Path
 import yaml
 from snakeras.core import files
 from snakeras.report import captions, summary
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 
-with job(snakemake):
+with rule_script(snakemake):
     configuration = Path(snakemake.output.configuration)
     files.write_text(configuration, yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
     figures = summary.write(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakeras.core import files, seeds
 from snakeras.core.settings import TrackingSettings, TrialSettings
-from snakeras.search import conclusion, provenance, run_trial, trial_records
+from snakeras.search import earlier_trials, provenance, result_files, run_trial, trial_records
 
 TRACKING = TrackingSettings(experiment="tests")
 
@@ -103,9 +103,9 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
     fixed = provenance.determined_by([found.script], settings, {"dataset": "squares"}, found.manifest)
     documents = []
     for trial, accuracy in enumerate(accuracies):
-        seen = documents[: len(trial_records.visible(trial, settings["parallelism"]))]
+        seen = documents[: len(earlier_trials.visible(trial, settings["parallelism"]))]
         documents.append(_write_trial(found, fixed, trial, accuracy, seen))
-    conclusion.conclude(
+    result_files.conclude(
         name=name,
         folder=found.trials,
         max_evals=len(accuracies),

@@ -196,19 +196,14 @@ def mlflow_server(
 ) -> Iterator[Server]:
     """An MLflow server over HTTP.
 
-    Parameters
-    ----------
-    folder
-        For its log and, unless told otherwise, its data; a later server finds them there.
-    port
-        If not any that is free.
-    backend
-        SQLAlchemy URI of the database, if not SQLite in the folder.
-    artifacts
-        ``s3://BUCKET/FOLDER`` to which clients write themselves; else a folder that the server writes to for them
-        (``mlflow-artifacts:``), if not one in the folder.
-    environment
-        More of it, such as that of an S3. What the tests' own environment says about MLflow and AWS does not count.
+    Args:
+        folder: For its log and, unless told otherwise, its data; a later server finds them there.
+        port: If not any that is free.
+        backend: SQLAlchemy URI of the database, if not SQLite in the folder.
+        artifacts: ``s3://BUCKET/FOLDER`` to which clients write themselves; else a folder that the server writes to for
+            them (``mlflow-artifacts:``), if not one in the folder.
+        environment: More of it, such as that of an S3. What the tests' own environment says about MLflow and AWS does
+            not count.
     """
     port = port or free_port()
     log = _log(folder, "mlflow")

@@ -11,14 +11,10 @@ class Interrupted(Exception):
 class Cut:
     """A client that is cut off at a call that changes something: before it does, or just after.
 
-    Parameters
-    ----------
-    client
-        What the calls go to.
-    at
-        The number of the call, from 1; 0: never.
-    after
-        Whether the call is still carried out.
+    Args:
+        client: What the calls go to.
+        at: The number of the call, from 1; 0: never.
+        after: Whether the call is still carried out.
     """
 
     def __init__(self, client: object, at: int = 0, after: bool = False) -> None:

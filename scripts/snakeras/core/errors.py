@@ -1,4 +1,4 @@
-"""The one error that people see: a line that names the file or key, what was found and what was expected."""
+"""``UserError``: a mistake that is reported as one line, without a traceback."""
 
 
 class UserError(Exception):

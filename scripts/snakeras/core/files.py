@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and digests of them."""
+"""Files written whole or not at all, and their SHA-256 digests."""
 
 import filecmp
 import hashlib

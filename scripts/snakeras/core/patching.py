@@ -1,4 +1,4 @@
-"""Replace attributes and modules of other packages for a while, and put them back."""
+"""Monkey-patches of other packages that are undone when a block ends."""
 
 import sys
 from collections.abc import Iterable, Iterator

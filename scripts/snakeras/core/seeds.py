@@ -1,4 +1,4 @@
-"""All random seeds, each derived from ``search.seed`` and its purpose, so that no two are equal by chance."""
+"""Random seeds, each derived from ``search.seed`` and its purpose; hyperopt's generator is in ``run_trial``."""
 
 import hashlib
 

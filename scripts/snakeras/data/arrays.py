@@ -26,19 +26,13 @@ def stratified_choice(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 
     scikit-learn's splitters refuse a choice that leaves fewer rows than there are classes; this one does not.
 
-    Parameters
-    ----------
-    labels
-        Class of each row, shape (rows,), any dtype that can be sorted.
-    n
-        How many rows, 0 to rows.
-    seed
-        Seeds NumPy's default generator.
+    Args:
+        labels: Class of each row, shape (rows,), any dtype that can be sorted.
+        n: How many rows, 0 to rows.
+        seed: Seeds NumPy's default generator.
 
-    Returns
-    -------
-    numpy.ndarray
-        Indices of the chosen rows, int64, shape (n,), ascending.
+    Returns:
+        numpy.ndarray: Indices of the chosen rows, int64, shape (n,), ascending.
     """
     rng = np.random.default_rng(seed)
     classes, counts = np.unique(labels, return_counts=True)
@@ -97,24 +91,17 @@ def read(
 ) -> tuple[Arrays, dict]:
     """Map the named arrays read-only, each verified first and made again in place if it is broken.
 
-    Parameters
-    ----------
-    manifest
-        Path of the manifest, which names the folder of the arrays by a path relative to its own.
-    remake
-        Makes all arrays again from their source, as a dict of name to array; called at most once.
-    terminal
-        Where a line about each array that had to be made again goes.
+    Args:
+        manifest: Path of the manifest, which names the folder of the arrays by a path relative to its own.
+        remake: Makes all arrays again from their source, as a dict of name to array; called at most once.
+        terminal: Where a line about each array that had to be made again goes.
 
-    Returns
-    -------
-    arrays, manifest
-        Memory maps by name (``mmap_mode="r"``: parallel jobs share one copy in the page cache), and the manifest.
+    Returns:
+        arrays, manifest: Memory maps by name (``mmap_mode="r"``: parallel jobs share one copy in the page cache), and
+            the manifest.
 
-    Raises
-    ------
-    UserError
-        When the manifest is unreadable or what ``remake`` gives is not what it says.
+    Raises:
+        UserError: When the manifest is unreadable or what ``remake`` gives is not what it says.
     """
     from filelock import FileLock
 

@@ -50,20 +50,15 @@ def make(
 ) -> arrays.Arrays:
     """Return the prepared arrays of a dataset.
 
-    Parameters
-    ----------
-    fraction, seed
-        Part of the training images held out for validation, stratified by class, and what decides which.
-    raw
-        Folder of the four IDX files for ``mnist``; fetched again if broken.
-    named
-        A folder that the user names to take them from.
+    Args:
+        fraction, seed: Part of the training images held out for validation, stratified by class, and what decides
+            which.
+        raw: Folder of the four IDX files for ``mnist``; fetched again if broken.
+        named: A folder that the user names to take them from.
 
-    Returns
-    -------
-    dict
-        ``x_*`` float32 in [0, 1], shape (n, 28, 28, 1); ``y_*`` float32 one-hot, shape (n, 10); for ``train``,
-        ``validation`` and ``test``.
+    Returns:
+        dict: ``x_*`` float32 in [0, 1], shape (n, 28, 28, 1); ``y_*`` float32 one-hot, shape (n, 10); for ``train``,
+            ``validation`` and ``test``.
     """
     raw_arrays = mnist.read_or_fetch(raw, named, terminal) if dataset == "mnist" else _mnist_5k()
     labels = raw_arrays["y_train"]

@@ -166,17 +166,12 @@ def sources(folder: str | None) -> list[tuple[str, Callable[[TextIO], IdxBytes]]
 def fetch(folder: Path, named: str | None = None, terminal: TextIO = sys.stderr) -> str:
     """Write the four original IDX files into ``folder`` from the first source that works, and return its name.
 
-    Parameters
-    ----------
-    named
-        A folder of IDX files that the user names, plain or gzipped; tried first.
-    terminal
-        Where lines about failing sources go, and the progress bar if it is a terminal.
+    Args:
+        named: A folder of IDX files that the user names, plain or gzipped; tried first.
+        terminal: Where lines about failing sources go, and the progress bar if it is a terminal.
 
-    Raises
-    ------
-    UserError
-        When every source fails or gives other bytes, with the reason of each.
+    Raises:
+        UserError: When every source fails or gives other bytes, with the reason of each.
     """
     failures = []
     for name, source in sources(named):
@@ -206,10 +201,8 @@ def _reason(error: Exception) -> str:
 def read(folder: Path) -> dict[str, np.ndarray]:
     """Return the verified arrays ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``, ``y_test``, all uint8.
 
-    Raises
-    ------
-    UserError
-        When a file is missing or is not the original.
+    Raises:
+        UserError: When a file is missing or is not the original.
     """
     arrays = {}
     for key, name in zip(ARRAYS, FILES, strict=True):

@@ -23,24 +23,19 @@ def no_mistakes() -> arrays.Arrays:
 def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
     """Return the misclassified rows of a test, the most confident first.
 
-    Parameters
-    ----------
-    outputs
-        What the model predicted, shape (n, classes), or (n, 1) for two classes. Values outside 0 to 1 are taken for
-        logits and become probabilities by softmax (or the logistic function).
-    x
-        Inputs of the model: an array of shape (n, ...), or a list of such.
-    y
-        Targets, as ``classes`` takes them.
+    Args:
+        outputs: What the model predicted, shape (n, classes), or (n, 1) for two classes. Values outside 0 to 1 are
+            taken for logits and become probabilities by softmax (or the logistic function).
+        x: Inputs of the model: an array of shape (n, ...), or a list of such.
+        y: Targets, as ``classes`` takes them.
 
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        ``classified`` (bool): whether this is a classification at all; ``rows`` and ``count`` (int64): how many rows
-        were tested and how many of them are misclassified; and of the first 100 of these ``index`` (the row), ``true``,
-        ``predicted`` (classes), all int64, and ``probability`` (float32, of the predicted class). If the input is
-        images, also ``image``: float32, shape (k, height, width) or (k, height, width, 3), 0 to 1 over the range of all
-        of ``x``; of a side longer than 128 pixels only every second, third, ... pixel.
+    Returns:
+        dict of str to numpy.ndarray: ``classified`` (bool): whether this is a classification at all; ``rows`` and
+            ``count`` (int64): how many rows were tested and how many of them are misclassified; and of the first 100 of
+            these ``index`` (the row), ``true``, ``predicted`` (classes), all int64, and ``probability`` (float32, of
+            the predicted class). If the input is images, also ``image``: float32, shape (k, height, width) or (k,
+            height, width, 3), 0 to 1 over the range of all of ``x``; of a side longer than 128 pixels only every
+            second, third, ... pixel.
     """
     true, predicted = classes(y, outputs)
     if true is None:

@@ -60,20 +60,15 @@ def retrain(
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
 
-    Parameters
-    ----------
-    best, model, manifest
-        ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's own data function).
-    mnist_folder
-        A folder that the user names to take MNIST from, should it be lost.
-    result, mistakes
-        Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that fits no model
-        leaves ``result`` empty and has the metric ``model: None``.
+    Args:
+        best, model, manifest: ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's
+            own data function).
+        mnist_folder: A folder that the user names to take MNIST from, should it be lost.
+        result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
+            fits no model leaves ``result`` empty and has the metric ``model: None``.
 
-    Raises
-    ------
-    UserError
-        When the model function fails before or in its last fit.
+    Raises:
+        UserError: When the model function fails before or in its last fit.
     """
     script = parser.read(model, manifest is None, search.model_function, search.data_function)
     winner = files.read_json(best)
@@ -84,7 +79,7 @@ def retrain(
     # What the script logs to MLflow is kept for the search's trials only.
     with (
         tempfile.TemporaryDirectory(prefix="snakeras-") as folder,
-        mlflow_capture.captured(Path(folder)),
+        mlflow_capture.capture_runs(Path(folder)),
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
         network, loss, fits = _trained(model_file, winner, final.epochs)
@@ -163,12 +158,10 @@ def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -
 def described(model: object | None, test: tuple | None) -> dict | None:
     """Return what a Keras model takes and gives, with an example, for those who serve it without loading it first.
 
-    Returns
-    -------
-    dict
-        ``inputs`` and ``outputs``: ``name``, ``dtype`` and ``shape`` (None for any number) of each; ``example``: one
-        row of test data for each input, and ``prediction``: what the model makes of it, both as nested lists; None
-        where there is no test data. None for a model without defined inputs.
+    Returns:
+        dict: ``inputs`` and ``outputs``: ``name``, ``dtype`` and ``shape`` (None for any number) of each; ``example``:
+            one row of test data for each input, and ``prediction``: what the model makes of it, both as nested lists;
+            None where there is no test data. None for a model without defined inputs.
     """
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         return None
@@ -238,19 +231,15 @@ def wilson_interval(successes: int, n: int) -> list[float]:
 def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndarray]:
     """Return the test metrics of a trained Keras model, and what it predicts.
 
-    Parameters
-    ----------
-    x
-        Inputs as the model takes them: an array of shape (n, ...) or a list of such.
-    y
-        Targets as its loss takes them: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
+    Args:
+        x: Inputs as the model takes them: an array of shape (n, ...) or a list of such.
+        y: Targets as its loss takes them: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
 
-    Returns
-    -------
-    metrics, outputs
-        ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its ``test_accuracy_interval``,
-        ``confusion_matrix`` (rows: true class, columns: predicted) and ``per_class_accuracy`` (None for a class
-        without test data), which are None for other models. The outputs have shape (n, ...).
+    Returns:
+        metrics, outputs: ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its
+            ``test_accuracy_interval``, ``confusion_matrix`` (rows: true class, columns: predicted) and
+            ``per_class_accuracy`` (None for a class without test data), which are None for other models. The outputs
+            have shape (n, ...).
     """
     started = time.perf_counter()
     loss = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)["loss"]

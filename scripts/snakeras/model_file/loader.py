@@ -91,17 +91,12 @@ def loaded(
 
     Inside the block the file finds Keras's old names, the configured precision, and MNIST as Snakeras keeps it.
 
-    Parameters
-    ----------
-    prepared
-        The model function's arrays; None runs the file's own data function.
-    mnist_folder
-        A folder that the user names to take MNIST from, should the file use it and it be lost.
+    Args:
+        prepared: The model function's arrays; None runs the file's own data function.
+        mnist_folder: A folder that the user names to take MNIST from, should the file use it and it be lost.
 
-    Raises
-    ------
-    UserError
-        When the file's data function or its search space fails.
+    Raises:
+        UserError: When the file's data function or its search space fails.
     """
     with (
         # A script may go elsewhere.

@@ -2,7 +2,7 @@
 
 The store is MLflow's file store, a folder of plain files: the fastest to write. It exists only if the script logged
 something. To read it, set ``MLFLOW_ALLOW_FILE_STORE=true`` and open ``store_uri(folder)`` with an ``MlflowClient``.
-All its runs have ended and bear the tags given to ``captured``; experiments have the script's names, and registered
+All its runs have ended and bear the tags given to ``capture_runs``; experiments have the script's names, and registered
 models are in the store too. It holds absolute addresses of artifacts, which break if the folder moves.
 """
 
@@ -50,7 +50,7 @@ def _store(folder: Path) -> Path:
 
 
 @contextmanager
-def captured(folder: Path, tags: Mapping[str, str] | None = None) -> Iterator[None]:
+def capture_runs(folder: Path, tags: Mapping[str, str] | None = None) -> Iterator[None]:
     """Let MLflow log, inside the block, into a store of its own in ``folder``, whatever tracker the script names.
 
     Does not import MLflow, nor write anything, unless the script does. Autologging that the script turns on stays on

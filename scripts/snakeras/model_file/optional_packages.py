@@ -1,4 +1,4 @@
-"""Packages that Keras imports in case the user needs them; most scripts start faster without."""
+"""Packages to hide from Keras's imports where a model file does not need them: it starts faster."""
 
 import re
 import sys

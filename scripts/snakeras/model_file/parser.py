@@ -81,10 +81,8 @@ def read(
     names of the model's parameters; ``needs_data`` says that there must be one. All functions and classes that these
     use are helpers too. The configuration may give ``model_function`` and ``data_function`` by name.
 
-    Raises
-    ------
-    UserError
-        When the file is missing, is not Python, or has no model function that Hyperas can take.
+    Raises:
+        UserError: When the file is missing, is not Python, or has no model function that Hyperas can take.
     """
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}

@@ -59,17 +59,13 @@ def reserved(count: int, per_gpu: int, terminal: TextIO = sys.stderr) -> Iterato
     Without any device the environment is empty, whatever ``count`` is, and the process takes the CPU; with ``count`` 0
     it hides the devices.
 
-    Parameters
-    ----------
-    per_gpu
-        How many jobs may share a device. Where jobs on a device differ in it, the smallest number holds for all.
-    terminal
-        Where one line goes if it has to wait.
+    Args:
+        per_gpu: How many jobs may share a device. Where jobs on a device differ in it, the smallest number holds for
+            all.
+        terminal: Where one line goes if it has to wait.
 
-    Raises
-    ------
-    UserError
-        When there are fewer devices than ``count``, or the folder cannot have locks.
+    Raises:
+        UserError: When there are fewer devices than ``count``, or the folder cannot have locks.
     """
     listed = os.environ.get(VISIBLE)
     # A variable that is set but empty means no device.

@@ -1,4 +1,4 @@
-"""When processes end and when they began; none outlives the Snakemake that started it."""
+"""End a process with its parent or with Snakemake, and tell when Snakemake or a cluster's job began."""
 
 import ctypes
 import os

@@ -20,12 +20,10 @@ def made(started: datetime.datetime, threads: int, more: dict) -> dict:
 
     ``peak_memory_mb`` is that of the largest of them, in MiB; ``cpu_seconds`` is that of all.
 
-    Parameters
-    ----------
-    more
-        What else is known: ``git``, by ``provenance.commit_of``; ``gpu``, by ``gpus.which``; and, if the computing
-        process came so far, ``device``; ``epochs_ended``: when each epoch of each fit ended; ``data``: shape and dtype
-        of each array.
+    Args:
+        more: What else is known: ``git``, by ``provenance.commit_of``; ``gpu``, by ``gpus.which``; and, if the
+            computing process came so far, ``device``; ``epochs_ended``: when each epoch of each fit ended; ``data``:
+            shape and dtype of each array.
     """
     finished = now()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

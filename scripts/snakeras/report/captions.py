@@ -14,10 +14,8 @@ REPORT = Path(__file__).resolve().parents[3] / "report"
 def write(template: Path, figures: dict, result: Path) -> None:
     """Fill in a caption's template and write it.
 
-    Raises
-    ------
-    jinja2.UndefinedError
-        When the template names a figure that is not there.
+    Raises:
+        jinja2.UndefinedError: When the template names a figure that is not there.
     """
     text = filled(template.read_text(encoding="utf-8"), figures)
     # Snakemake renders captions by Jinja again: braces must come out as text.

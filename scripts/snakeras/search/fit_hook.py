@@ -1,4 +1,4 @@
-"""The hook on ``Model.fit``: records learning curves and stops bad trials, whatever the model file."""
+"""The hook on ``Model.fit``: learning curves by epoch, pruning, ``search.epochs``."""
 
 import inspect
 from collections.abc import Iterator
@@ -88,10 +88,8 @@ def recorded(
     Each fit trains ``epochs`` epochs; None leaves it to the script. The pruner is asked at the end of every epoch of
     the first fit but its last.
 
-    Raises
-    ------
-    Pruned
-        From inside a fit, when the pruner says so; and from every later one, should the script go on.
+    Raises:
+        Pruned: From inside a fit, when the pruner says so; and from every later one, should the script go on.
     """
     import keras
 

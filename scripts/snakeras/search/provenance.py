@@ -14,16 +14,11 @@ PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
 def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path | None) -> dict:
     """Return all that determines every trial of a search, but for its number, its history and the packages.
 
-    Parameters
-    ----------
-    sources
-        The model file, then what else of the user's own decides a trial.
-    search
-        The JSON form of ``TrialSettings``.
-    data
-        The keys of ``data`` in the configuration that trials depend on.
-    manifest
-        Of the prepared arrays; None where the model file has its own data function.
+    Args:
+        sources: The model file, then what else of the user's own decides a trial.
+        search: The JSON form of ``TrialSettings``.
+        data: The keys of ``data`` in the configuration that trials depend on.
+        manifest: Of the prepared arrays; None where the model file has its own data function.
     """
     digest = files.read_json(manifest)["digest"] if manifest else None
     return {

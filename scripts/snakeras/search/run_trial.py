@@ -15,8 +15,8 @@ from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
-from snakeras.process import child, gpus
-from snakeras.search import fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
+from snakeras.process import child_process, gpus
+from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
 
 # What hyperopt draws from its generator for each proposal (FMinIter.run).
 PROPOSAL_SEEDS = 2**31 - 1
@@ -54,21 +54,17 @@ def run(
 ) -> TrialResult:
     """Run one trial of the file ``model`` in this process, and save what it trained as ``model.keras``.
 
-    Parameters
-    ----------
-    manifest
-        Of the prepared arrays; None runs the model file's own data function.
-    model_folder
-        For ``model.keras`` and what the script logs to MLflow; left empty if there is neither.
-    earlier, mnist_folder, report
-        As for ``evaluate``.
+    Args:
+        manifest: Of the prepared arrays; None runs the model file's own data function.
+        model_folder: For ``model.keras`` and what the script logs to MLflow; left empty if there is neither.
+        earlier, mnist_folder, report: As for ``evaluate``.
     """
     script = parser.read(model, manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
     if manifest:
         mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
         prepared = tuple(mapped.values())
-    with mlflow_capture.captured(model_folder, tags={"snakeras.trial": str(trial)}):
+    with mlflow_capture.capture_runs(model_folder, tags={"snakeras.trial": str(trial)}):
         evaluation = evaluate(script, prepared, search, trial, earlier, report, mnist_folder)
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model)
@@ -83,7 +79,7 @@ def determined(
     The trials' JSON files are in ``folder``; the rest is as for ``provenance.determined_by``.
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
-    count = len(trial_records.visible(trial, search.parallelism))
+    count = len(earlier_trials.visible(trial, search.parallelism))
     earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed)
     return earlier, fixed | {"trial": trial, "history": digest, "packages": provenance.versions()}
 
@@ -99,16 +95,11 @@ def evaluate(
 ) -> Evaluation:
     """Propose the hyperparameters of one trial and evaluate them.
 
-    Parameters
-    ----------
-    prepared
-        Arrays for the model function's parameters; None runs the script's own data function.
-    earlier
-        The records of the trials that it looks back on, in order.
-    report
-        Called with the trial's record as far as it is known before its model function runs.
-    mnist_folder
-        A folder that the user names to take MNIST from, should it be lost.
+    Args:
+        prepared: Arrays for the model function's parameters; None runs the script's own data function.
+        earlier: The records of the trials that it looks back on, in order.
+        report: Called with the trial's record as far as it is known before its model function runs.
+        mnist_folder: A folder that the user names to take MNIST from, should it be lost.
     """
     hyperopt = hyperas_compat.import_hyperopt()
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
@@ -214,7 +205,7 @@ def unfinished(trial: int, seed: int) -> dict:
     }
 
 
-def died(death: child.Died, trial: int, seed: int) -> dict:
+def died(death: child_process.Died, trial: int, seed: int) -> dict:
     """Return the record of a trial whose process died, without what determines it; ``seed`` is the search's."""
     result, changes = _failed(str(death))
     record = (death.reported or unfinished(trial, seed)) | changes

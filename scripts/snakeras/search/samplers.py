@@ -17,10 +17,9 @@ SHORT_NAMES = {"tpe": "hyperopt.tpe.suggest", "rand": "hyperopt.rand.suggest", "
 def suggest_function(algo: str) -> Callable:
     """Return the suggest function that ``search.algo`` names.
 
-    Raises
-    ------
-    ImportError, AttributeError, ValueError
-        When there is no such module, no such name in it, or no dot in the path. A module's code may raise others.
+    Raises:
+        ImportError, AttributeError, ValueError: When there is no such module, no such name in it, or no dot in the
+            path. A module's code may raise others.
     """
     module, _, name = SHORT_NAMES.get(algo, algo).rpartition(".")
     if not module:

@@ -1,4 +1,4 @@
-"""Trial records, the JSON files of trials: encoded, sealed, read and checked; which trials see which others."""
+"""Trial records, the JSON files of trials: encoded, sealed, read and checked."""
 
 import datetime
 import math
@@ -9,6 +9,7 @@ import numpy as np
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
+from snakeras.search import earlier_trials
 
 FORMAT = 1
 # A dict with this key stands for a value that JSON cannot express.
@@ -19,19 +20,6 @@ LARGEST = 1000  # elements of an array that is kept
 def name(trial: int) -> str:
     """Return the wildcard of a trial: 0000, 0001, ..."""
     return f"{trial:04d}"
-
-
-def visible(trial: int, parallelism: int) -> range:
-    """Return the trials whose results ``trial`` looks back on: all but the last ``parallelism - 1`` before it.
-
-    They depend on its number alone, never on timing: that makes a parallel search repeatable.
-    """
-    return range(max(0, trial - parallelism + 1))
-
-
-def waited_for(trial: int, parallelism: int) -> range:
-    """Return the direct dependencies of ``trial``; earlier trials follow transitively."""
-    return range(max(0, trial - 2 * parallelism + 1), max(0, trial - parallelism + 1))
 
 
 def encode(value: object) -> object:
@@ -120,10 +108,8 @@ def sealed(document: dict) -> dict:
 def read(path: Path, expected: dict | None = None) -> dict:
     """Return the record in a trial's JSON file, checked; its ``determined_by`` must have the ``expected`` entries.
 
-    Raises
-    ------
-    UserError
-        When the file is missing, was altered, or was made with other settings or files than those of now.
+    Raises:
+        UserError: When the file is missing, was altered, or was made with other settings or files than those of now.
     """
     again = f"to make it again, give snakemake --force {path}"
     try:
@@ -156,15 +142,13 @@ def made_with(path: Path) -> dict | None:
 def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tuple[list[dict], str]:
     """Return the records of trials 0 to ``count - 1`` in ``folder``, in order, and the digest of them all.
 
-    Raises
-    ------
-    UserError
-        As ``read``; also when a trial looked back on other results than are there now.
+    Raises:
+        UserError: As ``read``; also when a trial looked back on other results than are there now.
     """
     documents: list[dict] = []
     digests = [""]
     for trial in range(count):
-        looked_back_on = digests[len(visible(trial, parallelism))]
+        looked_back_on = digests[len(earlier_trials.visible(trial, parallelism))]
         document = read(folder / f"{name(trial)}.json", expected | {"trial": trial, "history": looked_back_on})
         documents.append(document)
         digests.append(digest_after(digests[-1], [document]))

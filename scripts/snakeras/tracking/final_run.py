@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from snakeras.core import files
 from snakeras.core.settings import TrackingSettings
 from snakeras.search import trial_records
-from snakeras.tracking import connection, keras_model, logged_models, mflux, run_values, runs, search_run, trial_run
+from snakeras.tracking import connection, keras_model, logged_models, mflux, run_content, runs, search_run, trial_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,11 +35,9 @@ def publish_final(
     ``best`` and ``table`` are ``best.json`` and ``trials.csv``; ``metrics``, ``model``, ``example`` and ``run_record``
     files of the final model.
 
-    Returns
-    -------
-    dict
-        ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
-        ``mflux_best_run_id`` if a model group is named.
+    Returns:
+        dict: ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
+            ``mflux_best_run_id`` if a model group is named.
     """
     winner, ran = files.read_json(best), files.read_json(run_record)
     client = connection.connect(tracking)
@@ -50,7 +48,7 @@ def publish_final(
         for path in (best, table, metrics):
             client.log_artifact(run_id, str(path))
         client.log_dict(run_id, config, "config.json")
-        end = run_values.milliseconds(ran["finished"])
+        end = run_content.milliseconds(ran["finished"])
         model_id = model_uri = None
         # A script may train no model.
         if files.read_json(metrics)["model"]:
@@ -84,7 +82,7 @@ def _log_values(
     run = search_run.existing(client, parent, name)
     published = run.data.tags.get(FINALS, "").split()
     if digest not in published:
-        step, end = len(published), run_values.milliseconds(ran["finished"])
+        step, end = len(published), run_content.milliseconds(ran["finished"])
         single = {
             "test_accuracy": final["test_accuracy"],
             "test_loss": final["test_loss"],
@@ -93,14 +91,14 @@ def _log_values(
             "best_objective": winner["loss"],
         }
         prefix = f"final {step + 1}/" if step else "final/"
-        points = run_values.points(single, end, step)
-        points += run_values.curves(final["fits"], ran.get("epochs_ended", []), end, prefix)
+        points = run_content.points(single, end, step)
+        points += run_content.curves(final["fits"], ran.get("epochs_ended", []), end, prefix)
         runs.log_metrics(client, run, points)
         published.append(digest)
-    tags = run_values.as_tags(run_values.hyperparameters(winner["hyperparameters"])) | {
+    tags = run_content.as_tags(run_content.hyperparameters(winner["hyperparameters"])) | {
         "snakeras.best_trial": str(winner["trial"]),
         "snakeras.status": "completed",
         FINALS: " ".join(published),
-        **run_values.commit(ran),
+        **run_content.commit(ran),
     }
     runs.log_values(client, run.info.run_id, {}, tags)

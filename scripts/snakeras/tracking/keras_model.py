@@ -53,16 +53,11 @@ def folder(
 ) -> Iterator[Path]:
     """Yield a temporary folder in the form of ``mlflow.keras.save_model``. The same arguments give the same files.
 
-    Parameters
-    ----------
-    model
-        A ``.keras`` file.
-    packages
-        Versions by name, at least of Keras.
-    created
-        When the model was made, in ISO 8601.
-    example
-        What the model takes and gives, as in ``final/example.json``; None: no signature and no example.
+    Args:
+        model: A ``.keras`` file.
+        packages: Versions by name, at least of Keras.
+        created: When the model was made, in ISO 8601.
+        example: What the model takes and gives, as in ``final/example.json``; None: no signature and no example.
     """
     import mlflow
     import mlflow.models

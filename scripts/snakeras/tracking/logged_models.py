@@ -61,18 +61,12 @@ def log_model(
 ) -> str:
     """Create a model as an output of a run, or complete it, and return its id.
 
-    Parameters
-    ----------
-    name
-        ``runs:/<run_id>/<name>`` is the newest model of this name.
-    folder_for
-        Makes the folder to upload, given the id of the model; only called if something may be missing.
-    identity
-        What the model is found again by: several of a run may have one name. None: the name.
-    version
-        If the newest model of this identity is of another version, a new one is created.
-    step
-        Of the model as an output of the run.
+    Args:
+        name: ``runs:/<run_id>/<name>`` is the newest model of this name.
+        folder_for: Makes the folder to upload, given the id of the model; only called if something may be missing.
+        identity: What the model is found again by: several of a run may have one name. None: the name.
+        version: If the newest model of this identity is of another version, a new one is created.
+        step: Of the model as an output of the run.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 

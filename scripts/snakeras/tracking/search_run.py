@@ -8,7 +8,7 @@ from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings, TrialSettings
 from snakeras.search import provenance, trial_records
-from snakeras.tracking import connection, run_values, runs
+from snakeras.tracking import connection, run_content, runs
 from snakeras.tracking.redaction import redacted
 
 if TYPE_CHECKING:
@@ -34,16 +34,12 @@ def publish_search(
 
     Raise UserError if the tracker cannot be reached, refuses, or is older than MLflow 3.
 
-    Parameters
-    ----------
-    sources, search, data, manifest
-        What determines the search, as for ``provenance.determined_by``: another of these is another search.
-    trials
-        Folder of the trials, some of which may have ended before.
-    began
-        When this call of the workflow began, in seconds since 1970.
-    config
-        The whole configuration, kept as an artifact.
+    Args:
+        sources, search, data, manifest: What determines the search, as for ``provenance.determined_by``: another of
+            these is another search.
+        trials: Folder of the trials, some of which may have ended before.
+        began: When this call of the workflow began, in seconds since 1970.
+        config: The whole configuration, kept as an artifact.
     """
     determined_by = provenance.determined_by(sources, search.model_dump(mode="json"), data, manifest)
     digest = files.sha256_of([name, determined_by])
@@ -92,7 +88,7 @@ def _start(trials: Path, parallelism: int, began: float) -> int:
     That is just before the first of the trials that wait for no other, so that a list by time begins with the search.
     """
     paths = [trials / f"{trial_records.name(trial)}.run.json" for trial in range(parallelism)]
-    starts = [run_values.milliseconds(files.read_json(path)["started"]) for path in paths if path.exists()]
+    starts = [run_content.milliseconds(files.read_json(path)["started"]) for path in paths if path.exists()]
     return min([round(1000 * began), *(start - 1 for start in starts)])
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from snakeras.core import files
 from snakeras.core.settings import TrackingSettings
 from snakeras.search import trial_records
-from snakeras.tracking import connection, keras_model, run_values, runs, script_runs, search_run
+from snakeras.tracking import connection, keras_model, run_content, runs, script_runs, search_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +34,7 @@ def publish_trial(
     client = connection.connect(tracking)
     with connection.explained(tracking), connection.locked(client.tracking_uri, trial["digest"]):
         search_run.existing(client, parent, name)
-        values = run_values.of_trial(name, trial, ran)
+        values = run_content.of_trial(name, trial, ran)
         run = _find_or_create(client, parent, trial, ran, values)
         run_id = run.info.run_id
         # A run that has ended has them.
@@ -53,7 +53,7 @@ def publish_trial(
 
 
 def _find_or_create(
-    client: "MlflowClient", parent: dict, trial: dict, ran: dict, values: run_values.RunValues
+    client: "MlflowClient", parent: dict, trial: dict, ran: dict, values: run_content.RunValues
 ) -> "Run":
     """Return the run of a trial; one of the same trial with another outcome or other times is deleted."""
     experiment_id = parent["experiment_id"]

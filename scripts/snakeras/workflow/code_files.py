@@ -11,10 +11,8 @@ from snakeras.core import files
 class CodeFiles:
     """The code of each rule. Paths are relative, so that a moved folder runs nothing again.
 
-    Parameters
-    ----------
-    scripts
-        The workflow's folder of scripts.
+    Args:
+        scripts: The workflow's folder of scripts.
     """
 
     def __init__(self, scripts: Path) -> None:

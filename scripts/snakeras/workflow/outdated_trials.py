@@ -1,4 +1,4 @@
-"""Trials that have to run again for a reason that Snakemake does not see."""
+"""Trials made with other settings where Snakemake has lost its record of that; else ``rule_params`` decides."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.times import busy_seconds, duration
-from snakeras.search import best_trial, trial_records
+from snakeras.search import best_trial, earlier_trials, trial_records
 
 KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy", "determined_by")
 
@@ -27,12 +27,10 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | No
     It reads only the trials that may have run at the same time: all that this one looked back on are finished. So it
     takes no longer for the thousandth trial than for the first.
 
-    Parameters
-    ----------
-    best
-        The best of the completed trials that it looked back on.
+    Args:
+        best: The best of the completed trials that it looked back on.
     """
-    before = len(trial_records.visible(trial, parallelism))
+    before = len(earlier_trials.visible(trial, parallelism))
     near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
     ended = {number: pair for number in near if (pair := read(folder, number))}
     this = ended[trial][0]

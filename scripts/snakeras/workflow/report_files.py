@@ -14,12 +14,9 @@ FINAL_PICTURES = {
 class ReportFiles:
     """Paths of a search's pictures and pages, and of the captions that are filled in with its figures.
 
-    Parameters
-    ----------
-    results
-        The search's folder of results.
-    templates
-        The workflow's folder of captions.
+    Args:
+        results: The search's folder of results.
+        templates: The workflow's folder of captions.
     """
 
     def __init__(self, results: str, templates: Path) -> None:

@@ -1,4 +1,4 @@
-"""Params and resources of the rules, from the settings."""
+"""Params and resources of the rules, from the settings: a rule runs again when one of its params changes."""
 
 from snakeras.core import seeds
 from snakeras.core.settings import JobSettings, Settings
@@ -9,10 +9,8 @@ from snakeras.process import gpus
 class RuleParams:
     """What the rules take from the settings, as JSON-able values: a rule runs again when one of its params changes.
 
-    Parameters
-    ----------
-    in_job
-        Whether this Snakemake is that of one job on a cluster.
+    Args:
+        in_job: Whether this Snakemake is that of one job on a cluster.
     """
 
     def __init__(self, settings: Settings, in_job: bool = False) -> None:

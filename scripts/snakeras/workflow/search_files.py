@@ -1,4 +1,4 @@
-"""The files of one search: what each rule reads, and what the workflow makes."""
+"""Input and output paths of the rules of one search."""
 
 import os
 from functools import cached_property
@@ -7,7 +7,7 @@ from pathlib import Path
 from snakeras.core.settings import Settings
 from snakeras.data import mnist
 from snakeras.model_file import parser
-from snakeras.search import samplers, trial_records
+from snakeras.search import earlier_trials, samplers, trial_records
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
 
@@ -15,12 +15,9 @@ MNIST = f"{mnist.FOLDER}/SHA256SUMS"
 class SearchFiles:
     """Paths of a search's files, relative to the working directory: absolute ones would not survive a move.
 
-    Parameters
-    ----------
-    in_job
-        Whether this Snakemake is that of one job on a cluster.
-    shared
-        Whether jobs find all files in the working directory; else each finds those that its rule names.
+    Args:
+        in_job: Whether this Snakemake is that of one job on a cluster.
+        shared: Whether jobs find all files in the working directory; else each finds those that its rule names.
     """
 
     def __init__(self, settings: Settings, in_job: bool = False, shared: bool = True) -> None:
@@ -61,8 +58,8 @@ class SearchFiles:
         """Return the trials that one waits for. It reads the earlier ones too, which these waited for."""
         number, parallelism = int(wildcards.trial), self._settings.search.parallelism
         if not self._shared:
-            return list(map(self.trial, trial_records.visible(number, parallelism)))
-        paths = list(map(self.trial, trial_records.waited_for(number, parallelism)))
+            return list(map(self.trial, earlier_trials.visible(number, parallelism)))
+        paths = list(map(self.trial, earlier_trials.direct_dependencies(number, parallelism)))
         # A job on a cluster finds them there. No rule makes absolute paths, so it does not plan them all anew.
         return list(map(os.path.abspath, paths)) if self._in_job else paths
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings
-from snakeras.process import child
+from snakeras.process import child_process
 from snakeras.search import trial_records
 
 LOCKS = Path(".snakemake/locks")
@@ -66,7 +66,7 @@ def live_runs(folder: Path) -> list[int]:
 
 
 def _is_run(command: list[str]) -> bool:
-    return child.BOOTSTRAP in command or any(
+    return child_process.BOOTSTRAP in command or any(
         Path(word).name == "snakemake" or "/.snakemake/scripts/" in word for word in command[:3]
     )
 
@@ -74,10 +74,8 @@ def _is_run(command: list[str]) -> bool:
 def unlock(folder: Path, arguments: list[str]) -> bool:
     """Unlock ``folder`` for ``snakemake`` with these arguments; return False if it was not locked.
 
-    Raises
-    ------
-    UserError
-        When a run is alive there, or may be, on another machine.
+    Raises:
+        UserError: When a run is alive there, or may be, on another machine.
     """
     if not is_locked(folder):
         return False

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from snakeras.core.settings import JobSettings
 from snakeras.model_file import keras_datasets, optional_packages
-from snakeras.process import child, gpus, lifetime, run_record
+from snakeras.process import child_process, gpus, lifetime, run_record
 from snakeras.search import provenance
 
 # The job ends itself before a scheduler would end it for its time, and so can still say why.
@@ -20,7 +20,7 @@ class Computation:
     """How a child process ended: either with a result or not."""
 
     result: object | None  # with ``run``, for the run record, and ``notes``, lines for people
-    death: child.Died | None
+    death: child_process.Died | None
     run_record: dict
 
 
@@ -29,7 +29,7 @@ def compute(
     terminal: TextIO,
     function: Callable,
     arguments: dict,
-    limits: Sequence[child.Limit] = (),
+    limits: Sequence[child_process.Limit] = (),
 ) -> Computation:
     """Call ``function`` in a child process, print its notes, and return its result and the record of its run.
 
@@ -48,7 +48,7 @@ def compute(
         keras_datasets.environment(settings.keras_home) as datasets,
     ):
         try:
-            result = child.call(
+            result = child_process.call(
                 function,
                 arguments,
                 log=Path(snakemake.log[0]),
@@ -58,7 +58,7 @@ def compute(
                 limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
             )
             terminal.write(result.notes)
-        except child.Died as error:
+        except child_process.Died as error:
             death = error
     # Of the model file's repository, or else of the workflow's.
     commit = provenance.commit_of({"the model file": Path(snakemake.input.model[0]), "Snakeras": Path(__file__)})
@@ -66,7 +66,7 @@ def compute(
     return Computation(result, death, run_record.made(started, threads, known))
 
 
-def _runtime(minutes: int | None) -> list[child.Limit]:
+def _runtime(minutes: int | None) -> list[child_process.Limit]:
     if not minutes:
         return []
     least, most = MARGIN
@@ -74,4 +74,4 @@ def _runtime(minutes: int | None) -> list[child.Limit]:
     line = f"the computing process took as long as resources.runtime allows ({minutes} minutes)"
     # The scheduler counts from the job's start, before Snakemake and Python have started in it.
     gone = time.time() - lifetime.job_started()
-    return [child.Limit(max(60 * minutes - margin - gone, 1.0), child.Died(line))]
+    return [child_process.Limit(max(60 * minutes - margin - gone, 1.0), child_process.Died(line))]

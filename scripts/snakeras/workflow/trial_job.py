@@ -1,11 +1,11 @@
-"""The job of one trial: computed by a child process, its files written here."""
+"""The job of one trial: run it in a child process, try again or record a failure if that dies, write its files."""
 
 from pathlib import Path
 from typing import TextIO
 
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
-from snakeras.process import child
+from snakeras.process import child_process
 from snakeras.search import best_trial, run_trial, trial_records
 from snakeras.workflow import progress, training_job
 
@@ -13,10 +13,8 @@ from snakeras.workflow import progress, training_job
 def run(snakemake: object, terminal: TextIO) -> None:
     """Run one trial and write its record, of a trial that died too, at the last attempt.
 
-    Raises
-    ------
-    UserError
-        When the trial is to be tried again, or when it could not be run for a mistake of the user's.
+    Raises:
+        UserError: When the trial is to be tried again, or when it could not be run for a mistake of the user's.
     """
     trial, settings = int(snakemake.wildcards.trial), JobSettings(**snakemake.params.job)
     search = TrialSettings(**snakemake.params.search)
@@ -30,13 +28,13 @@ def run(snakemake: object, terminal: TextIO) -> None:
     limits = []
     if minutes := settings.trial_timeout:
         line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
-        limits = [child.Limit(60 * minutes, child.TimedOut(line))]
+        limits = [child_process.Limit(60 * minutes, child_process.TimedOut(line))]
     computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
     death = computation.death
     if death is None:
         record = computation.result.record
     # Snakemake tries again with more memory and time; more of these does not help against trial_timeout.
-    elif snakemake.resources.attempt <= settings.retries and not isinstance(death, child.TimedOut):
+    elif snakemake.resources.attempt <= settings.retries and not isinstance(death, child_process.TimedOut):
         raise death
     else:
         record = run_trial.died(death, trial, search.seed)

@@ -21,7 +21,7 @@ def connect(self, address):
     Path("connected").open("a").write(f"{address}\\n")
     raise ConnectionRefusedError(address)
 socket.socket.connect = connect
-from snakeras.model_file.mlflow_capture import captured
+from snakeras.model_file.mlflow_capture import capture_runs
 here = Path(sys.argv[1])
 environment = dict(os.environ)
 """
@@ -96,7 +96,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 def test_a_script_without_mlflow_pays_nothing(place: Place) -> None:
     place.run(
         """
-        with captured(here, {"a": "b"}):
+        with capture_runs(here, {"a": "b"}):
             pass
         assert not {"mlflow", "mflux_ai", "keras"} & set(sys.modules)
         """
@@ -107,7 +107,7 @@ def test_a_script_without_mlflow_pays_nothing(place: Place) -> None:
 def test_a_script_that_logs_nothing_leaves_nothing(place: Place) -> None:
     place.run(
         """
-        with captured(here, {"a": "b"}):
+        with capture_runs(here, {"a": "b"}):
             import mlflow
         """
     )
@@ -118,7 +118,7 @@ def test_the_tutorials_logging_is_kept_whatever_the_tracker(place: Place) -> Non
     said = place.run(
         KERAS,
         f"""
-        with fit_hook.recorded() as fits, captured(here, {{"snakeras.trial": "3"}}):
+        with fit_hook.recorded() as fits, capture_runs(here, {{"snakeras.trial": "3"}}):
             import mflux_ai
             import mlflow.keras
             mflux_ai.init("{KEY}")
@@ -164,7 +164,7 @@ def test_models_with_an_example_and_registered_ones(place: Place) -> None:
     place.run(
         KERAS,
         """
-        with captured(here):
+        with capture_runs(here):
             import mlflow
             with mlflow.start_run():
                 mlflow.keras.log_model(network(), name="model", input_example=X[:2], registered_model_name="mine")
@@ -187,7 +187,7 @@ def test_models_with_an_example_and_registered_ones(place: Place) -> None:
 def test_nothing_leads_away_from_the_store(place: Place) -> None:
     said = place.run(
         f"""
-        with captured(here, {{"snakeras.trial": "3"}}):
+        with capture_runs(here, {{"snakeras.trial": "3"}}):
             from mlflow import MlflowClient, set_registry_uri
             import mlflow, mlflow.tracking
             mlflow.tracking.set_tracking_uri("databricks")
@@ -219,7 +219,7 @@ def test_all_kinds_of_logging_and_open_runs(place: Place) -> None:
         import numpy as np
         image, file = np.zeros((4, 4, 3), "uint8"), here.parent / "file.txt"
         file.write_text("text")
-        with captured(here, {"snakeras.trial": "3"}):
+        with capture_runs(here, {"snakeras.trial": "3"}):
             import mlflow
             with mlflow.start_run():
                 mlflow.log_params({"a": 1, "b": "c"})
@@ -254,7 +254,7 @@ def test_a_script_that_fails_ends_its_runs_as_failed(place: Place) -> None:
         class Stop(BaseException):
             pass
         try:
-            with captured(here, {"snakeras.trial": "3"}):
+            with capture_runs(here, {"snakeras.trial": "3"}):
                 import mlflow
                 mlflow.start_run()
                 try:
@@ -275,7 +275,7 @@ def test_an_earlier_store_is_gone(place: Place) -> None:
     place.run(
         """
         for name in ("earlier", "later"):
-            with captured(here):
+            with capture_runs(here):
                 import mlflow
                 mlflow.start_run(run_name=name)
         """
@@ -298,7 +298,7 @@ def test_autologging_logs_into_the_store(place: Place, module: str, blocks: str)
     said = place.run(
         KERAS,
         f"""
-        capture = captured(here, {{"snakeras.trial": "3"}})
+        capture = capture_runs(here, {{"snakeras.trial": "3"}})
         with {blocks}:
             import mlflow
             {module}.autolog()

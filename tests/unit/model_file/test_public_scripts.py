@@ -78,7 +78,7 @@ def trials(name: str, search: dict, count: int) -> list[dict]:
 def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
     search |= {"algo": "rand", "train_samples": 300}
     # The tutorial logs to MLflow.
-    with mlflow_capture.captured(tmp_path / "logged"):
+    with mlflow_capture.capture_runs(tmp_path / "logged"):
         documents = trials(name, search, 2)
     assert (tmp_path / "logged" / "mlflow").exists() == (name == "tutorial.py")
     for document in documents:

@@ -6,7 +6,7 @@ import pytest
 from conftest import MODELS
 from reference import proposals, record, uninterrupted
 from snakeras.core.errors import UserError
-from snakeras.search import trial_records
+from snakeras.search import earlier_trials, trial_records
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ def one_by_one(script: Path, search: dict, count: int) -> list[dict]:
     """A search of single steps, in which every document goes to JSON and back."""
     documents = []
     for trial in range(count):
-        seen = documents[: len(trial_records.visible(trial, search["parallelism"]))]
+        seen = documents[: len(earlier_trials.visible(trial, search["parallelism"]))]
         documents.append(record(script, search, trial, seen))
     return documents
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakeras.core import files
 from snakeras.core.errors import UserError
-from snakeras.search import trial_records
+from snakeras.search import earlier_trials, trial_records
 
 scalars = st.one_of(
     st.none(),
@@ -61,39 +61,13 @@ def test_an_object_of_memory_becomes_its_description() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("trial", "parallelism", "seen", "waits"),
-    [
-        (0, 1, [], []),
-        (3, 1, [0, 1, 2], [2]),
-        (3, 4, [], []),
-        (4, 4, [0], [0]),
-        (9, 4, [0, 1, 2, 3, 4, 5], [2, 3, 4, 5]),
-    ],
-)
-def test_who_looks_back_on_whom(trial: int, parallelism: int, seen: list, waits: list) -> None:
-    assert list(trial_records.visible(trial, parallelism)) == seen
-    assert list(trial_records.waited_for(trial, parallelism)) == waits
-
-
-@given(st.integers(0, 300), st.integers(1, 20))
-def test_waiting_for_the_named_trials_is_waiting_for_all_visible_ones(trial: int, parallelism: int) -> None:
-    reached, waiting = set(), set(trial_records.waited_for(trial, parallelism))
-    while waiting:
-        other = waiting.pop()
-        if other not in reached:
-            reached.add(other)
-            waiting.update(trial_records.waited_for(other, parallelism))
-    assert reached == set(trial_records.visible(trial, parallelism))
-
-
 FIXED = {"model": ["m"], "search": {"seed": 1}}
 
 
 def chain(folder: Path, count: int, parallelism: int = 2) -> None:
     digests = [""]
     for trial in range(count):
-        determined = FIXED | {"trial": trial, "history": digests[len(trial_records.visible(trial, parallelism))]}
+        determined = FIXED | {"trial": trial, "history": digests[len(earlier_trials.visible(trial, parallelism))]}
         document = trial_records.sealed(
             {"format": trial_records.FORMAT, "loss": trial / 3, "determined_by": determined}
         )

@@ -21,7 +21,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def logged(folder: Path, script: Callable[[], None]) -> Path:
     """A trial's folder with what a script logged, moved since."""
-    with mlflow_capture.captured(folder / "before", {"snakeras.trial": "3"}):
+    with mlflow_capture.capture_runs(folder / "before", {"snakeras.trial": "3"}):
         script()
     shutil.move(folder / "before", folder / "trial")
     return folder / "trial"

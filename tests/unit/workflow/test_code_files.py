@@ -12,8 +12,8 @@ WITHOUT_A_RULE = {
         f"workflow/{name}"
         for name in (
             "code_files",
-            "config",
-            "last_lines",
+            "config_validation",
+            "closing_message",
             "outdated_trials",
             "report_files",
             "rule_params",
@@ -39,8 +39,8 @@ def modules(script: str) -> set[str]:
 def test_a_rules_code_is_its_script_and_the_modules_it_imports() -> None:
     assert "scripts/trial.py" in CodeFiles(SCRIPTS).of("trial.py")
     used = modules("trial.py")
-    assert {"search/run_trial", "search/fit_hook", "model_file/loader", "process/child", "core/files"} <= used
-    assert {"workflow/config", "workflow/rule_params", "final/retraining"}.isdisjoint(used)
+    assert {"search/run_trial", "search/fit_hook", "model_file/loader", "process/child_process", "core/files"} <= used
+    assert {"workflow/config_validation", "workflow/rule_params", "final/retraining"}.isdisjoint(used)
     assert "search/run_trial" not in modules("retrain.py")
     assert not any(module.startswith(("tracking/", "report/")) for module in used)
 

@@ -12,7 +12,7 @@ from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.data import datasets
 from snakeras.final import retraining
-from snakeras.process import child, lifetime
+from snakeras.process import child_process, lifetime
 from snakeras.search import trial_records
 from snakeras.workflow import training_job
 
@@ -55,9 +55,9 @@ def test_three_trainings_are_one_uninterrupted_search(
     documents = []
     for trial in range(3):
         arguments = {"script": str(script), "search": search, "trial": trial, "documents": documents}
-        documents.append(child.call(one_step, arguments, log, threads=2))
+        documents.append(child_process.call(one_step, arguments, log, threads=2))
     arguments = {"script": str(script), "search": search, "count": 3}
-    found = child.call(whole_search, arguments, log, threads=2)["found"]
+    found = child_process.call(whole_search, arguments, log, threads=2)["found"]
     assert reference.proposals(documents) == trial_records.decode(found)
     assert len({document["loss"] for document in documents}) == 3
     assert documents[0]["fits"][0]["epochs"] == 2
@@ -74,7 +74,7 @@ def retrain(tmp_path: Path, manifest: Path, search: dict):
         script.write_text(text.replace("    network.set_weights", f"    {spoil}\n    network.set_weights"))
         best = {"trial": 0, "seed": 5, "hyperparameters": {"size": expected}}
         (tmp_path / "best.json").write_text(json.dumps(best | {"point": {"size": [3000, 4000].index(expected)}}))
-        return child.call(
+        return child_process.call(
             retraining.retrain,
             {
                 "best": str(tmp_path / "best.json"),
@@ -133,7 +133,7 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
         "result": str(tmp_path / "model.keras"),
         "mistakes": str(tmp_path / "mistakes.npz"),
     }
-    metrics = child.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
+    metrics = child_process.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
     assert metrics["model"] is None
     assert 1.25 <= metrics["loss"] < 1.26
     assert metrics["test_data_seen_by_search"] is True

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, Settings
-from snakeras.process import child
+from snakeras.process import child_process
 from snakeras.search import run_trial, trial_records
 from snakeras.workflow import training_job, trial_job
 
@@ -33,7 +33,7 @@ def run(
     snakemake: SimpleNamespace,
     monkeypatch: pytest.MonkeyPatch,
     result: run_trial.TrialResult | None,
-    death: child.Died | None = None,
+    death: child_process.Died | None = None,
 ) -> str:
     computation = training_job.Computation(result, death, RUN)
     monkeypatch.setattr(training_job, "compute", lambda *_arguments: computation)
@@ -61,8 +61,8 @@ def test_the_record_is_written_last(snakemake: SimpleNamespace, monkeypatch: pyt
 def test_a_trial_that_died_is_tried_again_then_recorded(
     snakemake: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    death = child.Died("the computing process ended with exit code 3")
-    with pytest.raises(child.Died):
+    death = child_process.Died("the computing process ended with exit code 3")
+    with pytest.raises(child_process.Died):
         run(snakemake, monkeypatch, None, death)
     assert not Path(snakemake.output.result).exists()
     snakemake.resources.attempt = 2
@@ -78,6 +78,6 @@ def test_a_trial_over_its_time_is_recorded_at_once_with_what_it_reported(
     snakemake: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported = run_trial.unfinished(0, 1337) | {"hyperparameters": {"x": 1.0}}
-    run(snakemake, monkeypatch, None, child.TimedOut("timeout: too long", reported))
+    run(snakemake, monkeypatch, None, child_process.TimedOut("timeout: too long", reported))
     record = trial_records.read(Path(snakemake.output.result))
     assert (record["hyperparameters"], record["failure"]) == ({"x": 1.0}, "timeout: too long")

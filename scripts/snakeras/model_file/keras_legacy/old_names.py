@@ -1,4 +1,4 @@
-"""Names and arguments of Keras 1 and 2, for scripts that still use them while Keras 3 runs them.
+"""Run scripts written for Keras 1 and 2 on Keras 3: patch all old names in, and give advice where that is impossible.
 
 What Keras keeps for ``tensorflow.keras`` alone (its backend functions, ImageDataGenerator, Tokenizer and more) is in
 ``keras._tf_keras.keras`` and is used from there. ``tables`` lists most other names; each module here translates what
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 
-from snakeras.model_file.keras_legacy import layers, models, names, training
+from snakeras.model_file.keras_legacy import layers, models, module_names, training
 from snakeras.model_file.keras_legacy.tables import ADVICE
 
 # Messages of Keras and Python that name an argument or a value, but not what it belongs to.
@@ -24,8 +24,8 @@ def old_names() -> Iterator[None]:
     Each of them warns with an `OldName` the first time that a script uses it.
     """
     with ExitStack() as undo:
-        names.translate_modules(undo)
-        names.translate_libraries(undo)
+        module_names.translate_modules(undo)
+        module_names.translate_libraries(undo)
         layers.translate_layers(undo)
         models.translate_models(undo)
         models.translate_saving(undo)

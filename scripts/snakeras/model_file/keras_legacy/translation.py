@@ -1,4 +1,4 @@
-"""What every translation needs: one warning for each old name, new argument names, functions replaced for a while."""
+"""Helpers of all translations: warn once about an old name, rename arguments, replace functions."""
 
 import functools
 import inspect

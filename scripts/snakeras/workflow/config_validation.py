@@ -39,17 +39,12 @@ def read_or_exit(config: dict, basedir: str) -> Settings:
 def read(config: dict, basedir: Path) -> Settings:
     """Return the settings in ``config``, and bring it, in place, into their form: typed, with all defaults.
 
-    Parameters
-    ----------
-    config
-        As Snakemake read it: merged files and ``--config``, where nested values are strings.
-    basedir
-        The workflow's folder, where a model file is looked for after the working directory.
+    Args:
+        config: As Snakemake read it: merged files and ``--config``, where nested values are strings.
+        basedir: The workflow's folder, where a model file is looked for after the working directory.
 
-    Raises
-    ------
-    UserError
-        With one line for each mistake; ``config`` stays as it is.
+    Raises:
+        UserError: With one line for each mistake; ``config`` stays as it is.
     """
     try:
         settings = Settings.model_validate(config)

@@ -1,4 +1,4 @@
-"""The conclusion of a search: a table of all trials and the best of them. Only what the search determines."""
+"""Write ``trials.csv`` and ``best.json`` of a finished search: no times, hosts or paths."""
 
 import csv
 import io
@@ -26,10 +26,9 @@ def conclude(
 ) -> None:
     """Write ``trials.csv`` and ``best.json`` from trials 0 to ``max_evals - 1``.
 
-    Raises
-    ------
-    UserError
-        When a trial's file is missing, altered or made with another configuration, or when all trials failed.
+    Raises:
+        UserError: When a trial's file is missing, altered or made with another configuration, or when all trials
+            failed.
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
     records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TextIO
 
 from snakeras.core.errors import UserError, one_line
-from snakeras.process import child, lifetime
+from snakeras.process import child_process, lifetime
 
 
 @contextmanager
-def job(snakemake: object) -> Iterator[TextIO]:
+def rule_script(snakemake: object) -> Iterator[TextIO]:
     """Run a script's block as a job of ``snakemake``.
 
-    Yields
-    ------
-    TextIO
-        The terminal, for the few lines that people should see; all else that is printed goes to the rule's log.
+    Yields:
+        TextIO: The terminal, for the few lines that people should see; all else that is printed goes to the rule's log.
     """
     lifetime.die_with_snakemake()
     log = Path(snakemake.log[0])
@@ -33,7 +31,7 @@ def job(snakemake: object) -> Iterator[TextIO]:
         os.dup2(file.fileno(), 2)
     try:
         yield terminal
-    except child.Died as error:
+    except child_process.Died as error:
         _end(terminal, f"{snakemake.rule}: {error}; its output is in {log}", 1)
     except UserError as error:
         _end(terminal, f"{snakemake.rule}: {error}", 1)

@@ -1,4 +1,4 @@
-from snakeras.search import conclusion
+from snakeras.search import result_files
 
 
 def trial(number: int, loss: float | None, failure: str | None = None, **hyperparameters: object) -> dict:
@@ -15,16 +15,16 @@ def trial(number: int, loss: float | None, failure: str | None = None, **hyperpa
 
 def test_when_all_failed_the_commonest_reason_is_named() -> None:
     failed = [trial(0, None, "rare"), trial(1, None, "common"), trial(2, None, "common")]
-    assert conclusion.all_failed(failed) == "all 3 trials failed, 2 of them so: common"
+    assert result_files.all_failed(failed) == "all 3 trials failed, 2 of them so: common"
 
 
 def test_a_row_a_trial_and_a_column_a_hyperparameter() -> None:
     documents = [trial(0, -0.5, f1=8.0, kind="a,b"), trial(1, None, "x", f1=16.0, extra=None)]
-    assert conclusion.as_csv(documents) == (
+    assert result_files.as_csv(documents) == (
         'trial,status,loss,val_accuracy,epochs,f1,kind,extra\n0,completed,-0.5,0.5,2,8.0,"a,b",\n1,failed,,,0,16.0,,\n'
     )
 
 
 def test_a_hyperparameter_does_not_hide_a_column() -> None:
-    text = conclusion.as_csv([trial(0, -0.5) | {"hyperparameters": {"loss": "mse", "epochs": 3}}])
+    text = result_files.as_csv([trial(0, -0.5) | {"hyperparameters": {"loss": "mse", "epochs": 3}}])
     assert text.splitlines()[0] == "trial,status,loss,val_accuracy,epochs,hyperparameter.loss,hyperparameter.epochs"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from snakeras.final import inspection, retraining
-from snakeras.report import captions, final_model, style
+from snakeras.report import captions, final_model_pictures, style
 
 NONE = {"model": None, "train_on": "train", "fits": []} | retraining.UNTESTED
 
@@ -49,7 +49,7 @@ def look():
 
 
 def test_confusion_has_a_number_in_each_cell_that_occurs() -> None:
-    picture = final_model.confusion(confused([[90, 9, 1], [0, 100, 0], [3, 0, 97]]))
+    picture = final_model_pictures.confusion(confused([[90, 9, 1], [0, 100, 0], [3, 0, 97]]))
     said = words(picture)
     assert {"90", "9", "1", "100", "3", "97"} <= set(said)
     assert "95.67 % of 300 right\n95 % Wilson interval 92.73 % to 97.45 %" in said
@@ -57,7 +57,7 @@ def test_confusion_has_a_number_in_each_cell_that_occurs() -> None:
 
 
 def test_confusion_of_many_classes_is_without_numbers() -> None:
-    picture = final_model.confusion(confused((np.eye(100, dtype=int) * 987).tolist()))
+    picture = final_model_pictures.confusion(confused((np.eye(100, dtype=int) * 987).tolist()))
     assert "987" not in words(picture)
     assert "No row was misclassified" in caption("confusion", picture[1])
 
@@ -71,7 +71,7 @@ def test_confusion_of_many_classes_is_without_numbers() -> None:
     ],
 )
 def test_without_classes_confusion_says_why(metrics: dict, said: str) -> None:
-    picture = final_model.confusion(metrics)
+    picture = final_model_pictures.confusion(metrics)
     assert said in " ".join(" ".join(words(picture)).split())
     assert "no confusion matrix" in caption("confusion", picture[1])
 
@@ -79,7 +79,7 @@ def test_without_classes_confusion_says_why(metrics: dict, said: str) -> None:
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (7, 7), (45, 40)])
 def test_mistakes_are_images_with_what_they_were_taken_for(tmp_path: Path, count: int, shown: int) -> None:
     x = np.random.default_rng(1).uniform(size=(50, 9, 9))
-    picture = final_model.mistakes(missed(tmp_path / "mistakes.npz", count, x))
+    picture = final_model_pictures.mistakes(missed(tmp_path / "mistakes.npz", count, x))
     assert sum(len(axes.images) for axes in picture[0].axes) == shown
     assert words(picture).count("true 0\npredicted 1\nprobability 0.90") == shown
     told = caption("mistakes", picture[1])
@@ -88,22 +88,22 @@ def test_mistakes_are_images_with_what_they_were_taken_for(tmp_path: Path, count
 
 
 def test_mistakes_without_images_are_a_table(tmp_path: Path) -> None:
-    said = words(final_model.mistakes(missed(tmp_path / "mistakes.npz", 3)))
+    said = words(final_model_pictures.mistakes(missed(tmp_path / "mistakes.npz", 3)))
     assert [said.count(text) for text in ("Test row", "0.90")] == [1, 3]
 
 
 def test_no_mistakes_are_said(tmp_path: Path) -> None:
-    right = final_model.mistakes(missed(tmp_path / "right.npz", 0))
+    right = final_model_pictures.mistakes(missed(tmp_path / "right.npz", 0))
     assert words(right) == ["No mistakes: all 50 test rows are classified right"]
     assert "made no mistake in the 50 rows" in caption("mistakes", right[1])
     inspection.write(tmp_path / "none.npz", inspection.no_mistakes())
-    none = final_model.mistakes(tmp_path / "none.npz")
+    none = final_model_pictures.mistakes(tmp_path / "none.npz")
     assert "No classes were tested" in words(none)[0]
     assert "No classes were tested" in caption("mistakes", none[1])
 
 
 def test_a_probability_is_not_rounded_to_certainty() -> None:
-    assert [final_model._probability(value) for value in (0.994, 0.9951, 1.0)] == ["0.99", ">0.99", "1.00"]
+    assert [final_model_pictures._probability(value) for value in (0.994, 0.9951, 1.0)] == ["0.99", ">0.99", "1.00"]
 
 
 def test_training_draws_all_fits_after_each_other() -> None:
@@ -113,7 +113,7 @@ def test_training_draws_all_fits_after_each_other() -> None:
         "val_loss": [1.5, None, 0.75],
         "val_acc": [0.5, 0.6, 0.7],
     }
-    picture = final_model.training(trained({"loss": [9.0]}, curves, train_on="all"))
+    picture = final_model_pictures.training(trained({"loss": [9.0]}, curves, train_on="all"))
     loss, accuracy = picture[0].axes
     lines = [(list(line.get_xdata()), list(line.get_ydata())) for line in loss.lines if line.get_linestyle() != ":"]
     assert lines == [([1, 2, 3, 4], [9.0, *curves["loss"]]), ([2, 4], [1.5, 0.75])]
@@ -128,7 +128,7 @@ def test_training_draws_all_fits_after_each_other() -> None:
 
 
 def test_training_without_validation_does_not_tell_of_it() -> None:
-    picture = final_model.training(trained({"loss": [2.0]}, train_on="all"))
+    picture = final_model_pictures.training(trained({"loss": [2.0]}, train_on="all"))
     assert len(picture[0].axes) == 1
     assert "part of the training data" not in caption("training", picture[1])
 
@@ -137,6 +137,6 @@ def test_training_without_validation_does_not_tell_of_it() -> None:
     ("metrics", "said"), [(NONE, "trains no model"), (trained(), "otherwise"), (trained({"loss": [None]}), "no finite")]
 )
 def test_without_curves_training_says_why(metrics: dict, said: str) -> None:
-    picture = final_model.training(metrics)
+    picture = final_model_pictures.training(metrics)
     assert said in " ".join(" ".join(words(picture)).split())
     assert "no curves" in caption("training", picture[1])

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from snakeras.core import files
 from snakeras.core.settings import Settings, TrackingSettings
-from snakeras.workflow import last_lines
+from snakeras.workflow import closing_message
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
@@ -22,7 +22,7 @@ def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float 
 
 def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0, "kind": "a"}, {"f1": 8.0, "kind": "a"})
-    said = last_lines.summary(tmp_path, TrackingSettings(uri="http://tracker:5000"))
+    said = closing_message.summary(tmp_path, TrackingSettings(uri="http://tracker:5000"))
     for part in ("(trial 0003): f1=8, kind=a", "search: 0.9900", "0.9900 (95 % interval 0.9800", "http://tracker:5000"):
         assert part in said
     assert str(tmp_path / "best.json") in said
@@ -30,7 +30,7 @@ def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
 
 def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) -> None:
     finished(tmp_path, {}, {}, accuracy=None)
-    said = last_lines.summary(tmp_path, None)
+    said = closing_message.summary(tmp_path, None)
     assert "Test loss of the final model: 0.25" in said
     assert "MLflow" not in said
 
@@ -39,18 +39,18 @@ def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
     finished(tmp_path, {}, {}, accuracy=None)
     metrics = files.read_json(tmp_path / "final" / "metrics.json")
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None})
-    assert "was not tested" in last_lines.summary(tmp_path, None)
+    assert "was not tested" in closing_message.summary(tmp_path, None)
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None, "model": None})
-    assert "trains no model to keep; its loss with these: -0.9" in last_lines.summary(tmp_path, None)
+    assert "trains no model to keep; its loss with these: -0.9" in closing_message.summary(tmp_path, None)
 
 
 def test_an_older_final_model_is_not_the_bests(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0}, {"f1": 16.0})
-    assert last_lines.summary(tmp_path, None) is None
+    assert closing_message.summary(tmp_path, None) is None
 
 
 def test_there_is_no_summary_before_the_end(tmp_path: Path) -> None:
-    assert last_lines.summary(tmp_path, None) is None
+    assert closing_message.summary(tmp_path, None) is None
 
 
 def test_when_only_publishing_is_missing_the_last_lines_are_there(
@@ -61,7 +61,7 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
 
     def lines(**search: object) -> str | None:
         settings = Settings(name="x", search={"model": "model.py", "max_evals": 2} | search)
-        return last_lines.unpublished(settings, SearchFiles(settings), RuleParams(settings))
+        return closing_message.unpublished(settings, SearchFiles(settings), RuleParams(settings))
 
     params = RuleParams(Settings())
     results = Path("results/x")

@@ -1,4 +1,4 @@
-"""Names that are gone: modules of Keras 1 and 2, names in today's modules, and those of NumPy 1 and TensorFlow 1."""
+"""Old module names: Keras 1 and 2 modules that are gone, names gone from modules, NumPy 1, TensorFlow 1."""
 
 import functools
 import importlib

@@ -1,4 +1,4 @@
-"""The last lines of a call of Snakemake: what the search found, and where it is."""
+"""What Snakemake prints at its end: the best trial, the test accuracy, where the files are."""
 
 from pathlib import Path
 

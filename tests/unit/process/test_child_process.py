@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from snakeras.core.errors import UserError
 from snakeras.core.settings import FinalSettings
-from snakeras.process import child
+from snakeras.process import child_process
 
 pytestmark = pytest.mark.slow
 
@@ -62,16 +62,16 @@ def exits() -> dict:
 
 
 def leaves_a_process(note: str, then: str) -> dict:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(note).write_text(str(child.pid))
+    child_process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(note).write_text(str(child_process.pid))
     if then == "sleep":
         time.sleep(600)
     return {}
 
 
 def sleeps(note: str) -> dict:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(f"{note}s own").write_text(str(child.pid))
+    child_process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(f"{note}s own").write_text(str(child_process.pid))
     Path(note).write_text(str(os.getpid()))
     time.sleep(600)
 
@@ -85,7 +85,7 @@ def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeyp
     # What Snakemake sets for a scaled-down job must not reach the computing.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     log = tmp_path / "log"
-    first, second = (child.call(answers, {"number": 3}, log, threads=3) for _ in range(2))
+    first, second = (child_process.call(answers, {"number": 3}, log, threads=3) for _ in range(2))
     assert first.pop("pid") != second.pop("pid") != os.getpid()
     assert first == second
     assert (first["number"], first["threads"], first["omp"]) == (3, 3, "3")
@@ -94,7 +94,7 @@ def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeyp
 
 def test_arguments_and_answers_keep_their_types(tmp_path: Path) -> None:
     arguments = {"settings": FinalSettings(train_on="train"), "folder": tmp_path}
-    answer = child.call(typed, arguments, tmp_path / "log", threads=1)
+    answer = child_process.call(typed, arguments, tmp_path / "log", threads=1)
     assert answer == Answer(FinalSettings(train_on="train", epochs=3), tmp_path / "inner")
 
 
@@ -108,7 +108,7 @@ def test_arguments_and_answers_keep_their_types(tmp_path: Path) -> None:
 )
 def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -> None:
     with pytest.raises(UserError) as raised:
-        child.call(function, {}, tmp_path / "log", threads=1)
+        child_process.call(function, {}, tmp_path / "log", threads=1)
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
 
@@ -118,31 +118,34 @@ def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -
     [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGABRT, "SIGABRT"), (signal.SIGKILL, "SIGKILL (out of memory")],
 )
 def test_a_crash_leaves_what_was_reported_last(tmp_path: Path, how: int, name: str) -> None:
-    with pytest.raises(child.Died, match=f"was ended by {re.escape(name)}") as raised:
-        child.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+    with pytest.raises(child_process.Died, match=f"was ended by {re.escape(name)}") as raised:
+        child_process.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
     assert raised.value.reported == {"known": 2}
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_interruption_is_no_crash(tmp_path: Path, how: int) -> None:
-    with pytest.raises(child.Interrupted, match="nothing is recorded"):
-        child.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+    with pytest.raises(child_process.Interrupted, match="nothing is recorded"):
+        child_process.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
 
 
 @pytest.mark.parametrize("then", ["sleep", "return"])
 def test_what_a_script_started_ends_with_it(tmp_path: Path, then: str) -> None:
     note = tmp_path / "note"
-    limits = [child.Limit(500, child.Died("too long")), child.Limit(30, child.TimedOut("timeout"))]
+    limits = [
+        child_process.Limit(500, child_process.Died("too long")),
+        child_process.Limit(30, child_process.TimedOut("timeout")),
+    ]
     if then == "sleep":
-        with pytest.raises(child.TimedOut, match="^timeout$"):
-            child.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", 1, limits=limits)
+        with pytest.raises(child_process.TimedOut, match="^timeout$"):
+            child_process.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", 1, limits=limits)
     else:
-        child.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", threads=1)
+        child_process.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", threads=1)
     assert gone(written(note))
 
 
 def test_more_environment_reaches_the_child(tmp_path: Path) -> None:
-    answer = child.call(answers, {"number": 1}, tmp_path / "log", 1, environment={"OMP_NUM_THREADS": "7"})
+    answer = child_process.call(answers, {"number": 1}, tmp_path / "log", 1, environment={"OMP_NUM_THREADS": "7"})
     assert answer["omp"] == "7"
 
 
@@ -168,7 +171,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = {paths}
 from tests.unit.process import test_child
-from snakeras.process import child, lifetime
+from snakeras.process import child_process, lifetime
 if {watches}:
     lifetime.die_with_snakemake()
 Path({folder!r}, "parent").write_text(str(child.os.getpid()))
@@ -183,11 +186,11 @@ def parent_text(folder: Path, watches: bool) -> str:
 
 def test_the_computing_dies_with_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", parent_text(tmp_path, watches=False)])
-    child = written(tmp_path / "child")
+    child_process = written(tmp_path / "child")
     grandchild = written(tmp_path / "childs own")
     parent.kill()
     parent.wait()
-    assert gone(child)
+    assert gone(child_process)
     assert gone(grandchild)
 
 
@@ -197,8 +200,8 @@ def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
         f"import subprocess\nsubprocess.run(['bash', '-c', '{sys.executable} {tmp_path}/job.py; true'])\n"
     )
     snakemake = subprocess.Popen([sys.executable, str(tmp_path / "snakemake")])
-    child, job = written(tmp_path / "child"), written(tmp_path / "parent")
+    child_process, job = written(tmp_path / "child"), written(tmp_path / "parent")
     snakemake.kill()
     snakemake.wait()
     assert gone(job)
-    assert gone(child)
+    assert gone(child_process)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakeras.core.errors import UserError
 from snakeras.core.settings import DataSettings, SearchSettings, Settings
-from snakeras.workflow import config
+from snakeras.workflow import config_validation
 
 
 def settled(given: dict) -> dict:
-    config.read(given, ROOT)
+    config_validation.read(given, ROOT)
     return given
 
 
@@ -30,7 +30,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_documented_file_names_every_key(default_config: dict) -> None:
-    assert set(config.known_keys()) == set(every_key(default_config))
+    assert set(config_validation.known_keys()) == set(every_key(default_config))
 
 
 def every_key(config: dict, prefix: str = "") -> Iterator[str]:
@@ -47,7 +47,7 @@ def test_a_short_configuration_leaves_the_script_as_it_is() -> None:
 
 def test_every_key_is_documented(default_config: dict) -> None:
     lines = (ROOT / "config.yaml").read_text().splitlines()
-    for key, rule in config.known_keys().items():
+    for key, rule in config_validation.known_keys().items():
         if rule.get("type") != "object":
             assert any(line.strip().startswith(f"{key.split('.')[-1]}:") and "#" in line for line in lines), key
 

@@ -31,7 +31,7 @@ from snakeras.process.lifetime import die_with_parent
 # them, and before this workflow's scripts, so that these hide none of the user's modules.
 BOOTSTRAP = """import sys
 sys.path += [".", sys.argv[1]]
-from snakeras.process import child
+from snakeras.process import child_process
 child.main(*map(int, sys.argv[2:]))
 """
 
@@ -76,29 +76,20 @@ def call(
 ) -> object:
     """Call a function in a child process, and return what it returns.
 
-    Parameters
-    ----------
-    function
-        A module's function: the child imports it by name. Its parameter ``report``, if it has one, gets a function that
-        tells the parent in a dict what is known so far, should the child die.
-    arguments
-        Keyword arguments. They and the answer travel as JSON and get their types back by the function's annotations.
-    log
-        File that the child's output is appended to.
-    threads
-        CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from the
-        configuration and never from the machine.
-    hidden
-        Packages that TensorFlow and Keras are not to import.
+    Args:
+        function: A module's function: the child imports it by name. Its parameter ``report``, if it has one, gets a
+            function that tells the parent in a dict what is known so far, should the child die.
+        arguments: Keyword arguments. They and the answer travel as JSON and get their types back by the function's
+            annotations.
+        log: File that the child's output is appended to.
+        threads: CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from
+            the configuration and never from the machine.
+        hidden: Packages that TensorFlow and Keras are not to import.
 
-    Raises
-    ------
-    UserError
-        With the function's own line, if it raised one.
-    Died
-        When the child crashed, was killed, or ran into a limit (then the limit's error).
-    Interrupted
-        When it was ended from outside.
+    Raises:
+        UserError: With the function's own line, if it raised one.
+        Died: When the child crashed, was killed, or ran into a limit (then the limit's error).
+        Interrupted: When it was ended from outside.
     """
     request = {
         "module": function.__module__,

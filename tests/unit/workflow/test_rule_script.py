@@ -10,9 +10,9 @@ import sys
 from types import SimpleNamespace
 sys.path.append({scripts!r})
 from snakeras.core.errors import UserError
-from snakeras.workflow.job import job
+from snakeras.workflow.rule_script import rule_script
 snakemake = SimpleNamespace(log=[{log!r}], rule="best")
-with job(snakemake) as terminal:
+with rule_script(snakemake) as terminal:
     print("for the log")
     print("for people", file=terminal)
     {body}

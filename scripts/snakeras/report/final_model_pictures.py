@@ -24,14 +24,10 @@ NAMES = ("confusion", "mistakes", "training")
 def write(metrics: Path, mistakes_file: Path, layers: Path, templates: dict[str, Path], folder: Path) -> None:
     """Write the pictures of the final model as SVG and PNG with their captions, and its layers as a page.
 
-    Parameters
-    ----------
-    metrics, mistakes_file, layers
-        ``metrics.json``, ``mistakes.npz`` and ``layers.txt`` of the final model.
-    templates
-        The captions' templates, by ``NAMES``.
-    folder
-        For the pictures; the captions go into its ``captions/``.
+    Args:
+        metrics, mistakes_file, layers: ``metrics.json``, ``mistakes.npz`` and ``layers.txt`` of the final model.
+        templates: The captions' templates, by ``NAMES``.
+        folder: For the pictures; the captions go into its ``captions/``.
     """
     text = f'<pre class="layers">{html.escape(layers.read_text(encoding="utf-8"))}</pre>'
     files.write_text(folder / "layers.html", captions.page("Layers of the final model", text))

@@ -2,7 +2,7 @@ import math
 
 import pytest
 from snakeras.search import trial_records
-from snakeras.tracking import run_values
+from snakeras.tracking import run_content
 
 FITS = [
     {
@@ -42,7 +42,7 @@ def document() -> dict:
 
 
 def test_a_trial_as_a_run(document: dict) -> None:
-    run = run_values.of_trial("mnist", document, RAN)
+    run = run_content.of_trial("mnist", document, RAN)
     assert (run.name, run.status, run.start, run.end) == ("mnist 0007", "FINISHED", START, START + 30_000)
     assert run.parameters == {"f1": "64.0", "optimizer": "adam", "Dense_0_": "None"}
     assert run.parameters.items() <= run.tags.items()
@@ -69,7 +69,7 @@ def test_a_trial_as_a_run(document: dict) -> None:
 
 def test_pruned_and_failed_trials_say_so(document: dict) -> None:
     pruned = document | {"status": "pruned", "pruned": {"epoch": 3, "monitor": "val_accuracy", "value": 0.1}}
-    run = run_values.of_trial("mnist", pruned, RAN)
+    run = run_content.of_trial("mnist", pruned, RAN)
     assert (run.status, run.tags["snakeras.status"]) == ("FINISHED", "pruned at epoch 3")
     failed = document | {
         "status": "failed",
@@ -78,7 +78,7 @@ def test_pruned_and_failed_trials_say_so(document: dict) -> None:
         "failure": "too\nlarge",
         "failed_at": "m.py, line 3",
     }
-    run = run_values.of_trial("mnist", failed, {**RAN, "git": None, "epochs_ended": []})
+    run = run_content.of_trial("mnist", failed, {**RAN, "git": None, "epochs_ended": []})
     assert (run.status, run.tags["snakeras.status"]) == ("FAILED", "failed")
     assert run.tags["snakeras.failure"] == run.tags["mlflow.note.content"] == "too large, at m.py, line 3"
     assert {key for key, *_ in run.metrics} == {"epochs", "duration_seconds", "peak_memory_mb"}
@@ -91,7 +91,7 @@ def test_of_several_fits_the_one_with_the_trials_accuracy_has_the_plain_names() 
         {"metrics": {"val_accuracy": [0.2], "accuracy": [0.3]}},
         {"metrics": {"val_loss": [0.5]}},
     ]
-    points = {key: value for key, value, *_ in run_values.curves(fits, [], 5)}
+    points = {key: value for key, value, *_ in run_content.curves(fits, [], 5)}
     assert points == {
         "val_acc": 0.2,
         "acc": 0.3,
@@ -104,12 +104,12 @@ def test_of_several_fits_the_one_with_the_trials_accuracy_has_the_plain_names() 
 
 def test_every_kind_of_accuracy_has_the_same_name() -> None:
     metrics = {"val_categorical_accuracy": [0.2], "categorical_accuracy": [0.3], "auc": [0.4]}
-    assert {key for key, *_ in run_values.curves([{"metrics": metrics}], [], 0)} == {"val_acc", "acc", "auc"}
+    assert {key for key, *_ in run_content.curves([{"metrics": metrics}], [], 0)} == {"val_acc", "acc", "auc"}
 
 
 def test_curves_with_gaps_and_without_numbers() -> None:
     fits = trial_records.encode([{"metrics": {"loss": [math.nan, 1.0], "val_loss": [None, 2.0]}}])
-    points = list(run_values.curves(fits, [["2026-11-24T10:00:00+00:00"]], 5))
+    points = list(run_content.curves(fits, [["2026-11-24T10:00:00+00:00"]], 5))
     assert [(key, step, time) for key, _, time, step in points] == [
         ("loss", 0, START),
         ("loss", 1, 5),
@@ -123,5 +123,5 @@ def test_curves_with_gaps_and_without_numbers() -> None:
     [("batch_size", "batch_size"), ("a b.c-d:e/f", "a b.c-d:e/f"), ("{{x}}", "__x__"), ("", "_"), ("/a/", "a")],
 )
 def test_names_in_mlflows_alphabet(name: str, cleaned: str) -> None:
-    assert run_values.valid_name(name) == cleaned
-    assert len(run_values.valid_name(name * 300)) <= 250
+    assert run_content.valid_name(name) == cleaned
+    assert len(run_content.valid_name(name * 300)) <= 250

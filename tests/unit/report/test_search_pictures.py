@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from pictured import search, without_accuracy
-from snakeras.report import captions, pictures
+from snakeras.report import captions, search_pictures
 
 
 def only_pruned() -> dict:
@@ -66,7 +66,7 @@ SEARCHES = {
 @pytest.mark.parametrize("name", SEARCHES)
 def test_every_search_has_its_page_and_its_pictures(tmp_path: Path, name: str) -> None:
     found, expected = SEARCHES[name]
-    figures = pictures.write(found, tmp_path / "search")
+    figures = search_pictures.write(found, tmp_path / "search")
     page = (tmp_path / "search" / "index.html").read_text(encoding="utf-8")
     assert {path.stem for path in (tmp_path / "search").glob("*.svg")} == expected
     assert {path.stem for path in (tmp_path / "search").glob("*.png")} == expected
@@ -81,30 +81,35 @@ def test_every_search_has_its_page_and_its_pictures(tmp_path: Path, name: str) -
 
 
 def test_what_is_missing_is_said() -> None:
-    assert pictures.missing("edf", search(5, failed=1)) == "This picture needs 2 completed trials; the search has none."
-    assert pictures.missing("contour", logarithmic()) == "This picture needs 2 hyperparameters; the search has 1."
+    assert (
+        search_pictures.missing("edf", search(5, failed=1))
+        == "This picture needs 2 completed trials; the search has none."
+    )
+    assert (
+        search_pictures.missing("contour", logarithmic()) == "This picture needs 2 hyperparameters; the search has 1."
+    )
 
 
 def test_importances_of_few_trials_come_with_a_warning() -> None:
-    assert pictures.too_few(search(44, failed=0, pruned=0)).startswith(
+    assert search_pictures.too_few(search(44, failed=0, pruned=0)).startswith(
         "No more than a hint: 44 completed trials, of 45"
     )
-    assert not pictures.too_few(search(45, failed=0, pruned=0))
+    assert not search_pictures.too_few(search(45, failed=0, pruned=0))
 
 
 def test_pairs_of_many_hyperparameters_are_of_the_most_important() -> None:
-    drawing = pictures.prepare(search(60, failed=0, pruned=0))
+    drawing = search_pictures.prepare(search(60, failed=0, pruned=0))
     assert "d1" in drawing.parameters("contour")
-    assert len(drawing.parameters("rank")) == pictures.MOST_IMPORTANT
+    assert len(drawing.parameters("rank")) == search_pictures.MOST_IMPORTANT
     assert drawing.parameters("slice") == list(drawing.search["space"])
 
 
 def test_a_contour_has_few_lines_and_no_other_range() -> None:
-    drawing = pictures.prepare(search(300, failed=0, pruned=0))
-    binned = pictures._binned(drawing).trials
+    drawing = search_pictures.prepare(search(300, failed=0, pruned=0))
+    binned = search_pictures._binned(drawing).trials
     for name in ("d1", "learning_rate"):
         before, after = ([trial.params[name] for trial in trials] for trials in (drawing.study.trials, binned))
-        assert len(set(after)) <= pictures.BINS
+        assert len(set(after)) <= search_pictures.BINS
         assert (min(after), max(after)) == (min(before), max(before))
         assert np.corrcoef(before, after)[0, 1] > 0.99
 
@@ -113,4 +118,4 @@ def test_long_names_are_cut_and_still_differ() -> None:
     names = ["a_name_that_is_longer_than_any_axis_1", "a_name_that_is_longer_than_any_axis_1" + "_" * 3 + "1"]
     found = search(2, hyperparameters=0, failed=0, pruned=0)
     found["space"] = {f"{'x' * 40}{name}{'y' * 40}": None for name in names}
-    assert len(pictures._with_short_names(found)["space"]) == 2
+    assert len(search_pictures._with_short_names(found)["space"]) == 2

@@ -1,4 +1,4 @@
-"""What a trial's run holds in MLflow: status, times, tags, parameters and metrics, from the trial's two JSON files.
+"""What a trial's run holds in MLflow: its status, times, tags, params and metrics, from its two JSON files.
 
 Times are in milliseconds since 1970. A point, one value of a metric, is the key, value, time and step.
 """
@@ -80,14 +80,10 @@ def curves(fits: list[dict], ended: list[list[str]], otherwise: int, prefix: str
     The trial's validation accuracy is that of the last fit that has one. The curves of this fit, else of the last, have
     names without a group. If there are several fits, each also has its curves in a group of its own.
 
-    Parameters
-    ----------
-    fits
-        As in a trial's record.
-    ended
-        When each epoch of each fit ended, in ISO 8601; may be shorter or empty.
-    otherwise
-        Time of an epoch that is not in ``ended``.
+    Args:
+        fits: As in a trial's record.
+        ended: When each epoch of each fit ended, in ISO 8601; may be shorter or empty.
+        otherwise: Time of an epoch that is not in ``ended``.
     """
     fits = trial_records.decode(fits)
     with_accuracy = [number for number, fit in enumerate(fits) if pruners.validation_accuracy(fit["metrics"])]
