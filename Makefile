@@ -87,7 +87,7 @@ lock: setup  ## Lock the newest versions that envs/*.in allow
 	python envs/pin.py
 
 pictures: setup  ## Renew the pictures of the README from a finished main job; dag.svg: the jobs of a small search (needs Graphviz)
-	cp results/mnist/plots/search/history.svg results/mnist/plots/search/parallel_coordinates.svg docs/
+	cp results/mnist/plots/search/history.svg docs/
 	snakemake --forceall --dag dot --config search='{max_evals: 5, parallelism: 2}' tracking='{uri: null}' 2>/dev/null | dot -Tsvg > docs/dag.svg
 
 clean:  ## Delete results and prepared data (not .venv)

@@ -7,7 +7,7 @@ rule trial:
         model=search_files.model,
         data=search_files.manifest,
         script_data=search_files.script_data,
-        looks_back_on=search_files.looks_back_on,
+        earlier_trials=search_files.earlier_trials,
         outdated=outdated_trials.force,
     output:
         result="results/{name}/trials/{trial}.json",

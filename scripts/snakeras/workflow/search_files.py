@@ -54,7 +54,7 @@ class SearchFiles:
         """Return the JSON file of a trial."""
         return f"{self.trials_folder}/{trial_records.name(number)}.json"
 
-    def looks_back_on(self, wildcards: object) -> list[str]:
+    def earlier_trials(self, wildcards: object) -> list[str]:
         """Return the trials that one waits for. It reads the earlier ones too, which these waited for."""
         number, parallelism = int(wildcards.trial), self._settings.search.parallelism
         if not self._shared:

@@ -17,19 +17,19 @@ def trials(numbers: range) -> list[str]:
 
 
 def test_a_trial_waits_for_the_trials_of_its_window() -> None:
-    assert SearchFiles(Settings()).looks_back_on(SimpleNamespace(trial="0006")) == trials(range(3))
+    assert SearchFiles(Settings()).earlier_trials(SimpleNamespace(trial="0006")) == trials(range(3))
 
 
 def test_a_job_on_a_cluster_plans_no_trial_but_its_own() -> None:
     wildcards = SimpleNamespace(trial="0009")
-    here, job = (SearchFiles(Settings(), in_job=in_job).looks_back_on(wildcards) for in_job in (False, True))
+    here, job = (SearchFiles(Settings(), in_job=in_job).earlier_trials(wildcards) for in_job in (False, True))
     # Absolute paths, which no rule makes.
     assert job == [str(Path(path).absolute()) for path in here]
 
 
 def test_without_a_shared_folder_a_trial_names_all_that_it_looks_back_on() -> None:
     files = SearchFiles(Settings(), shared=False)
-    assert files.looks_back_on(SimpleNamespace(trial="0020")) == trials(range(17))
+    assert files.earlier_trials(SimpleNamespace(trial="0020")) == trials(range(17))
 
 
 def test_each_trial_has_a_record_of_what_and_of_when() -> None:
