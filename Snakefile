@@ -65,8 +65,8 @@ onstart:
 
 
 onsuccess:
-    print(last_lines.summary(Path(search_files.results), settings.tracking) or "")
+    print(closing_message.summary(Path(search_files.results), settings.tracking) or "")
 
 
 onerror:
-    print(last_lines.unpublished(settings, search_files, rule_params) or "")
+    print(closing_message.unpublished(settings, search_files, rule_params) or "")

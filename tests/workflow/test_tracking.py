@@ -343,7 +343,8 @@ def test_a_tracker_that_is_killed_in_the_middle_of_a_search(tracked: Tracked, tm
             run = subprocess.Popen(twin.command(*options), cwd=twin.path, stdout=file, stderr=file, env=environment())
         wait_for((twin.results / "tracking" / "0000.json").exists)
         server.kill()
-        assert not (twin.results / "best.json").exists()
+        # On a busy machine the trials may be done before the first is published.
+        assert not (twin.results / "tracking" / "final.json").exists()
         assert run.wait(300) == 1
     said = output.read_text()
     assert "Traceback" not in said
