@@ -32,7 +32,7 @@ from snakeras.process.lifetime import die_with_parent
 BOOTSTRAP = """import sys
 sys.path += [".", sys.argv[1]]
 from snakeras.process import child_process
-child.main(*map(int, sys.argv[2:]))
+child_process.main(*map(int, sys.argv[2:]))
 """
 
 # How a person or a scheduler ends processes.

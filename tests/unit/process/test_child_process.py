@@ -170,12 +170,12 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path[:0] = {paths}
-from tests.unit.process import test_child
+from tests.unit.process import test_child_process
 from snakeras.process import child_process, lifetime
 if {watches}:
     lifetime.die_with_snakemake()
-Path({folder!r}, "parent").write_text(str(child.os.getpid()))
-child.call(test_child.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}, "log"), threads=1)
+Path({folder!r}, "parent").write_text(str(child_process.os.getpid()))
+child_process.call(test_child_process.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}, "log"), threads=1)
 """
 
 
