@@ -14,6 +14,7 @@ from pathlib import Path
 from snakeras.core.errors import UserError
 
 STALE = 60  # seconds
+RUN_NOTES = Path(".snakemake/snakeras")  # in a working directory: a note on the last run of each search
 
 
 @contextmanager

@@ -14,8 +14,6 @@ STATUSES = ("completed", "pruned", "failed")
 # Taken as they are from a trial's JSON file, and from its run.json.
 FROM_RECORD = ("trial", "status", "failure", "failed_at", "pruned", "epochs")
 FROM_RUN = ("started", "finished", "seconds", "host", "device", "gpu", "peak_memory_mb")
-# Where every run of Snakemake notes its settings (workflow.stale_lock.note_run), below the working directory.
-NOTES = Path(".snakemake/snakeras")
 
 
 def gather(
@@ -193,7 +191,7 @@ def _finite(value: object) -> float | int | None:
 
 def _note(folder: Path) -> dict | None:
     """Return what the last run of Snakemake noted of the search, None where that is not known."""
-    path = folder.resolve().parents[1] / NOTES / f"{folder.resolve().name}.json"
+    path = folder.resolve().parents[1] / files.RUN_NOTES / f"{folder.resolve().name}.json"
     return files.read_json(path) if path.exists() else None
 
 

@@ -18,7 +18,6 @@ from snakeras.search import trial_records
 LOCKS = Path(".snakemake/locks")
 INCOMPLETE, METADATA = Path(".snakemake/incomplete"), Path(".snakemake/metadata")
 TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
-NOTES = Path(".snakemake/snakeras")
 PATIENCE = 5  # seconds: jobs of a killed Snakemake notice and end
 
 
@@ -32,12 +31,12 @@ def note_run(settings: Settings, made_with: dict) -> None:
         "trials": settings.search.max_evals,
         "made_with": made_with,
     }
-    files.write_json(NOTES / f"{settings.name}.json", note)
+    files.write_json(files.RUN_NOTES / f"{settings.name}.json", note)
 
 
 def notes(folder: Path) -> list[dict]:
     """Return the note on the last run of each search in ``folder``, the newest last."""
-    paths = sorted((folder / NOTES).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
+    paths = sorted((folder / files.RUN_NOTES).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
     return [files.read_json(path) for path in paths]
 
 

@@ -71,7 +71,7 @@ def test_an_editor_on_its_files_is_no_run(locked: Path, commands: list) -> None:
 
 
 def test_a_run_on_another_machine_cannot_be_seen(locked: Path, commands: list) -> None:
-    files.write_json(locked / stale_lock.NOTES / "mnist.json", {"host": "node17", "process": 1})
+    files.write_json(locked / files.RUN_NOTES / "mnist.json", {"host": "node17", "process": 1})
     with pytest.raises(UserError, match="locked by a run on node17"):
         stale_lock.unlock(locked, [])
     assert commands == []

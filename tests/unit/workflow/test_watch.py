@@ -17,7 +17,7 @@ NOW = datetime.datetime(2026, 11, 24, 10, 3, tzinfo=datetime.UTC)
 def folder(tmp_path: Path) -> Path:
     """Return the folder of a search of 6 trials that is at work."""
     note = {"host": platform.node(), "process": os.getpid(), "name": "mnist", "trials": 6, "made_with": SETTINGS}
-    files.write_json(tmp_path / stale_lock.NOTES / "mnist.json", note)
+    files.write_json(tmp_path / files.RUN_NOTES / "mnist.json", note)
     (tmp_path / stale_lock.LOCKS).mkdir(parents=True)
     (tmp_path / stale_lock.LOCKS / "0.input.lock").touch()
     return tmp_path
@@ -63,7 +63,7 @@ def test_a_search_at_work(folder: Path) -> None:
 
 def test_a_search_that_was_killed(folder: Path) -> None:
     (note,) = stale_lock.notes(folder)
-    files.write_json(folder / stale_lock.NOTES / "mnist.json", note | {"process": 2**22 + 1})
+    files.write_json(folder / files.RUN_NOTES / "mnist.json", note | {"process": 2**22 + 1})
     hand_over(folder, 0, starts=True)
     assert watch.Watch(folder).lines(NOW) == [
         "mnist: 0 of 6 trials done (0 completed, 0 pruned, 0 failed)",
