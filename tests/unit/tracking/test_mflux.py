@@ -55,6 +55,8 @@ class Server:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
+        # A client that has gone by the time its answer comes is no news.
+        self._http.handle_error = lambda *_: None
         self.host = f"http://127.0.0.1:{self._http.server_port}"
         Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
