@@ -4,7 +4,7 @@
 rule trial:
     input:
         script=code_files.script("trial.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
         script_data=search_files.script_data,
         earlier_trials=search_files.earlier_trials,
@@ -16,6 +16,7 @@ rule trial:
     params:
         # Modules as inputs would double the time that Snakemake takes to plan many trials.
         code=code_files.digest("trial.py"),
+        model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
         job=rule_params.job,
@@ -39,7 +40,7 @@ rule trial:
 rule best:
     input:
         code=code_files.of("best.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
         trials=search_files.trials,
     output:
@@ -57,6 +58,7 @@ rule best:
         ),
     params:
         name=rule_params.name,
+        model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
     log:

@@ -1,3 +1,6 @@
+from pathlib import Path
+
+from snakeras.core import files
 from snakeras.search import result_files
 
 
@@ -28,3 +31,10 @@ def test_a_row_a_trial_and_a_column_a_hyperparameter() -> None:
 def test_a_hyperparameter_does_not_hide_a_column() -> None:
     text = result_files.as_csv([trial(0, -0.5) | {"hyperparameters": {"loss": "mse", "epochs": 3}}])
     assert text.splitlines()[0] == "trial,status,loss,val_accuracy,epochs,hyperparameter.loss,hyperparameter.epochs"
+
+
+def test_a_data_function_that_draws_without_a_seed_is_warned_of(tmp_path: Path) -> None:
+    for trial, digest in enumerate(["a", "a", None, "b"]):
+        files.write_json(tmp_path / f"000{trial}.run.json", {"data_digest": digest} if digest else {})
+    assert result_files.different_data(tmp_path, 3) is None
+    assert "gave 2 different sets of data in 4 trials" in result_files.different_data(tmp_path, 4)
