@@ -21,7 +21,7 @@ from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
 basedir = Path(workflow.current_basedir)
-settings = read_or_exit(config, basedir)
+settings = read_or_exit(config, basedir, in_job=not workflow.is_main_process)
 code_files = CodeFiles(basedir / "scripts")
 rule_params = RuleParams(settings, in_job=workflow.remote_exec)
 search_files = SearchFiles(
