@@ -12,7 +12,7 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import closing_message, stale_lock
+from snakeras.workflow import closing_message, mistakes, stale_lock
 from snakeras.workflow.code_files import CodeFiles
 from snakeras.workflow.config_validation import read_or_exit
 from snakeras.workflow.outdated_trials import OutdatedTrials
@@ -22,6 +22,8 @@ from snakeras.workflow.search_files import SearchFiles
 
 basedir = Path(workflow.current_basedir)
 settings = read_or_exit(config, basedir, in_job=not workflow.is_main_process)
+if workflow.is_main_process:
+    mistakes.forget(settings.name)
 code_files = CodeFiles(basedir / "scripts")
 rule_params = RuleParams(settings, in_job=workflow.remote_exec)
 search_files = SearchFiles(

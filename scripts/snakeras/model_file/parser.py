@@ -97,7 +97,10 @@ def read(
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
     _check_definitions(module, model_function, data_function)
-    found = {name: templates.found(ast.get_source_segment(module.text, node), node) for name, node in module.definitions.items()}
+    found = {
+        name: templates.found(ast.get_source_segment(module.text, node), node)
+        for name, node in module.definitions.items()
+    }
     with_templates = {name for name, items in found.items() if any(item.kind == "code" for item in items)}
     search = _search(module, with_templates)
     model = model_function or search.model or _only_template(module, with_templates)

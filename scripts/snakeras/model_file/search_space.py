@@ -14,7 +14,11 @@ from snakeras.core.errors import flat, one_line
 from snakeras.model_file import hyperas_compat, parser, syntax, templates
 
 # What a template may call without a look into the file's packages, and the packages that are cheap to look into.
-HARMLESS = "abs bool dict enumerate float int len list map max min pow range round set sorted str sum tuple zip".split()
+HARMLESS = {
+    function.__name__: function
+    for function in (abs, bool, dict, enumerate, float, int, len, list, map, max, min, pow, range, round, set, sorted)
+    + (str, sum, tuple, zip)
+}
 CHEAP = re.compile(r"(from|import) (math|numpy)\b|from hyperopt import hp\b|from hyperas\.distributions import ")
 # hyperopt's words where ours are plainer.
 IN_OTHER_WORDS = {
@@ -45,7 +49,9 @@ def why_unseen(script: parser.HyperasScript, name: str) -> str:
             f"{name} up by what was chosen)"
         )
     if name in script.top_level_names:
-        return f" (set at the top level of the file, which Hyperas does not run: write what {name} is into the template)"
+        return (
+            f" (set at the top level of the file, which Hyperas does not run: write what {name} is into the template)"
+        )
     return ""
 
 
@@ -121,7 +127,7 @@ def _names_seen(script: parser.HyperasScript) -> tuple[dict[str, object], set[st
     They are those of the module that Hyperas writes: imports, hyperopt's, helper functions, the data.
     """
     hyperopt = hyperas_compat.import_hyperopt()
-    known: dict[str, object] = {name: getattr(builtins, name) for name in HARMLESS}
+    known: dict[str, object] = dict(HARMLESS)
     others = {"fmin", "tpe", "Trials", "STATUS_OK", *script.helpers, *script.parameters}
     for item in script.imports:
         try:
