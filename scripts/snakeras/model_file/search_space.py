@@ -14,11 +14,7 @@ from snakeras.core.errors import flat, one_line
 from snakeras.model_file import hyperas_compat, parser, syntax, templates
 
 # What a template may call without a look into the file's packages, and the packages that are cheap to look into.
-HARMLESS = {
-    function.__name__: function
-    for function in (abs, bool, dict, enumerate, float, int, len, list, map, max, min, pow, range, round, set, sorted)
-    + (str, sum, tuple, zip)
-}
+HARMLESS = (abs, bool, dict, enumerate, float, int, len, list, map, max, min, pow, range, round, set, sorted, str, sum)
 CHEAP = re.compile(r"(from|import) (math|numpy)\b|from hyperopt import hp\b|from hyperas\.distributions import ")
 # hyperopt's words where ours are plainer.
 IN_OTHER_WORDS = {
@@ -127,7 +123,7 @@ def _names_seen(script: parser.HyperasScript) -> tuple[dict[str, object], set[st
     They are those of the module that Hyperas writes: imports, hyperopt's, helper functions, the data.
     """
     hyperopt = hyperas_compat.import_hyperopt()
-    known: dict[str, object] = dict(HARMLESS)
+    known: dict[str, object] = {function.__name__: function for function in (*HARMLESS, tuple, zip)}
     others = {"fmin", "tpe", "Trials", "STATUS_OK", *script.helpers, *script.parameters}
     for item in script.imports:
         try:

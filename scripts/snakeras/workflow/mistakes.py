@@ -36,5 +36,5 @@ def said_once(results: Path, snakemake: object) -> Iterator[None]:
             log.touch(exist_ok=False)
         except FileExistsError:
             raise SaidBefore(str(error)) from None
-        log.write_bytes(Path(snakemake.log[0]).read_bytes())
+        log.write_bytes(Path(snakemake.log[0]).read_bytes() + f"{error}\n".encode(errors="backslashreplace"))
         raise

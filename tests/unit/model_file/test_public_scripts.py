@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 SCRIPTS = ROOT / "tests" / "scripts"
 
-# Hyperas's own names of their hyperparameters, in the order of the file.
+# Hyperas's own names of their hyperparameters, in the order of the file, without those of templates in comments.
 LABELS = {
     "cnn_keras1.py": "Convolution2D Dropout Dense Dropout_1 lr",
     "ensemble.py": "Dropout Dense Dropout_1 batch_size",
@@ -29,8 +29,7 @@ LABELS = {
     "layers_in_choice.py": "hidden width seed kernel_initializer kernel_regularizer add add_1 add_2 add_3 "
     "GaussianNoise Dropout int activation Dropout_1 Constant loss optimizer adam_lr adam_lr_1 epochs batch_size",
     "no_args.py": "cell neurons neurons_1 Dense Dropout learning_rate learning_rate_1 choiceval batch_size",
-    # The last one stands in a comment: Hyperas reads those too.
-    "no_model.py": "int max_depth max_features int_1 ccp_alpha ccp_alpha_1",
+    "no_model.py": "int max_depth max_features int_1 ccp_alpha",
     "notebook.ipynb": "Dense activation Dropout optimizer batch_size",
     "regression_pandas.py": "Dense activation Dropout Dense_1 optimizer Dense_2",
     "tabs_crlf.py": "Dense activation activation_1 Dense_1 Dense_2 Dropout batch_size",
@@ -38,7 +37,7 @@ LABELS = {
     "tutorial.py": "f1 k1 d1 f2 k1_1 d1_1 f2_1 d1_2 bs",
     "two_inputs.py": "Dense activation Dense_1 Dropout merge learning_rate",
     "typed_decorated.py": "int int_1 float Adam",
-    "warns.py": "Dense Dropout activation units Dense_1 rate label if if_1 α batch_size",
+    "warns.py": "Dense activation units rate label if if_1 α batch_size",
 }
 
 
@@ -86,6 +85,8 @@ def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
         assert document["status"] == "completed"
         assert isinstance(document["loss"], float)
         assert " ".join(document["hyperparameters"]) == LABELS[name]
+        labels = {label: document.get("names", {}).get(label, label) for label in document["hyperopt"]["misc"]["vals"]}
+        assert sorted(filter(None, labels.values())) == sorted(document["hyperparameters"])
         assert " at 0x" not in json.dumps(document)
         assert bool(document["fits"]) == (name != "no_model.py")
     assert documents[0]["hyperparameters"] != documents[1]["hyperparameters"]
