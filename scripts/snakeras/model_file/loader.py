@@ -310,13 +310,19 @@ def _advised(text: str, error: BaseException) -> str:
 def where(script: parser.HyperasScript, error: BaseException) -> str | None:
     """Return the line of the script that an error came from; None if it came from elsewhere."""
     lines = [error.text or ""] if _is_in_what_hyperas_made(error) else []
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename).stem in (MODULE, HYPERAS_MODULE):
-            if frame.name == "get_space":
-                return _template_at(script, frame)
-            lines.append(linecache.getline(frame.filename, frame.lineno) or frame.line or "")
-    # Code that only Hyperas's module has, such as the call of the data function, has no place in the file.
+    frames = [
+        frame
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+        if Path(frame.filename).stem in (MODULE, HYPERAS_MODULE)
+    ]
+    for frame in frames:
+        if frame.name == "get_space":
+            return _template_at(script, frame)
+        lines.append(linecache.getline(frame.filename, frame.lineno) or frame.line or "")
     number = next(filter(None, map(script.line_of, lines)), None)
+    # The call of the data function stands in Hyperas's module alone: what was returned does not fit.
+    if number is None and any(frame.name == "<module>" for frame in frames):
+        number = script.data_returns
     return number and f"line {number}: {flat(script.text.split(chr(10))[number - 1])}"
 
 

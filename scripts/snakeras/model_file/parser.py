@@ -48,10 +48,14 @@ class HyperasScript:
 
         That may be the form in which Python itself would write the line.
         """
-        wanted = SUBSTITUTE.sub("{}", text.strip())
-        for number, line in enumerate(self.text.split("\n"), 1):
-            if wanted and TEMPLATE.sub("{}", line.strip()) == wanted:
+        wanted, number, lines = SUBSTITUTE.sub("{}", text.strip()), 1, self.text
+        # A template over several lines is one word in Hyperas's module.
+        for template in self.templates:
+            lines = lines.replace(template.text, "{}" + "\f" * template.text.count("\n"))
+        for line in lines.split("\n"):
+            if wanted and line.replace("\f", "").strip() == wanted:
                 return number
+            number += 1 + line.count("\f")
         statements = (node for node in ast.walk(ast.parse(self.text)) if isinstance(node, ast.stmt))
         return next((node.lineno for node in statements if ast.unparse(node).split("\n")[0] == wanted), None)
 
@@ -60,6 +64,14 @@ class HyperasScript:
         """Names that the top level, which never runs, would assign."""
         nodes = syntax.outside_definitions(ast.parse(self.text))
         return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+    @property
+    def data_returns(self) -> int | None:
+        """The line of the data function's last return; None without one."""
+        nodes = ast.walk(ast.parse(self.text))
+        found = [node for node in nodes if isinstance(node, Function) and node.name == self.data]
+        returns = syntax.returns(found[0]) if found else []
+        return returns[-1].lineno if returns else None
 
     @cached_property
     def names(self) -> list[Name]:
@@ -98,7 +110,7 @@ def read(
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
     _check_definitions(module, model_function, data_function)
     found = {
-        name: templates.found(ast.get_source_segment(module.text, node), node)
+        name: templates.found(ast.get_source_segment(module.text, node), node) if TEMPLATE.search(sources[name]) else []
         for name, node in module.definitions.items()
     }
     with_templates = {name for name, items in found.items() if any(item.kind == "code" for item in items)}
@@ -212,8 +224,10 @@ def _data_function(module: Module, model: str, needed: bool) -> str | None:
 
 def _check_templates(module: Module, model: str, model_source: str, data: str | None, nested: list[str]) -> None:
     """Raise UserError if templates stand where Hyperas cannot take them, or if there are none."""
+    imported = {item.name for item in module.imports if item.root == "hyperas"}
     for name in (model, *nested):
         templates.check_strings(module.path, module.text, module.definitions[name])
+        templates.check_calls(module.path, module.text, module.definitions[name], imported)
     found = templates.found(model_source, ast.parse(model_source).body[0])
     if not any(template.kind == "code" for template in found):
         raise UserError(

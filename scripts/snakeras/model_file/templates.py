@@ -181,6 +181,18 @@ def _calls_distribution(node: ast.Set, other_names: Collection[str]) -> bool:
     return bool(names & set(DISTRIBUTIONS) - set(other_names))
 
 
+def check_calls(path: Path, text: str, definition: ast.AST, imported: Collection[str]) -> None:
+    """Raise UserError if a function calls a distribution outside of a template; some are ``imported`` from Hyperas."""
+    inside = {id(inner) for node in ast.walk(definition) if isinstance(node, ast.Set) for inner in ast.walk(node)}
+    for node in ast.walk(definition):
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[first, *_]) if name in imported and name in DISTRIBUTIONS:
+                is_hyperopts = isinstance(first, ast.Constant) and isinstance(first.value, str)
+                if id(node) not in inside and not is_hyperopts:
+                    call = flat(ast.get_source_segment(text, node))
+                    raise UserError(f"{path}, line {node.lineno}: found {call}, expected it in braces: {{{{{call}}}}}")
+
+
 def check_strings(path: Path, text: str, definition: ast.AST) -> None:
     """Raise UserError if Hyperas would take a string of a function for a template, such as ``"{{x}}".format``."""
     unused = {id(node.value) for node in ast.walk(definition) if is_unused_string(node)}

@@ -35,8 +35,6 @@ def conclude(
     winner = best_trial.best(records)
     if winner is None:
         raise UserError(all_failed(records, sources[0]))
-    values = trial_records.decode(winner["hyperopt"]["misc"]["vals"])
-    named = {trial_records.shown_name(winner, label): value[0] for label, value in values.items() if value}
     config = {"search": fixed["search"], "data": data}
     files.write_text(table, as_csv(records))
     files.write_json(
@@ -44,8 +42,7 @@ def conclude(
         {
             "name": name,
             **{key: winner[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
-            # hyperopt's values: for a choice, the index of what was chosen.
-            "point": {name: trial_records.plain(value) for name, value in named.items() if name is not None},
+            "point": point(winner),
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             "provenance": {
                 "seed": search.seed,
@@ -58,6 +55,13 @@ def conclude(
             },
         },
     )
+
+
+def point(record: dict) -> dict:
+    """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
+    values = trial_records.decode(record["hyperopt"]["misc"]["vals"])
+    named = {trial_records.shown_name(record, label): value[0] for label, value in values.items() if value}
+    return {name: trial_records.plain(value) for name, value in named.items() if name is not None}
 
 
 def all_failed(records: list[dict], model: Path | None = None) -> str:
