@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from reference import evaluated, record
-from snakeras.core.errors import UserError
+from snakeras.core.errors import Mistake, UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets, mnist
 from snakeras.model_file import loader, mlflow_capture, parser
@@ -212,20 +212,47 @@ def test_a_failure_says_why_and_where(tmp_path: Path, search: dict, way: str, fa
     assert "\n" not in document["failure"] + document["failed_at"]
 
 
+FETCHES = """
+    try:
+        raise ConnectionError("no network")
+    except ConnectionError as error:
+        raise ValueError("cannot be fetched")
+"""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
         ("x = 1", "x = [1][3]", "the data function failed: IndexError: list index out of range (line 10: x = [1][3])"),
         ("x = 1", "import sys\n    sys.exit(2)", "the data function failed: SystemExit: 2 (line 11: sys.exit(2))"),
         ("choice([WAY])", "choice(WIDTH)", "the search space failed: NameError: name 'WIDTH' is not defined"),
+        (
+            "choice([WAY])",
+            "choice([\n        1, way])",
+            "is not defined (a variable of model(), which templates do not",
+        ),
+        ("choice([WAY])", "choice([\n        1, way])", "up by what was chosen) (line 15: {{choice([ 1, way])}})"),
+        ("model(x):", "model(x, y):", "TypeError: cannot unpack non-iterable int object (line 11: return x)"),
+        ("x = 1", "raise ValueError('\\x1b[1mred\\x1b[0m')", "ValueError: red (line 10: raise ValueError("),
     ],
 )
 def test_data_or_a_space_that_fails_is_one_line(tmp_path: Path, search: dict, old: str, new: str, line: str) -> None:
     (tmp_path / "script.py").write_text(BROKEN.replace(old, new))
-    with pytest.raises(UserError) as raised:
+    with pytest.raises(Mistake) as raised:
         record(tmp_path / "script.py", search)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert "hp." not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "fails", ["open('gone.csv')", "raise MemoryError", "raise RuntimeError('no device')", FETCHES.strip()]
+)
+def test_what_may_pass_is_no_mistake(tmp_path: Path, search: dict, fails: str) -> None:
+    (tmp_path / "script.py").write_text(BROKEN.replace("x = 1", fails))
+    with pytest.raises(UserError) as raised:
+        record(tmp_path / "script.py", search)
+    assert raised.type is UserError
 
 
 @pytest.mark.usefixtures("beside")
