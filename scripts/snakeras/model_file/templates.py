@@ -86,12 +86,13 @@ def names(source: str) -> list[Name]:
     code = [template for template in templates if template.kind == "code"]
     if len(code) == len(templates):
         return [Name(*item) for item in zip(labels, labels, templates, strict=True)]
-    bases = []
+    base, shown = None, {}
     for template in code:
         before = source[: template.start]
         own = re.search(r"(\w+)\s*[=(]\s*$", before)
-        bases.append(own[1] if own else bases[-1] if bases else re.findall(r"\w+", before)[-1])
-    shown = dict(zip(code, _numbered(bases), strict=True))
+        base = own[1] if own else base or re.findall(r"\w+", before)[-1]
+        numbered = (f"{base}_{count}" if count else base for count in range(len(code)))
+        shown[template] = next(name for name in numbered if name not in shown.values())
     return [Name(label, shown.get(item), item) for label, item in zip(labels, templates, strict=True)]
 
 

@@ -11,7 +11,7 @@ from reference import evaluated, record
 from snakeras.core.errors import Mistake, UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets, mnist
-from snakeras.model_file import loader, mlflow_capture, parser
+from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser, templates
 from snakeras.search import pruners
 
 pytestmark = pytest.mark.slow
@@ -92,6 +92,21 @@ def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
     assert documents[0]["hyperparameters"] != documents[1]["hyperparameters"]
     # Nothing that a trial wrote lies beside the scripts.
     assert {path.name for path in Path().iterdir()} - {path.name for path in SCRIPTS.iterdir()} == set()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "x = {{uniform(0, 1)}}; y = f({{uniform(0, 1)}}, k={{choice([1, 2])}})",
+        "x = {{uniform(0, 1)}}\n    # x = {{uniform(0, 2)}}\n    g[{{choice([3])}}]\n    x_1 = {{uniform(0, 1)}}",
+        "# {{uniform(0, 2)}} z = {{choice([3])}}\n    '''t = {{uniform(5, 6)}}'''\n    v= ( {{choice([3])}})",
+        "if {{choice([1])}} == 1: pass\n    u == {{uniform(0, 2)}}\n    x, x_1 = {{uniform(0, 1)}}, {{choice([1])}}",
+    ],
+)
+def test_labels_are_hyperass(lines: str) -> None:
+    source = f"def f(x):\n    q = {{{{normal(0, 1)}}}}\n    {lines}\n"
+    labels = [name.label for name in templates.names(source)]
+    assert labels == hyperas_compat.import_hyperas().hyperparameter_names(source)
 
 
 @pytest.mark.usefixtures("beside")
@@ -231,7 +246,7 @@ FETCHES = """
             "choice([\n        1, way])",
             "is not defined (a variable of model(), which templates do not",
         ),
-        ("choice([WAY])", "choice([\n        1, way])", "up by what was chosen) (line 15: {{choice([ 1, way])}})"),
+        ("choice([WAY])", "choice([\n        1, way])", "up by what was chosen) (line 14: {{choice([ 1, way])}})"),
         ("model(x):", "model(x, y):", "TypeError: cannot unpack non-iterable int object (line 11: return x)"),
         ("x = 1", "raise ValueError('\\x1b[1mred\\x1b[0m')", "ValueError: red (line 10: raise ValueError("),
     ],
