@@ -152,9 +152,15 @@ def _check_definitions(module: Module, model_function: str | None, data_function
     for key, name in (("model_function", model_function), ("data_function", data_function)):
         if name is not None and name not in module.functions:
             raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
-    other = {item.name for item in module.imports if item.root not in ("hyperas", "hyperopt")}
+    other = _other_names(module)
     for node in module.definitions.values():
-        templates.check_braces(module.path, module.text, node, other | set(module.definitions))
+        templates.check_braces(module.path, module.text, node, other | syntax.names_set(node))
+
+
+def _other_names(module: Module) -> set[str]:
+    """Return the names that the file has from elsewhere than Hyperas and hyperopt."""
+    imported = {item.name for item in module.imports if item.root not in ("hyperas", "hyperopt")}
+    return imported | set(module.definitions)
 
 
 class _Search(NamedTuple):
@@ -224,10 +230,10 @@ def _data_function(module: Module, model: str, needed: bool) -> str | None:
 
 def _check_templates(module: Module, model: str, model_source: str, data: str | None, nested: list[str]) -> None:
     """Raise UserError if templates stand where Hyperas cannot take them, or if there are none."""
-    imported = {item.name for item in module.imports if item.root == "hyperas"}
-    for name in (model, *nested):
-        templates.check_strings(module.path, module.text, module.definitions[name])
-        templates.check_calls(module.path, module.text, module.definitions[name], imported)
+    imported = {item.name for item in module.imports if item.root == "hyperas"} - _other_names(module)
+    for node in (module.definitions[name] for name in (model, *nested)):
+        templates.check_strings(module.path, module.text, node)
+        templates.check_calls(module.path, module.text, node, imported - syntax.names_set(node))
     found = templates.found(model_source, ast.parse(model_source).body[0])
     if not any(template.kind == "code" for template in found):
         raise UserError(

@@ -109,6 +109,7 @@ def _evaluated(template: templates.Template, known: dict) -> str | None:
     ):
         try:
             space = hyperopt.pyll.as_apply(eval(_expression(template), dict(known)))
+            hyperopt.base.Domain(None, space)
             value = hyperopt.pyll.stochastic.sample(space, np.random.default_rng(0))["x"]
         except Exception as error:
             name = re.match(r"\W*(\w+)", template.text)[1]

@@ -183,7 +183,7 @@ def _calls_distribution(node: ast.Set, other_names: Collection[str]) -> bool:
 
 
 def check_calls(path: Path, text: str, definition: ast.AST, imported: Collection[str]) -> None:
-    """Raise UserError if a function calls a distribution outside of a template; some are ``imported`` from Hyperas."""
+    """Raise UserError if a function calls one of Hyperas's distributions, ``imported`` by name, outside a template."""
     inside = {id(inner) for node in ast.walk(definition) if isinstance(node, ast.Set) for inner in ast.walk(node)}
     for node in ast.walk(definition):
         match node:
@@ -196,9 +196,11 @@ def check_calls(path: Path, text: str, definition: ast.AST, imported: Collection
 
 def check_strings(path: Path, text: str, definition: ast.AST) -> None:
     """Raise UserError if Hyperas would take a string of a function for a template, such as ``"{{x}}".format``."""
-    unused = {id(node.value) for node in ast.walk(definition) if is_unused_string(node)}
-    for node in ast.walk(definition):
-        if not isinstance(node, ast.Constant | ast.JoinedStr):
+    nodes = list(ast.walk(definition))
+    unused = {id(node.value) for node in nodes if is_unused_string(node)}
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
+        if not isinstance(node, ast.Constant | ast.JoinedStr) or id(node) in parts:
             continue
         literal, is_used = ast.get_source_segment(text, node) or "", id(node) not in unused
         for template in TEMPLATE.findall(literal):
