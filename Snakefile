@@ -12,7 +12,7 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import closing_message, config_validation, stale_lock
+from snakeras.workflow import closing_message, config_validation, mistakes, stale_lock
 from snakeras.workflow.code_files import CodeFiles
 from snakeras.workflow.outdated_trials import OutdatedTrials
 from snakeras.workflow.report_files import ReportFiles
@@ -20,7 +20,9 @@ from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
 basedir = Path(workflow.current_basedir)
-settings = config_validation.read_or_exit(config, basedir)
+settings = config_validation.read_or_exit(config, basedir, in_job=not workflow.is_main_process)
+if workflow.is_main_process:
+    mistakes.forget(settings.name)
 code_files = CodeFiles(basedir / "scripts")
 rule_params = RuleParams(settings, in_job=workflow.remote_exec)
 search_files = SearchFiles(

@@ -58,9 +58,30 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
 
 
 def test_when_all_trials_fail_best_says_why(all_failed) -> None:
-    assert "best: all 2 trials failed, 2 of them so: ValueError: kernel larger than its input" in all_failed.output
+    place = "failed.py, line 11: raise ValueError("
+    assert f"best: all 2 trials failed in the same way: ValueError: kernel larger than its input ({place}" in (
+        all_failed.output
+    )
+    assert f"trial 0000: failed (ValueError: kernel larger than its input ({place}" in all_failed.output
     assert (all_failed.results / "trials" / "0001.json").exists()
     assert not (all_failed.results / "best.json").exists()
+
+
+def test_a_mistake_that_stops_every_trial_is_said_once(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "failed", "all_failed")
+    script = folder.path / "failed.py"
+    script.write_text(script.read_text().replace("nothing = 0", "nothing = {}[0]"))
+    said = folder.run("--", "results/failed/best.json", fails=True)
+    # Two trials, two attempts each.
+    assert said.count("failed.py: the data function failed: KeyError: 0 (line 5: nothing = {}[0])") == 1
+    assert said.count("trial.py' returned non-zero exit status 1") == 4
+    assert not list((folder.results / "trials").glob("*.json"))
+    log = (folder.results / "logs" / "trials" / "0001.log").read_text()
+    assert "KeyError: 0\n" in log
+    assert "not started again" in log
+    # A mistake of an earlier run stops none of the next.
+    assert folder.planned()["trial"] == 2
+    assert not list(folder.path.glob(".snakemake/snakeras/mistakes/*"))
 
 
 def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:

@@ -1,8 +1,18 @@
 """``UserError``: a mistake that is reported as one line, without a traceback."""
 
+import re
+
 
 class UserError(Exception):
     """A mistake that the user can fix. Its text is one line, shown without a traceback."""
+
+
+class Mistake(UserError):
+    """One that every attempt, and every job that runs the same file, meets again."""
+
+
+class SaidBefore(Mistake):
+    """One that another job has told the user of already."""
 
 
 def one_line(error: BaseException) -> str:
@@ -11,5 +21,6 @@ def one_line(error: BaseException) -> str:
 
 
 def flat(text: object) -> str:
-    """Return a text without line breaks."""
-    return " ".join(str(text).encode(errors="backslashreplace").decode().split())
+    """Return a text without line breaks and colours of a terminal."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", str(text))
+    return " ".join(text.encode(errors="backslashreplace").decode().split())

@@ -12,11 +12,11 @@ from typing import TextIO
 import numpy as np
 
 from snakeras.core import files, seeds
-from snakeras.core.errors import UserError, flat
+from snakeras.core.errors import flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
 from snakeras.final import inspection
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture, opened_files, parser
+from snakeras.model_file import loader, mlflow_capture, opened_files, parser
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
 
@@ -113,7 +113,7 @@ def _trained(
     taken as it is.
     """
     script = model_file.script
-    point = hyperas_compat.import_hyperopt().space_eval(model_file.space, winner["point"])
+    point = model_file.point(winner["point"])
     seeds.seed_everything(winner["seed"])
     loss, returned = None, None
     with fit_hook.recorded(epochs, keep_weights=True) as fits:
@@ -123,8 +123,7 @@ def _trained(
         except (Exception, SystemExit) as error:
             reason = fits.reason(loader.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
-                at = loader.at(script, error)
-                raise UserError(f"{script.path}: the model function failed: {reason}{at}") from error
+                raise loader.failure(script, "the model function", error, reason) from error
             # A script may index its curves by its own number of epochs, for example.
             print(f"ignored, after the last fit: {reason}")
     if returned is None and fits.model is not None:

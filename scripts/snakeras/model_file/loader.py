@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import linecache
 import math
+import re
 import sys
 import tempfile
 import traceback
@@ -17,15 +18,17 @@ from types import ModuleType
 import numpy as np
 
 from snakeras.core import seeds
-from snakeras.core.errors import UserError, flat, one_line
+from snakeras.core.errors import Mistake, UserError, flat, one_line
 from snakeras.core.patching import put
 from snakeras.core.settings import TrialSettings
 from snakeras.data import arrays
-from snakeras.model_file import hyperas_compat, keras_datasets, parser, saved_files
+from snakeras.model_file import hyperas_compat, keras_datasets, parser, saved_files, search_space
 from snakeras.model_file.keras_legacy import old_names
 
 # The modules that hold a script's functions: ours for Hyperas to read, Hyperas's to run.
 MODULE, HYPERAS_MODULE = "hyperas_script", "temp_model"
+# Python's own errors that may pass: of a network, a file, memory, a device.
+PASSING = (OSError, MemoryError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -76,19 +79,27 @@ class Loaded:
                 setattr(self.module, name, _take(value, chosen))
 
     def readable(self, point: dict, values: dict[str, list]) -> dict:
-        """Return the hyperparameters of a point in the order of the file.
+        """Return the hyperparameters of a point in the order of the file, by the names that are shown.
 
         They are as the model function got them, but objects (layers, optimizers) as the file spells them. For a choice,
         ``values``, which are hyperopt's own, have the index of what was chosen.
         """
-        options = dict(zip(self.space, self.script.choices, strict=False))
-        result = {label: point[label] for label in self.space}
-        for label, value in result.items():
+        result = {}
+        for label, shown, _ in self.script.names:
+            value = point[label]
             if not _is_plain(value):
-                index = values.get(label)
-                spelled = options[label] and index and options[label][int(index[0])]
-                result[label] = spelled or f"{type(value).__name__} object"
+                index, options = values.get(label), self.script.choices.get(label)
+                value = options[int(index[0])] if options and index else f"{type(value).__name__} object"
+            if shown:
+                result[shown] = value
         return result
+
+    def point(self, values: dict) -> dict:
+        """Return the point of the space for hyperopt's ``values`` by the names that are shown, as in best.json."""
+        shown = {name.label: name.shown for name in self.script.names if name.shown}
+        space = {label: node for label, node in self.space.items() if label in shown}
+        values = values | {label: values[name] for label, name in shown.items() if name in values}
+        return hyperas_compat.import_hyperopt().space_eval(space, values)
 
 
 @contextmanager
@@ -127,9 +138,7 @@ def loaded(
             raise
         except (Exception, SystemExit) as error:
             traceback.print_exc()
-            frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-            what = "the search space" if "get_space" in frames else "the data function"
-            raise UserError(f"{script.path}: {what} failed: {explained(script, error)}{at(script, error)}") from error
+            raise failure(script, _what_failed(error), error) from error
         module = sys.modules[recorder.function.__module__]
         model_file = Loaded(script, module, recorder.function, recorder.space)
         model_file.take_subset(search.train_samples, seeds.of_subset(search.seed))
@@ -257,17 +266,47 @@ def _take(value: object, rows: np.ndarray) -> object:
     return value.iloc[rows] if hasattr(value, "iloc") else np.asarray(value)[rows]
 
 
+def failure(script: parser.HyperasScript, what: str, error: BaseException, reason: str | None = None) -> UserError:
+    """Return an error of a script as one line about ``what`` failed: a ``Mistake`` if it will fail so again.
+
+    A network or a file may be back at the next attempt, and memory may be free. ``reason`` stands for ``explained``.
+    """
+    causes = [error]
+    while following := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(following)
+    certain = all(type(cause).__module__ == "builtins" and not isinstance(cause, PASSING) for cause in causes)
+    kind = Mistake if certain else UserError
+    return kind(f"{script.path}: {what} failed: {reason or explained(script, error)}{at(script, error)}")
+
+
+def _what_failed(error: BaseException) -> str:
+    """Return which part of a script failed while it was loaded."""
+    frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    if _is_in_what_hyperas_made(error):
+        return "what Hyperas makes of the file"
+    return "the search space" if "get_space" in frames else "the data function"
+
+
+def _is_in_what_hyperas_made(error: BaseException) -> bool:
+    return isinstance(error, SyntaxError) and Path(error.filename or "").stem == HYPERAS_MODULE
+
+
 def explained(script: parser.HyperasScript, error: BaseException) -> str:
     """Return an error of a script in one line, with advice where there is some."""
-    text = one_line(error)
+    # What Hyperas calls the model function.
+    text = one_line(error).replace("keras_fmin_fnct", script.model)
+    if _is_in_what_hyperas_made(error):
+        text = f"{type(error).__name__}: {error.msg}"
     if isinstance(error, NameError):
         for item in script.imports:
             if item.name == error.name:
                 try:
                     exec(item.statement, {})
-                except Exception as failure:
-                    return f"{text}: line {item.line}, {item.statement}, failed: {_advised(one_line(failure), failure)}"
-        if error.name in script.top_level_names:
+                except Exception as failed:
+                    return f"{text}: line {item.line}, {item.statement}, failed: {_advised(one_line(failed), failed)}"
+        if _what_failed(error) == "the search space":
+            text += search_space.why_unseen(script, error.name)
+        elif error.name in script.top_level_names:
             text += (
                 f" (the script sets {error.name} at its top level, which Hyperas does not run: set it in a function)"
             )
@@ -281,11 +320,29 @@ def _advised(text: str, error: BaseException) -> str:
 
 def where(script: parser.HyperasScript, error: BaseException) -> str | None:
     """Return the line of the script that an error came from; None if it came from elsewhere."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename).stem in (MODULE, HYPERAS_MODULE):
-            line = linecache.getline(frame.filename, frame.lineno) or frame.line or ""
-            number = script.line_of(line)
-            return f"line {number}: {flat(script.text.split(chr(10))[number - 1])}" if number else flat(line) or None
+    lines = [error.text or ""] if _is_in_what_hyperas_made(error) else []
+    frames = [
+        frame
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+        if Path(frame.filename).stem in (MODULE, HYPERAS_MODULE)
+    ]
+    for frame in frames:
+        if frame.name == "get_space":
+            return _template_at(script, frame)
+        lines.append(linecache.getline(frame.filename, frame.lineno) or frame.line or "")
+    number = next(filter(None, map(script.line_of, lines)), None)
+    # The call of the data function stands in Hyperas's module alone: what was returned does not fit.
+    if number is None and any(frame.name == "<module>" for frame in frames):
+        number = script.data_returns
+    return number and f"line {number}: {flat(script.text.split(chr(10))[number - 1])}"
+
+
+def _template_at(script: parser.HyperasScript, frame: traceback.FrameSummary) -> str | None:
+    """Return the template that Hyperas's search space evaluates at a line."""
+    for number in range(frame.lineno, 0, -1):
+        if label := re.match(r" +'(\w+)': hp\.", linecache.getline(frame.filename, number)):
+            text = next((name.template.text for name in script.names if name.label == label[1]), None)
+            return next((f"line {item.line}: {item.flat}" for item in script.templates if item.text == text), None)
     return None
 
 

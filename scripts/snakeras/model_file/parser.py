@@ -15,10 +15,7 @@ from typing import NamedTuple
 from snakeras.core.errors import UserError
 from snakeras.model_file import rewriter, syntax, templates
 from snakeras.model_file.syntax import Function, Import, Module
-from snakeras.model_file.templates import TEMPLATE
-
-# What Hyperas puts in the place of a template.
-SUBSTITUTE = re.compile(r"space\['\w+'\]")
+from snakeras.model_file.templates import SUBSTITUTE, TEMPLATE, Name, Template
 
 # The name of the data function that Hyperas is given; no script has a function of this name.
 DATA = "snakeras_data"
@@ -44,20 +41,37 @@ class HyperasScript:
     data: str | None  # name of the data function, if there is one
     data_source: str | None  # as Hyperas can take it
     helpers: dict[str, str]  # sources of the other functions and classes that these use, by name
+    templates: tuple[Template, ...]  # of the model and its helpers, with their lines in the file
 
     def line_of(self, text: str) -> int | None:
-        """Return the number of the first line that reads ``text``, a line of the module that Hyperas wrote."""
-        wanted = SUBSTITUTE.sub("{}", text.strip())
-        for number, line in enumerate(self.text.split("\n"), 1):
-            if wanted and TEMPLATE.sub("{}", line.strip()) == wanted:
+        """Return the number of the first line that reads ``text``, a line of the module that Hyperas wrote.
+
+        That may be the form in which Python itself would write the line.
+        """
+        wanted, number, lines = SUBSTITUTE.sub("{}", text.strip()), 1, self.text
+        # A template over several lines is one word in Hyperas's module.
+        for template in self.templates:
+            lines = lines.replace(template.text, "{}" + "\f" * template.text.count("\n"))
+        for line in lines.split("\n"):
+            if wanted and line.replace("\f", "").strip() == wanted:
                 return number
-        return None
+            number += 1 + line.count("\f")
+        statements = (node for node in ast.walk(ast.parse(self.text)) if isinstance(node, ast.stmt))
+        return next((node.lineno for node in statements if ast.unparse(node).split("\n")[0] == wanted), None)
 
     @cached_property
     def top_level_names(self) -> set[str]:
         """Names that the top level, which never runs, would assign."""
         nodes = syntax.outside_definitions(ast.parse(self.text))
         return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+    @property
+    def data_returns(self) -> int | None:
+        """The line of the data function's last return; None without one."""
+        nodes = ast.walk(ast.parse(self.text))
+        found = [node for node in nodes if isinstance(node, Function) and node.name == self.data]
+        returns = syntax.returns(found[0]) if found else []
+        return returns[-1].lineno if returns else None
 
     @cached_property
     def strings(self) -> set[str]:
@@ -69,14 +83,22 @@ class HyperasScript:
         return {node.value for node in constants if isinstance(node.value, str)}
 
     @cached_property
-    def distributions(self) -> list[dict | None]:
-        """The distribution of each template, in the order of the file, as ``templates.distribution`` returns it."""
-        return [templates.distribution(template) for template in TEMPLATE.findall(self.model_source)]
+    def names(self) -> list[Name]:
+        """The names of the templates in ``model_source``, in its order."""
+        return templates.names(self.model_source)
 
     @property
-    def choices(self) -> list[list[str] | None]:
-        """The options of each template that is a ``choice``, as source text; None for other distributions."""
-        return [found["arguments"] if found and found["kind"] == "choice" else None for found in self.distributions]
+    def distributions(self) -> list[dict | None]:
+        """The distribution of each hyperparameter in their order, as ``templates.distribution`` returns it."""
+        shown = {name.shown: templates.distribution(name.template.text) for name in self.names if name.shown}
+        return list(shown.values())
+
+    @property
+    def choices(self) -> dict[str, list[str]]:
+        """The options of each template that is a ``choice``, as source text, by label."""
+        # Of two with one label, Hyperas takes the last.
+        known = {name.label: templates.distribution(name.template.text) for name in self.names}
+        return {label: found["arguments"] for label, found in known.items() if found and found["kind"] == "choice"}
 
 
 def read(
@@ -96,7 +118,11 @@ def read(
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
     _check_definitions(module, model_function, data_function)
-    with_templates = {name for name, source in sources.items() if TEMPLATE.search(source)}
+    found = {
+        name: templates.found(ast.get_source_segment(module.text, node), node) if TEMPLATE.search(sources[name]) else []
+        for name, node in module.definitions.items()
+    }
+    with_templates = {name for name, items in found.items() if any(item.kind == "code" for item in items)}
     search = _search(module, with_templates)
     model = model_function or search.model or _only_template(module, with_templates)
     data = data_function or search.data or _data_function(module, model, needs_data)
@@ -126,16 +152,24 @@ def read(
             for name, node in module.definitions.items()
             if name in used - {model, *nested} - uncalled
         },
+        templates=tuple(item for name in (*nested, model) for item in found[name] if item.text in model_source),
     )
 
 
 def _check_definitions(module: Module, model_function: str | None, data_function: str | None) -> None:
-    """Raise UserError if a function that the configuration names is missing, or a template contains a brace."""
+    """Raise UserError if a function that the configuration names is missing, or a template's braces are wrong."""
     for key, name in (("model_function", model_function), ("data_function", data_function)):
         if name is not None and name not in module.functions:
             raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
+    other = _other_names(module)
     for node in module.definitions.values():
-        templates.check_braces(module.path, module.text, node)
+        templates.check_braces(module.path, module.text, node, other | syntax.names_set(node))
+
+
+def _other_names(module: Module) -> set[str]:
+    """Return the names that the file has from elsewhere than Hyperas and hyperopt."""
+    imported = {item.name for item in module.imports if item.root not in ("hyperas", "hyperopt")}
+    return imported | set(module.definitions)
 
 
 class _Search(NamedTuple):
@@ -205,10 +239,12 @@ def _data_function(module: Module, model: str, needed: bool) -> str | None:
 
 def _check_templates(module: Module, model: str, model_source: str, data: str | None, nested: list[str]) -> None:
     """Raise UserError if templates stand where Hyperas cannot take them, or if there are none."""
-    for name in (model, *nested):
-        templates.check_strings(module.path, module.text, module.definitions[name])
-    first = TEMPLATE.search(model_source)
-    if not first:
+    imported = {item.name for item in module.imports if item.root == "hyperas"} - _other_names(module)
+    for node in (module.definitions[name] for name in (model, *nested)):
+        templates.check_strings(module.path, module.text, node)
+        templates.check_calls(module.path, module.text, node, imported - syntax.names_set(node))
+    found = templates.found(model_source, ast.parse(model_source).body[0])
+    if not any(template.kind == "code" for template in found):
         raise UserError(
             f"{module.path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
         )
@@ -216,11 +252,12 @@ def _check_templates(module: Module, model: str, model_source: str, data: str | 
         raise UserError(
             f"{module.path}: {data}() uses {min(wrong)}(), which has templates; the data come before any search"
         )
-    if not templates.has_name(model_source, first[0]):
-        line = module.text.count("\n", 0, module.text.find(first[0])) + 1
+    first = found[0].text
+    if not templates.has_name(model_source, first):
+        line = module.text.count("\n", 0, module.text.find(first)) + 1
         raise UserError(
-            f"{module.path}, line {line}: Hyperas finds no name for {first[0]} in {model}(), expected it as name = "
-            f"{first[0]}"
+            f"{module.path}, line {line}: Hyperas finds no name for {found[0].flat} in {model}(), expected it as "
+            f"name = {found[0].flat}"
         )
 
 

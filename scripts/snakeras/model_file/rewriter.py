@@ -13,10 +13,7 @@ def source_of(text: str, node: Definition) -> str:
     that of the whole file.
     """
     # Not splitlines: it also splits at form feeds, which Python's line numbers do not count.
-    lines = _with_simple_imports(text.split("\n"), node)
-    for number in range(node.lineno, node.end_lineno + 1):
-        if templates.without_call(lines[number - 1]) and _is_comment(node, number):
-            lines[number - 1] = lines[number - 1].replace("{{", "{ {")
+    lines = _with_simple_imports(_with_blank_comments(text.split("\n"), text, node), node)
     return _unindented(lines, node, node.lineno, node.end_lineno)
 
 
@@ -62,15 +59,22 @@ def without_unnamed_start(source: str) -> str:
 
     Hyperas gives a later template without a name that of the one before it; for the first it fails.
     """
-    node = ast.parse(source).body[0]
-    lines = source.split("\n")
-    while (first := templates.TEMPLATE.search(source)) and not templates.has_name(source, first[0]):
-        line = source.count("\n", 0, first.start())
-        if not _is_comment(node, line + 1):
+    for template in templates.found(source, ast.parse(source).body[0]):
+        if template.kind != "comment" or templates.has_name(source, template.text):
             break
-        lines[line] = lines[line].replace("{{", "{ {")
-        source = "\n".join(lines)
+        end = template.start + len(template.text)
+        source = source[: template.start] + templates.blanked(template.text) + source[end:]
     return source
+
+
+def _with_blank_comments(lines: list[str], text: str, node: Definition) -> list[str]:
+    """Return a file's lines without what Hyperas takes for templates in comments of a definition, but calls nothing."""
+    lines, source = list(lines), ast.get_source_segment(text, node)
+    for template in templates.found(source, node):
+        if template.kind == "comment" and not template.calls:
+            for number, line in enumerate(template.text.split("\n"), template.line - 1):
+                lines[number] = lines[number].replace(line, templates.blanked(line), 1)
+    return lines
 
 
 def _with_simple_imports(lines: list[str], node: Definition) -> list[str]:
@@ -99,17 +103,6 @@ def _with_simple_imports(lines: list[str], node: Definition) -> list[str]:
         blank = [""] * (item.end_lineno - item.lineno)
         lines[item.lineno - 1 : item.end_lineno] = [indent + statement, *blank]
     return lines
-
-
-def _is_comment(node: Definition, line: int) -> bool:
-    """Return whether a line has only a comment or a string that nothing uses, such as a docstring."""
-    unused = [item.value for item in ast.walk(node) if templates.is_unused_string(item)]
-    expressions = [item for item in ast.walk(node) if isinstance(item, ast.expr)]
-
-    def covered(items: list) -> bool:
-        return any(item.lineno <= line <= item.end_lineno for item in items)
-
-    return covered(unused) or not covered(expressions)
 
 
 def _indented(source: str, indent: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from snakeras.core.errors import UserError
+from snakeras.core.errors import UserError, flat
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef
@@ -101,9 +101,10 @@ def _module(path: Path, text: str) -> Module:
     try:
         return Module(path, text, ast.parse(text))
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
+        line, wrong = getattr(error, "lineno", None), flat(getattr(error, "text", None) or "")
+        found = f", found {wrong}" if "{" in wrong else ""
         raise UserError(
-            f"{path}{f', line {line}' if line else ''}: no Python ({getattr(error, 'msg', error)}), "
+            f"{path}{f', line {line}' if line else ''}: no Python ({getattr(error, 'msg', error)}){found}, "
             "expected a Hyperas model file"
         ) from None
 
@@ -130,12 +131,16 @@ def outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
             yield from outside_definitions(child)
 
 
-def names_used(node: Definition) -> set[str]:
-    """Return the names that a definition takes from around it."""
+def names_used(node: ast.AST) -> set[str]:
+    """Return the names that a definition, or any other node, takes from around it."""
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - names_set(node)
+
+
+def names_set(node: ast.AST) -> set[str]:
+    """Return the names of all variables and parameters inside a node."""
     names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
-    local = {name.id for name in names if not isinstance(name.ctx, ast.Load)}
-    local |= {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
-    return {name.id for name in names} - local
+    parameters = {inner.arg for inner in ast.walk(node) if isinstance(inner, ast.arg)}
+    return parameters | {name.id for name in names if not isinstance(name.ctx, ast.Load)}
 
 
 def parameters(function: Function) -> tuple[list[str], dict[str, str]]:

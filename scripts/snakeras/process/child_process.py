@@ -23,7 +23,7 @@ from typing import get_type_hints
 from pydantic import TypeAdapter, validate_call
 from pydantic_core import to_jsonable_python
 
-from snakeras.core.errors import UserError, one_line
+from snakeras.core.errors import Mistake, UserError, one_line
 from snakeras.core.patching import absent
 from snakeras.process.lifetime import die_with_parent
 
@@ -87,7 +87,7 @@ def call(
         hidden: Packages that TensorFlow and Keras are not to import.
 
     Raises:
-        UserError: With the function's own line, if it raised one.
+        UserError: With the function's own line, if it raised one; a ``Mistake`` if it raised that.
         Died: When the child crashed, was killed, or ran into a limit (then the limit's error).
         Interrupted: When it was ended from outside.
     """
@@ -101,6 +101,8 @@ def call(
     limit = min(limits, key=lambda limit: limit.seconds, default=None)
     status, messages = _run(request, log, _environment(threads) | (environment or {}), limit and limit.seconds)
     last = messages[-1] if messages else {}
+    if "mistake" in last:
+        raise Mistake(last["mistake"])
     if "error" in last:
         raise UserError(last["error"])
     if "value" in last:
@@ -196,7 +198,7 @@ def main(answer: int, parent: int) -> None:
         tell("value", validate_call(function)(**arguments))
         status = 0
     except UserError as error:
-        tell("error", str(error))
+        tell("mistake" if isinstance(error, Mistake) else "error", str(error))
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
     except Exception as error:

@@ -176,7 +176,9 @@ def _with_options(label: str, distribution: dict | None, records: list[dict]) ->
             options.append(text)
     for record in records:
         # hyperopt keeps the index of what was chosen.
-        index = trial_records.decode(record.get("hyperopt", {}).get("misc", {}).get("vals", {}).get(label, []))
+        values = record.get("hyperopt", {}).get("misc", {}).get("vals", {})
+        own = (value for key, value in values.items() if trial_records.shown_name(record, key) == label)
+        index = trial_records.decode(next(own, []))
         if index and label in record["hyperparameters"] and int(index[0]) < len(options):
             options[int(index[0])] = _scalar(record["hyperparameters"][label])
     return distribution | {"arguments": options}

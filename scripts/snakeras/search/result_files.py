@@ -34,8 +34,7 @@ def conclude(
     records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
     winner = best_trial.best(records)
     if winner is None:
-        raise UserError(all_failed(records))
-    points = trial_records.decode(winner["hyperopt"]["misc"]["vals"])
+        raise UserError(all_failed(records, sources[0]))
     config = {"search": fixed["search"], "data": data}
     files.write_text(table, as_csv(records))
     files.write_json(
@@ -43,8 +42,7 @@ def conclude(
         {
             "name": name,
             **{key: winner[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
-            # hyperopt's values: for a choice, the index of what was chosen.
-            "point": {label: trial_records.plain(value[0]) for label, value in points.items() if value},
+            "point": point(winner),
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             "provenance": {
                 "seed": search.seed,
@@ -71,10 +69,18 @@ def different_data(folder: Path, max_evals: int) -> str | None:
     )
 
 
-def all_failed(records: list[dict]) -> str:
-    """Return the line for a search whose trials all failed; it names the most common reason."""
-    (reason, count), *_ = Counter(record["failure"] for record in records).most_common()
-    return f"all {len(records)} trials failed, {count} of them so: {reason}"
+def point(record: dict) -> dict:
+    """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
+    values = trial_records.decode(record["hyperopt"]["misc"]["vals"])
+    named = {trial_records.shown_name(record, label): value[0] for label, value in values.items() if value}
+    return {name: trial_records.plain(value) for name, value in named.items() if name is not None}
+
+
+def all_failed(records: list[dict], model: Path | None = None) -> str:
+    """Return the line for a search whose trials all failed; it names the most common reason and its place."""
+    (reason, count), *others = Counter(trial_records.reason(record, model) for record in records).most_common()
+    how = f", {count} of them so" if others else " in the same way"
+    return f"all {len(records)} trials failed{how}: {reason}"
 
 
 def as_csv(records: list[dict]) -> str:

@@ -133,6 +133,9 @@ def evaluate(
             hyperparameters = model_file.readable(point, document["misc"]["vals"])
             record = unfinished(trial, search.seed)
             record["hyperparameters"] = {key: trial_records.plain(value) for key, value in hyperparameters.items()}
+            # Where templates stand in comments, the names that are shown for hyperopt's labels; null for none.
+            if other := {name.label: name.shown for name in script.names if name.shown != name.label}:
+                record["names"] = other
             report(record | {"hyperopt": hyperopt_trials.encoded(document)})
             seeds.seed_everything(record["seed"])
             result, changes, fits = _call_model(model_file, point, search, earlier)

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def plain(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     return repr(value)
+
+
+def shown_name(record: dict, label: str) -> str | None:
+    """Return the name that is shown for a label of hyperopt; None for a template in a comment."""
+    return record.get("names", {}).get(label, label)
+
+
+def reason(record: dict, model: Path | None = None, length: int | None = None) -> str:
+    """Return why a trial failed, in ``length`` characters if given, and where in the file ``model``, if known."""
+    failure, place = record["failure"], record.get("failed_at")
+    if length:
+        failure = textwrap.shorten(failure, length, placeholder=" ...")
+    return f"{failure} ({f'{model}, ' if model else ''}{place})" if place else failure
 
 
 def sealed(document: dict) -> dict:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings
 from snakeras.data import datasets
-from snakeras.model_file import opened_files, parser, syntax
+from snakeras.model_file import opened_files, parser, search_space, syntax
 from snakeras.search import samplers
 
 # Names of query parameters that database URIs carry passwords in.
@@ -28,20 +28,21 @@ SECRET_KEY = (
 )
 
 
-def read_or_exit(config: dict, basedir: str) -> Settings:
+def read_or_exit(config: dict, basedir: str, in_job: bool = False) -> Settings:
     """Return the settings as ``read``; mistakes end the program as its last words, with exit code 1."""
     try:
-        return read(config, Path(basedir))
+        return read(config, Path(basedir), in_job)
     except UserError as error:
         sys.exit(str(error))
 
 
-def read(config: dict, basedir: Path) -> Settings:
+def read(config: dict, basedir: Path, in_job: bool = False) -> Settings:
     """Return the settings in ``config``, and bring it, in place, into their form: typed, with all defaults.
 
     Args:
         config: As Snakemake read it: merged files and ``--config``, where nested values are strings.
         basedir: The workflow's folder, where a model file is looked for after the working directory.
+        in_job: Whether a Snakemake that starts jobs has read it all before: then templates are not evaluated again.
 
     Raises:
         UserError: With one line for each mistake; ``config`` stays as it is.
@@ -52,7 +53,7 @@ def read(config: dict, basedir: Path) -> Settings:
         raise UserError("\n".join(sorted({_line(mistake) for mistake in error.errors()}))) from None
     model = str(find(settings.search.model, basedir))
     settings = settings.model_copy(update={"search": settings.search.model_copy(update={"model": model})})
-    if mistakes := list(_contradictions(settings)):
+    if mistakes := list(_contradictions(settings, in_job)):
         raise UserError("\n".join(mistakes))
     config.clear()
     config.update(settings.model_dump())
@@ -142,7 +143,7 @@ def find(path: str, basedir: Path) -> Path:
     return Path(os.path.relpath(in_workflow)) if in_workflow.exists() else Path(path)
 
 
-def _contradictions(settings: Settings) -> Iterator[str]:
+def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     """Yield a line for each mistake that takes more to see than the value itself."""
     data, search = settings.data, settings.search
     try:
@@ -152,6 +153,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 f"search.model: {script.model}() in {search.model} has {len(script.parameters)} parameters, "
                 f"expected 4 for data.dataset: {data.dataset} (images and labels to train on, then to validate on)"
             )
+        if not in_job:
+            yield from (f"search.model: {mistake}" for mistake in search_space.mistakes(script))
     except UserError as error:
         yield f"search.model: {error}"
 

@@ -5,12 +5,11 @@ from typing import TextIO
 
 from snakeras.core import files
 from snakeras.final import retraining
-from snakeras.workflow import training_job
+from snakeras.workflow import mistakes, training_job
 
 
 def run(snakemake: object, terminal: TextIO) -> None:
     """Retrain the best trial's model, test it and write its files. Raise UserError when it fails."""
-    print("retraining with the best hyperparameters, then testing it", file=terminal)
     output = snakemake.output
     arguments = {
         "best": snakemake.input.best,
@@ -19,7 +18,9 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "result": output.model,
         "mistakes": output.mistakes,
     }
-    computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
+    with mistakes.said_once(Path(output.model).parents[1], snakemake):
+        print("retraining with the best hyperparameters, then testing it", file=terminal)
+        computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
     if computation.death:
         raise computation.death
     files.write_json(Path(output.run_record), computation.run_record)

@@ -1,6 +1,5 @@
 """Lines about the progress of a search: a trial's outcome, the best so far, the time left. Read from trials' files."""
 
-import textwrap
 from pathlib import Path
 
 from snakeras.core import files
@@ -21,7 +20,9 @@ def best_completed(records: list[dict]) -> dict | None:
     return best_trial.best(record for record in records if record["status"] == "completed")
 
 
-def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None) -> str:
+def ends(
+    trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None, model: Path | None = None
+) -> str:
     """Return the line for a trial that has just written its files into ``folder``.
 
     It reads only the trials that may have run at the same time: all that this one looked back on are finished. So it
@@ -29,6 +30,7 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | No
 
     Args:
         best: The best of the completed trials that it looked back on.
+        model: The model file, to say where a trial failed.
     """
     before = len(earlier_trials.visible(trial, parallelism))
     near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
@@ -37,7 +39,7 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, best: dict | No
     # Files of an earlier configuration may still lie there, of trials that will run again.
     ended = {number: pair for number, pair in ended.items() if _same_search(pair[0], this)}
     done = before + sum(number >= before for number in ended)
-    parts = [f"trial {trial_records.name(trial)}: {outcome(this)}"]
+    parts = [f"trial {trial_records.name(trial)}: {_like(this, ended) or outcome(this, model)}"]
     if best := best_completed([record for record, _ in ended.values()] + ([best] if best else [])):
         parts.append(f"best so far {outcome(best)} (trial {trial_records.name(best['trial'])})")
     parts.append(f"{done} of {total} done")
@@ -57,7 +59,8 @@ def read(folder: Path, trial: int) -> tuple[dict, dict] | None:
     path = folder / f"{trial_records.name(trial)}.json"
     try:
         record, run = files.read_json(path), files.read_json(path.with_suffix(".run.json"))
-        return {key: record[key] for key in KEYS}, {key: run[key] for key in ("started", "finished")}
+        known = {key: record[key] for key in KEYS} | {"failed_at": record.get("failed_at")}
+        return known, {key: run[key] for key in ("started", "finished")}
     # Another trial's file may be missing, just being replaced, or left from another version.
     except (UserError, KeyError):
         return None
@@ -68,11 +71,20 @@ def _same_search(record: dict, other: dict) -> bool:
     return all(record["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
 
 
-def outcome(record: dict) -> str:
+def _like(record: dict, ended: dict[int, tuple[dict, dict]]) -> str | None:
+    """Return how a trial failed in a few words, if an earlier one beside it failed in the same way."""
+    if record["status"] != "failed":
+        return None
+    failed = [other for other, _ in ended.values() if other["status"] == "failed" and other["trial"] < record["trial"]]
+    twin = next((other for other in failed if trial_records.reason(other) == trial_records.reason(record)), None)
+    return twin and f"failed in the same way as trial {trial_records.name(twin['trial'])}"
+
+
+def outcome(record: dict, model: Path | None = None) -> str:
     """Return how a trial ended, in a few words."""
     if record["status"] == "failed":
         # Keras explains at length; all of it is in the trial's file.
-        return f"failed ({textwrap.shorten(record['failure'], 200, placeholder=' ...')})"
+        return f"failed ({trial_records.reason(record, model, 200)})"
     if record["status"] == "pruned":
         pruned = record["pruned"]
         return f"pruned after epoch {pruned['epoch']} ({pruned['monitor']} {pruned['value']:.4f})"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from snakeras.core.errors import UserError, one_line
+from snakeras.core.errors import SaidBefore, UserError, one_line
 from snakeras.process import child_process, lifetime
 
 
@@ -33,6 +33,9 @@ def rule_script(snakemake: object) -> Iterator[TextIO]:
         yield terminal
     except child_process.Died as error:
         _end(terminal, f"{snakemake.rule}: {error}; its output is in {log}", 1)
+    except SaidBefore as error:
+        print(f"{snakemake.rule}: {error}")
+        _end(terminal, None, 1)
     except UserError as error:
         _end(terminal, f"{snakemake.rule}: {error}", 1)
     except KeyboardInterrupt:

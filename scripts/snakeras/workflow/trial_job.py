@@ -7,7 +7,7 @@ from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child_process
 from snakeras.search import best_trial, run_trial, trial_records
-from snakeras.workflow import progress, training_job
+from snakeras.workflow import mistakes, progress, training_job
 
 
 def run(snakemake: object, terminal: TextIO) -> None:
@@ -19,7 +19,6 @@ def run(snakemake: object, terminal: TextIO) -> None:
     trial, settings = int(snakemake.wildcards.trial), JobSettings(**snakemake.params.job)
     search = TrialSettings(**snakemake.params.search)
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
-    print(progress.starts(trial, settings.max_evals), file=terminal)
     sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
     earlier, determined_by = run_trial.determined(
         trial, sources, search, snakemake.params.data, manifest, record_path.parent
@@ -29,7 +28,9 @@ def run(snakemake: object, terminal: TextIO) -> None:
     if minutes := settings.trial_timeout:
         line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
         limits = [child_process.Limit(60 * minutes, child_process.TimedOut(line))]
-    computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
+    with mistakes.said_once(record_path.parents[1], snakemake):
+        print(progress.starts(trial, settings.max_evals), file=terminal)
+        computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
     death = computation.death
     if death is None:
         record = computation.result.record
@@ -46,4 +47,5 @@ def run(snakemake: object, terminal: TextIO) -> None:
     files.write_json(Path(snakemake.output.run_record), computation.run_record)
     files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
     best = best_trial.best(earlier)
-    print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best), file=terminal)
+    line = progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best, sources[0])
+    print(line, file=terminal)

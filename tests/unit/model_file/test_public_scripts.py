@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from conftest import ROOT
 from reference import evaluated, record
-from snakeras.core.errors import UserError
+from snakeras.core.errors import Mistake, UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets, mnist
-from snakeras.model_file import loader, mlflow_capture, parser
+from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser, templates
 from snakeras.search import pruners
 
 pytestmark = pytest.mark.slow
 
 SCRIPTS = ROOT / "tests" / "scripts"
 
-# Hyperas's own names of their hyperparameters, in the order of the file.
+# Hyperas's own names of their hyperparameters, in the order of the file, without those of templates in comments.
 LABELS = {
     "cnn_keras1.py": "Convolution2D Dropout Dense Dropout_1 lr",
     "ensemble.py": "Dropout Dense Dropout_1 batch_size",
@@ -29,8 +29,7 @@ LABELS = {
     "layers_in_choice.py": "hidden width seed kernel_initializer kernel_regularizer add add_1 add_2 add_3 "
     "GaussianNoise Dropout int activation Dropout_1 Constant loss optimizer adam_lr adam_lr_1 epochs batch_size",
     "no_args.py": "cell neurons neurons_1 Dense Dropout learning_rate learning_rate_1 choiceval batch_size",
-    # The last one stands in a comment: Hyperas reads those too.
-    "no_model.py": "int max_depth max_features int_1 ccp_alpha ccp_alpha_1",
+    "no_model.py": "int max_depth max_features int_1 ccp_alpha",
     "notebook.ipynb": "Dense activation Dropout optimizer batch_size",
     "regression_pandas.py": "Dense activation Dropout Dense_1 optimizer Dense_2",
     "tabs_crlf.py": "Dense activation activation_1 Dense_1 Dense_2 Dropout batch_size",
@@ -38,7 +37,7 @@ LABELS = {
     "tutorial.py": "f1 k1 d1 f2 k1_1 d1_1 f2_1 d1_2 bs",
     "two_inputs.py": "Dense activation Dense_1 Dropout merge learning_rate",
     "typed_decorated.py": "int int_1 float Adam",
-    "warns.py": "Dense Dropout activation units Dense_1 rate label if if_1 α batch_size",
+    "warns.py": "Dense activation units rate label if if_1 α batch_size",
 }
 
 
@@ -86,11 +85,28 @@ def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
         assert document["status"] == "completed"
         assert isinstance(document["loss"], float)
         assert " ".join(document["hyperparameters"]) == LABELS[name]
+        labels = {label: document.get("names", {}).get(label, label) for label in document["hyperopt"]["misc"]["vals"]}
+        assert sorted(filter(None, labels.values())) == sorted(document["hyperparameters"])
         assert " at 0x" not in json.dumps(document)
         assert bool(document["fits"]) == (name != "no_model.py")
     assert documents[0]["hyperparameters"] != documents[1]["hyperparameters"]
     # Nothing that a trial wrote lies beside the scripts.
     assert {path.name for path in Path().iterdir()} - {path.name for path in SCRIPTS.iterdir()} == set()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "x = {{uniform(0, 1)}}; y = f({{uniform(0, 1)}}, k={{choice([1, 2])}})",
+        "x = {{uniform(0, 1)}}\n    # x = {{uniform(0, 2)}}\n    g[{{choice([3])}}]\n    x_1 = {{uniform(0, 1)}}",
+        "# {{uniform(0, 2)}} z = {{choice([3])}}\n    '''t = {{uniform(5, 6)}}'''\n    v= ( {{choice([3])}})",
+        "if {{choice([1])}} == 1: pass\n    u == {{uniform(0, 2)}}\n    x, x_1 = {{uniform(0, 1)}}, {{choice([1])}}",
+    ],
+)
+def test_labels_are_hyperass(lines: str) -> None:
+    source = f"def f(x):\n    q = {{{{normal(0, 1)}}}}\n    {lines}\n"
+    labels = [name.label for name in templates.names(source)]
+    assert labels == hyperas_compat.import_hyperas().hyperparameter_names(source)
 
 
 @pytest.mark.usefixtures("beside")
@@ -211,20 +227,47 @@ def test_a_failure_says_why_and_where(tmp_path: Path, search: dict, way: str, fa
     assert "\n" not in document["failure"] + document["failed_at"]
 
 
+FETCHES = """
+    try:
+        raise ConnectionError("no network")
+    except ConnectionError as error:
+        raise ValueError("cannot be fetched")
+"""
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
         ("x = 1", "x = [1][3]", "the data function failed: IndexError: list index out of range (line 10: x = [1][3])"),
         ("x = 1", "import sys\n    sys.exit(2)", "the data function failed: SystemExit: 2 (line 11: sys.exit(2))"),
         ("choice([WAY])", "choice(WIDTH)", "the search space failed: NameError: name 'WIDTH' is not defined"),
+        (
+            "choice([WAY])",
+            "choice([\n        1, way])",
+            "is not defined (a variable of model(), which templates do not",
+        ),
+        ("choice([WAY])", "choice([\n        1, way])", "up by what was chosen) (line 14: {{choice([ 1, way])}})"),
+        ("model(x):", "model(x, y):", "TypeError: cannot unpack non-iterable int object (line 11: return x)"),
+        ("x = 1", "raise ValueError('\\x1b[1mred\\x1b[0m')", "ValueError: red (line 10: raise ValueError("),
     ],
 )
 def test_data_or_a_space_that_fails_is_one_line(tmp_path: Path, search: dict, old: str, new: str, line: str) -> None:
     (tmp_path / "script.py").write_text(BROKEN.replace(old, new))
-    with pytest.raises(UserError) as raised:
+    with pytest.raises(Mistake) as raised:
         record(tmp_path / "script.py", search)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert "hp." not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "fails", ["open('gone.csv')", "raise MemoryError", "raise RuntimeError('no device')", FETCHES.strip()]
+)
+def test_what_may_pass_is_no_mistake(tmp_path: Path, search: dict, fails: str) -> None:
+    (tmp_path / "script.py").write_text(BROKEN.replace("x = 1", fails))
+    with pytest.raises(UserError) as raised:
+        record(tmp_path / "script.py", search)
+    assert raised.type is UserError
 
 
 @pytest.mark.usefixtures("beside")

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ROOT
-from snakeras.core.errors import UserError
+from snakeras.core.errors import Mistake, UserError
 from snakeras.core.settings import FinalSettings
 from snakeras.process import child_process
 
@@ -34,6 +34,10 @@ def answers(number: int) -> dict:
 
 def mistaken() -> dict:
     raise UserError("key: found 1, expected 2")
+
+
+def surely_mistaken() -> dict:
+    raise Mistake("line 3: found 1")
 
 
 def broken() -> dict:
@@ -99,16 +103,18 @@ def test_arguments_and_answers_keep_their_types(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "line"),
+    ("function", "kind", "line"),
     [
-        (mistaken, "key: found 1, expected 2"),
-        (broken, "ZeroDivisionError: a bug (a traceback is in the log)"),
-        (exits, "the computing process ended with exit code 3"),
+        (mistaken, UserError, "key: found 1, expected 2"),
+        (surely_mistaken, Mistake, "line 3: found 1"),
+        (broken, UserError, "ZeroDivisionError: a bug (a traceback is in the log)"),
+        (exits, child_process.Died, "the computing process ended with exit code 3"),
     ],
 )
-def test_a_childs_end_is_one_line(tmp_path: Path, function: object, line: str) -> None:
+def test_a_childs_end_is_one_line(tmp_path: Path, function: object, kind: type, line: str) -> None:
     with pytest.raises(UserError) as raised:
         child_process.call(function, {}, tmp_path / "log", threads=1)
+    assert raised.type is kind
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
 

@@ -123,6 +123,13 @@ def test_options_are_those_that_trials_had() -> None:
     assert space["layer"]["arguments"] == ["Dense(3)", "Dense(4)"]
 
 
+def test_options_are_found_by_the_name_that_is_shown() -> None:
+    first = record(1.0, {"val_loss": [1.0]}) | {"hyperparameters": {"x": [1, 2]}, "names": {"x": None, "x_1": "x"}}
+    first["hyperopt"] = {"misc": {"vals": {"x": [0], "x_1": [1]}}}
+    known = [{"kind": "choice", "arguments": ["3", "(1, 2)"]}]
+    assert search_data.describe("s", [first], [{}], known, {}, {})["space"]["x"]["arguments"] == [3, "[1, 2]"]
+
+
 def test_without_a_completed_trial_the_best_is_a_pruned_one(gather) -> None:
     assert gather([None, None, 0.6])["best"] == 2
     assert search_data.describe("s", [], [], [], {}, {})["best"] is None

@@ -21,6 +21,14 @@ def test_when_all_failed_the_commonest_reason_is_named() -> None:
     assert result_files.all_failed(failed) == "all 3 trials failed, 2 of them so: common"
 
 
+def test_when_all_failed_in_the_same_way_it_is_said_once_with_its_place() -> None:
+    failed = [trial(number, None, "ValueError: x") | {"failed_at": "line 3: raise x"} for number in range(2)]
+    expected = "all 2 trials failed in the same way: ValueError: x (mine.py, line 3: raise x)"
+    assert result_files.all_failed(failed, Path("mine.py")) == expected
+    failed[0]["failed_at"] = None
+    assert result_files.all_failed(failed).startswith("all 2 trials failed, 1 of them so: ValueError: x")
+
+
 def test_a_row_a_trial_and_a_column_a_hyperparameter() -> None:
     documents = [trial(0, -0.5, f1=8.0, kind="a,b"), trial(1, None, "x", f1=16.0, extra=None)]
     assert result_files.as_csv(documents) == (

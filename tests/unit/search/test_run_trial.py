@@ -6,7 +6,9 @@ import pytest
 from conftest import MODELS
 from reference import proposals, record, uninterrupted
 from snakeras.core.errors import UserError
-from snakeras.search import earlier_trials, trial_records
+from snakeras.core.settings import TrialSettings
+from snakeras.model_file import loader, parser
+from snakeras.search import earlier_trials, result_files, trial_records
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +35,52 @@ def test_thirty_steps_are_one_uninterrupted_search(quadratic: Path, search: dict
     expected = uninterrupted(quadratic, search, 30)
     assert proposals(documents) == expected
     assert len({str(point) for point, _ in expected}) == 30
+
+
+COMMENTED = """
+from hyperas.distributions import choice, uniform
+
+def data():
+    nothing = 0
+    return nothing
+
+def model(nothing):
+    '''Once with rate = {{uniform(0, 1)}}.'''
+    first = {{choice([5, 6, 7])}}  # was first = {{choice([8, 9])}}
+    # epochs = {{uniform(2, 3)}}
+    epochs = {{choice([5, 6, 7])}}
+    share = max({{uniform(2, 3)}}, 0)
+    return {"loss": first + 10 * epochs + 100 * share, "status": "ok"}
+"""
+
+
+def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
+    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "commented.py"
+    script.write_text(COMMENTED)
+    documents = one_by_one(script, search, 6)
+    assert proposals(documents) == uninterrupted(script, search, 6)
+    for document in documents:
+        shown = document["hyperparameters"]
+        assert list(shown) == ["first", "epochs", "max"]
+        assert document["loss"] == shown["first"] + 10 * shown["epochs"] + 100 * shown["max"]
+        # Hyperas's own labels would give the comment's value as that of epochs.
+        assert document["names"] == {
+            "rate": None,
+            "first_1": None,
+            "epochs": None,
+            "first_2": "epochs",
+            "epochs_1": "max",
+        }
+        assert sorted(document["hyperopt"]["misc"]["vals"]) == sorted(["first", *document["names"]])
+    # The final model gets what the trial got, by the names that are shown.
+    with loader.loaded(parser.read(script, True), None, TrialSettings(**search)) as model_file:
+        for document in documents:
+            point = model_file.point(result_files.point(document))
+            assert set(point) == {"first", "first_2", "epochs_1"}
+            assert model_file.function(point)["loss"] == document["loss"]
 
 
 def test_hyperparameters_are_as_the_model_received_them(quadratic: Path, search: dict) -> None:

@@ -167,6 +167,20 @@ def test_a_model_with_its_own_data_has_a_data_function() -> None:
     assert "has no data function" in complaint({"data": {"dataset": "model"}})
 
 
+def test_templates_are_evaluated_before_anything_starts(elsewhere: Path) -> None:
+    text = (MODELS / "quadratic.py").read_text()
+    wrong = text.replace("{{uniform(", "{{unifrom(", 1).replace("{{choice([", "{{choice(", 1).replace("])}}", ")}}", 1)
+    assert wrong != text
+    (elsewhere / "mine.py").write_text(wrong)
+    given = {"search": {"model": "mine.py"}, "data": {"dataset": "model"}}
+    first, second = complaint(given).splitlines()
+    assert "did you mean uniform?" in first
+    assert second.startswith("search.model: mine.py, line ")
+    assert "expected choice([option, ...])" in second
+    # A job's own Snakemake need not do so again.
+    config_validation.read(given, ROOT, in_job=True)
+
+
 def test_an_own_search_algorithm_is_found_in_the_working_directory(elsewhere: Path) -> None:
     (elsewhere / "my_algorithms.py").write_text("from hyperopt.rand import suggest\nnumber = 3\n")
     assert settled({"search": {"algo": "my_algorithms.suggest"}})["search"]["algo"] == "my_algorithms.suggest"

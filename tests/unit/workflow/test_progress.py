@@ -43,6 +43,19 @@ def test_a_pruned_trial_says_where(tmp_path: Path) -> None:
     assert progress.ends(0, 1, tmp_path, 1) == "trial 0000: pruned after epoch 3 (val_loss 0.5000); 1 of 1 done"
 
 
+def test_a_failed_trial_says_where_but_the_same_only_once(tmp_path: Path) -> None:
+    failed = {"status": "failed", "failure": "ValueError: x", "failed_at": "line 3: raise x", "loss": None}
+    for number in range(3):
+        finish(tmp_path, number, "10:00:00", "10:01:00", val_accuracy=None, **failed)
+        failed["failed_at"] = "line 3: raise x" if number == 0 else "line 4: raise x"
+    lines = [progress.ends(number, 3, tmp_path, 1, model=Path("mine.py")) for number in range(3)]
+    assert [line.split(";")[0] for line in lines] == [
+        "trial 0000: failed (ValueError: x (mine.py, line 3: raise x))",
+        "trial 0001: failed in the same way as trial 0000",
+        "trial 0002: failed (ValueError: x (mine.py, line 4: raise x))",
+    ]
+
+
 def test_a_failed_trial_says_why(tmp_path: Path) -> None:
     finish(tmp_path, 0, "10:00:00", "10:01:00", status="failed", failure="ValueError: x", loss=None, val_accuracy=None)
     assert progress.ends(0, 1, tmp_path, 1) == "trial 0000: failed (ValueError: x); 1 of 1 done"
