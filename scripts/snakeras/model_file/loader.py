@@ -21,7 +21,14 @@ from snakeras.core.errors import UserError, flat, one_line
 from snakeras.core.patching import put
 from snakeras.core.settings import TrialSettings
 from snakeras.data import arrays
-from snakeras.model_file import hyperas_compat, keras_datasets, parser, saved_files
+from snakeras.model_file import (
+    data_functions,
+    hyperas_compat,
+    keras_datasets,
+    parser,
+    saved_files,
+    script_arguments,
+)
 from snakeras.model_file.keras_legacy import old_names
 
 # The modules that hold a script's functions: ours for Hyperas to read, Hyperas's to run.
@@ -106,6 +113,7 @@ def loaded(
         keras_datasets.verified_mnist(mnist_folder),
         old_names.old_names(),
         saved_files.kept_in(Path(scratch) / "own"),
+        script_arguments.handed_over(script.path, search.args),
         _precision(search.precision),
     ):
         # Modules that lie beside the script, after the installed ones.
@@ -133,14 +141,17 @@ def _call_minimize(
     folder: Path,
 ) -> None:
     """Write the module that Hyperas reads into ``folder``, and let Hyperas minimize its model function."""
-    read_prepared = parser.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
+    read_prepared = data_functions.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
     data_source = None if prepared is None else read_prepared
     # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
     caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"
     path = folder / f"{MODULE}.py"
-    path.write_text(parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
+    own_path = f"from {MODULE} import __file__\n"
+    path.write_text(own_path + parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
     spec = importlib.util.spec_from_file_location(MODULE, path)
     module = importlib.util.module_from_spec(spec)
+    # What a script finds as its own path.
+    module.__file__ = str(script.own_path.absolute())
     # inspect.getsource finds a function's text through sys.modules.
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
@@ -150,7 +161,7 @@ def _call_minimize(
     module.call_minimize(
         minimize,
         model=getattr(module, script.model),
-        data=getattr(module, parser.DATA),
+        data=getattr(module, data_functions.NAME),
         functions=[getattr(module, helper) for helper in script.helpers],
         algo=None,
         max_evals=1,
@@ -255,7 +266,7 @@ def explained(script: parser.HyperasScript, error: BaseException) -> str:
                 try:
                     exec(item.statement, {})
                 except Exception as failure:
-                    return f"{text}: line {item.line}, {item.statement}, failed: {_advised(one_line(failure), failure)}"
+                    return f"{text}: {item.place}, {item.statement}, failed: {_advised(one_line(failure), failure)}"
         if error.name in script.top_level_names:
             text += (
                 f" (the script sets {error.name} at its top level, which Hyperas does not run: set it in a function)"
@@ -273,8 +284,7 @@ def where(script: parser.HyperasScript, error: BaseException) -> str | None:
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if Path(frame.filename).stem in (MODULE, HYPERAS_MODULE):
             line = linecache.getline(frame.filename, frame.lineno) or frame.line or ""
-            number = script.line_of(line)
-            return f"line {number}: {flat(script.text.split(chr(10))[number - 1])}" if number else flat(line) or None
+            return script.place_of(line) or flat(line) or None
     return None
 
 

@@ -1,34 +1,23 @@
 """A Hyperas script or notebook, read as text: its model and data functions, helpers, imports and templates.
 
-The file is never run: everything is taken from its syntax tree.
+The file is never run: everything is taken from its syntax tree, and from those of the modules beside it.
 """
 
 import ast
 import re
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
-from snakeras.core.errors import UserError
-from snakeras.model_file import rewriter, syntax, templates
-from snakeras.model_file.syntax import Function, Import, Module
+from snakeras.core.errors import UserError, flat
+from snakeras.model_file import data_functions, rewriter, search_call, syntax, templates
+from snakeras.model_file.search_call import Found, SearchCall
+from snakeras.model_file.syntax import Import, Module
 from snakeras.model_file.templates import TEMPLATE
 
 # What Hyperas puts in the place of a template.
 SUBSTITUTE = re.compile(r"space\['\w+'\]")
-
-# The name of the data function that Hyperas is given; no script has a function of this name.
-DATA = "snakeras_data"
-
-# Hyperas's functions that search: the positions of the arguments that name functions.
-SEARCHES = {
-    "minimize": {"model": 0, "data": 1, "functions": 5},
-    "best_ensemble": {"model": 1, "data": 2, "functions": 9},
-    "best_models": {"model": 1, "data": 2, "functions": 6},
-}
 
 
 @dataclass(frozen=True)
@@ -37,6 +26,7 @@ class HyperasScript:
 
     path: Path
     text: str
+    modules: tuple[Module, ...]  # the files that the functions stand in: this one, or modules beside it
     imports: tuple[Import, ...]  # from any depth, in the order of the file
     model: str  # name of the model function
     model_source: str  # including the helper functions that have templates of their own
@@ -44,20 +34,21 @@ class HyperasScript:
     data: str | None  # name of the data function, if there is one
     data_source: str | None  # as Hyperas can take it
     helpers: dict[str, str]  # sources of the other functions and classes that these use, by name
+    own_path: Path  # of the file that the data function stands in, else the model function
 
-    def line_of(self, text: str) -> int | None:
-        """Return the number of the first line that reads ``text``, a line of the module that Hyperas wrote."""
+    def place_of(self, text: str) -> str | None:
+        """Return where ``text``, a line of the module that Hyperas wrote, first stands, in words, and how it reads."""
         wanted = SUBSTITUTE.sub("{}", text.strip())
-        for number, line in enumerate(self.text.split("\n"), 1):
-            if wanted and TEMPLATE.sub("{}", line.strip()) == wanted:
-                return number
+        for module in self.modules:
+            for number, line in enumerate(module.text.split("\n"), 1):
+                if wanted and TEMPLATE.sub("{}", line.strip()) == wanted:
+                    return f"{module.place(number)}: {flat(line)}"
         return None
 
     @cached_property
     def top_level_names(self) -> set[str]:
         """Names that the top level, which never runs, would assign."""
-        nodes = syntax.outside_definitions(ast.parse(self.text))
-        return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        return syntax.assigned(ast.parse(self.text))
 
     @cached_property
     def distributions(self) -> list[dict | None]:
@@ -76,184 +67,250 @@ def read(
     """Return what Hyperas takes from a script or notebook.
 
     A call of ``optim.minimize``, ``best_ensemble`` or ``best_models`` tells which function is the model, which one
-    returns the data and which are helpers. Without such a call the model is the function with templates that no other
-    such function uses, and the data function is ``data``, ``get_data`` or the one that returns variables with the
-    names of the model's parameters; ``needs_data`` says that there must be one. All functions and classes that these
-    use are helpers too. The configuration may give ``model_function`` and ``data_function`` by name.
+    returns the data and which are helpers; they may stand in modules beside the file. Without such a call the model is
+    the function with templates that no other such function uses, and the data function is ``data``, ``get_data`` or the
+    one that returns variables with the names of the model's parameters; ``needs_data`` says that there must be one. All
+    functions and classes that these use are helpers too. The configuration may give ``model_function`` and
+    ``data_function`` by name.
 
     Raises:
         UserError: When the file is missing, is not Python, or has no model function that Hyperas can take.
     """
-    module = syntax.parse(path)
-    sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
-    _check_definitions(module, model_function, data_function)
-    with_templates = {name for name, source in sources.items() if TEMPLATE.search(source)}
-    search = _search(module, with_templates)
-    model = model_function or search.model or _only_template(module, with_templates)
-    data = data_function or search.data or _data_function(module, model, needs_data)
-    used = module.used_by([model, *([data] if data else []), *search.helpers])
-    candidates = [name for name in module.definitions if name in used - {model, data}]
-    nested = [name for name in candidates if module.used_by([name]) & with_templates]
+    script = syntax.parse(path)
+    _check_braces(script)
+    model, call = _model(script, model_function)
+    data = _data(script, model, call, data_function, needs_data)
+    first = [*([data] if data else []), *(call.helpers() if call else [])]
+    # What the model function's file imports and defines counts most.
+    modules = list(dict.fromkeys(found.module for found in [*first, model]))
+    for module in modules:
+        _check_braces(module)
+    used = _used(modules, [model, *first], syntax.assigned(data.node) if data else set())
+    others = [found for found in used.values() if found not in (model, data)]
+    nested = [found for found in others if any(_has_template(inner) for inner in _used_by(found))]
+    parameters, constants = _parameters(model, data)
+    first_lines = [f"{name} = {value}\n" for name, value in constants.items()] + list(map(_source, nested))
+    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(_source(model), first_lines))
+    _check_templates(model, model_source, data, nested)
 
-    parameters, constants = _parameters(module, model, data)
-    first = [f"{name} = {value}\n" for name, value in constants.items()] + [sources[name] for name in nested]
-    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(sources[model], first))
-    _check_templates(module, model, model_source, data, nested)
-
-    inlined = _inlined(module.functions[data], parameters) if data else None
+    data_source, calls_data = None, False
+    if data and needs_data:
+        given = call.data_arguments() if call else ([], {})
+        data_source, calls_data = data_functions.source(data, parameters, *given)
     # Nothing calls a data function that is inlined, unless the model does.
-    uncalled = {data} if inlined is not None and data not in module.used_by([model]) else set()
+    if data and (calls_data or data in _used_by(model)):
+        others = [found for found in used.values() if found != model]
     return HyperasScript(
         path=path,
-        text=module.text,
-        imports=module.imports,
-        model=model,
+        text=script.text,
+        modules=tuple(modules),
+        imports=_imports([script, *modules], used.values()),
+        model=model.name,
         model_source=model_source,
         parameters=tuple(parameters),
-        data=data,
-        data_source=(inlined or call_source(f"{data}()", parameters)) if data else None,
+        data=data.name if data else None,
+        data_source=data_source,
         helpers={
-            name: rewriter.decorators_of(module.text, node) + sources[name]
-            for name, node in module.definitions.items()
-            if name in used - {model, *nested} - uncalled
+            found.name: rewriter.decorators_of(found.module.text, found.node) + _source(found)
+            for found in others
+            if found not in nested
         },
+        own_path=(data or model).module.path,
     )
 
 
-def _check_definitions(module: Module, model_function: str | None, data_function: str | None) -> None:
-    """Raise UserError if a function that the configuration names is missing, or a template contains a brace."""
-    for key, name in (("model_function", model_function), ("data_function", data_function)):
-        if name is not None and name not in module.functions:
-            raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
-    for node in module.definitions.values():
-        templates.check_braces(module.path, module.text, node)
+def _model(script: Module, name: str | None) -> tuple[Found, SearchCall | None]:
+    """Return the model function, by its name or else a call that searches, and that call if there is one.
+
+    Of several such calls (SciPy has a minimize too), one whose model has templates.
+    """
+    calls, found, mistakes = list(search_call.calls(script)), [], []
+    for call in calls:
+        try:
+            if model := call.function("model"):
+                found.append((model, call))
+        except UserError as error:
+            mistakes.append(error)
+    if name is not None:
+        named = _named(script, "model_function", name)
+        found.sort(key=lambda pair: pair[0].node is not named.node)
+        return named, found[0][1] if found else None
+    found.sort(key=lambda pair: not _has_template(pair[0]))
+    if mistakes and not (found and _has_template(found[0][0])):
+        raise mistakes[0]
+    return found[0] if found else (_only_template(script), next((call for call in calls if call.is_hyperas), None))
 
 
-class _Search(NamedTuple):
-    """The functions of the file that its search passes to Hyperas."""
+def _data(script: Module, model: Found, call: SearchCall | None, name: str | None, needed: bool) -> Found | None:
+    """Return the data function, by its name, the call that searches, or what it returns.
 
-    model: str | None = None
-    data: str | None = None
-    helpers: tuple[str, ...] = ()
-
-
-def _search(module: Module, with_templates: set[str]) -> _Search:
-    """Return what the call that searches passes: of all such calls (SciPy has a minimize too) one with a model."""
-    found = []
-    for node in ast.walk(module.tree):
-        function = node.func if isinstance(node, ast.Call) else None
-        positions = SEARCHES.get(getattr(function, "attr", None) or getattr(function, "id", None))
-        if positions:
-            values = {name: node.args[place] for name, place in positions.items() if place < len(node.args)}
-            values |= {keyword.arg: keyword.value for keyword in node.keywords}
-            model, data, helpers = (_names(values.get(name)) for name in ("model", "data", "functions"))
-            first = [next((name for name in names if name in module.functions), None) for names in (model, data)]
-            found.append(_Search(*first, tuple(name for name in helpers if name in module.definitions)))
-    found = [search for search in found if search.model]
-    return next((search for search in found if search.model in with_templates), found[0] if found else _Search())
-
-
-def _names(value: ast.expr | None) -> list[str]:
-    """Return the names of the functions that are passed, one or a list; some scripts pass data() instead of data."""
-    values = [getattr(item, "func", item) for item in getattr(value, "elts", [value])]
-    return [item.id for item in values if isinstance(item, ast.Name)]
-
-
-def _only_template(module: Module, with_templates: set[str]) -> str:
-    """Return the one function with templates that no other such function uses; raise UserError if there is none."""
-    found = [name for name in module.functions if name in with_templates]
-    used = {name: syntax.names_used(module.functions[name]) for name in found}
-    top = [name for name in found if not any(name in used[other] for other in found if other != name)]
-    if len(top) == 1:
-        return top[0]
-    if found:
-        raise UserError(
-            f"{module.path}: {', '.join(found)} have templates, expected one function that has, a call of "
-            "optim.minimize that names the model, or its name in search.model_function"
-        )
-    raise UserError(
-        f"{module.path}: no Hyperas model, expected a function with templates such as {{{{uniform(0, 1)}}}} to search "
-        "over"
-    )
-
-
-def _data_function(module: Module, model: str, needed: bool) -> str | None:
-    """Return the function that is named or returns as a data function does; raise UserError if needed and missing."""
-    for name in ("data", "get_data"):
-        if name in module.functions:
-            return name
-    wanted, _ = syntax.parameters(module.functions[model])
-    for name, node in module.functions.items():
-        if wanted and not any(syntax.parameters(node)) and set(wanted) <= syntax.names_returned(node):
-            return name
+    Raise UserError if it is needed and missing.
+    """
+    if name is not None:
+        return _named(script, "data_function", name)
+    try:
+        if call and (found := call.function("data")):
+            return found
+    except UserError:
+        if needed:
+            raise
+    for module in (model.module, script):
+        for known in ("data", "get_data"):
+            found = search_call.resolved(ast.Name(known, lineno=1), module)
+            if found and found.name in found.module.functions:
+                return found
+    wanted, _ = syntax.parameters(model.node)
+    for module in (model.module, script):
+        for name, node in module.functions.items():
+            if wanted and not syntax.parameters(node)[0] and set(wanted) <= syntax.names_returned(node):
+                return Found(module, name)
     if needed:
         raise UserError(
-            f"{module.path}: has no data function, which data.dataset: model asks for; expected one named data, or its "
+            f"{script.path}: has no data function, which data.dataset: model asks for; expected one named data, or its "
             "name in search.data_function"
         )
     return None
 
 
-def _check_templates(module: Module, model: str, model_source: str, data: str | None, nested: list[str]) -> None:
+def _named(script: Module, key: str, name: str) -> Found:
+    """Return the function that the configuration names; raise UserError without it."""
+    if found := search_call.named(name, script):
+        return found
+    raise UserError(f"{script.path}: has no function {name}, which search.{key} names")
+
+
+def _only_template(script: Module) -> Found:
+    """Return the one function with templates that no other such function uses; raise UserError if there is none."""
+    found = [name for name, node in script.functions.items() if _has_template(Found(script, name))]
+    used = {name: syntax.names_used(script.functions[name]) for name in found}
+    top = [name for name in found if not any(name in used[other] for other in found if other != name)]
+    if len(top) == 1:
+        return _innermost(Found(script, top[0]))
+    if found:
+        raise UserError(
+            f"{script.path}: {', '.join(found)} have templates, expected one function that has, a call of "
+            "optim.minimize that names the model, or its name in search.model_function"
+        )
+    search_call.check_methods(script)
+    raise UserError(
+        f"{script.path}: no Hyperas model, expected a function with templates such as {{{{uniform(0, 1)}}}} to search "
+        "over"
+    )
+
+
+def _innermost(found: Found) -> Found:
+    """Return the one function with templates inside a function that is around it but has no templates itself."""
+    node, module = found.node, found.module.seen_from((*found.module.around, found.node))
+    own = any(isinstance(inner, ast.Set) and isinstance(inner.elts[0], ast.Set) for inner in _directly(node))
+    inside = [name for name in module.functions if _has_template(Found(module, name))]
+    inside = [name for name in inside if module.functions[name] in _directly(node)]
+    if own or any(syntax.parameters(node)) or len(inside) != 1:
+        return found
+    return _innermost(Found(module, inside[0]))
+
+
+def _directly(node: ast.AST) -> list[ast.AST]:
+    return list(syntax.outside_definitions(node))
+
+
+@lru_cache(maxsize=256)
+def _source(found: Found) -> str:
+    return rewriter.source_of(found.module.text, found.node)
+
+
+def _has_template(found: Found) -> bool:
+    return TEMPLATE.search(_source(found)) is not None
+
+
+def _used_by(found: Found) -> list[Found]:
+    """Return a definition and those that it uses, directly or through each other."""
+    return [Found(found.module, name) for name in found.module.used_by([found.name])]
+
+
+def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[str, Found]:
+    """Return all definitions that are used, by name, in the order of their files.
+
+    ``given`` are the variables of the data function, which Hyperas lets the model function see.
+
+    Raises:
+        UserError: When two have one name, or one uses what does not exist when a trial runs.
+    """
+    used = {}
+    for module in modules:
+        names = module.used_by(root.name for root in roots if root.module == module)
+        inside = {id(node) for scope in module.around for node in syntax.outside_definitions(scope)}
+        for found in (Found(module, name) for name in module.definitions if name in names):
+            other = used.setdefault(found.name, found)
+            if other.node is not found.node:
+                raise UserError(
+                    f"{module.path}, line {found.node.lineno}: {found.name} is another function than that of "
+                    f"{other.module.path}, line {other.node.lineno}, and both are used; expected two names"
+                )
+            outside = syntax.names_used(found.node) & module.hidden if id(found.node) in inside else set()
+            if outside := outside - set(module.definitions) - given:
+                around = next(node.name for node in module.around if isinstance(node, syntax.Function))
+                raise UserError(
+                    f"{module.path}, line {found.node.lineno}: {found.name}() uses {min(outside)}, a variable of "
+                    f"{around}(), which does not run; set it in {found.name}()"
+                )
+    return used
+
+
+def _imports(modules: list[Module], used: Iterable[Found]) -> tuple[Import, ...]:
+    """Return the imports of the files, the last's last, with what modules beside the model file set at their top level.
+
+    Raises:
+        UserError: When two modules set one variable that both use.
+    """
+    script, found, variables = modules[0], {item.statement: item for module in modules for item in module.imports}, {}
+    for definition in used:
+        module = definition.module
+        if module.name:
+            for name in sorted(syntax.names_used(definition.node) & syntax.assigned(module.tree)):
+                item = module.import_of(name)
+                if variables.setdefault(name, item) != item:
+                    raise UserError(
+                        f"{script.path}: {name} in {item.place} is another variable than in {variables[name].place}, "
+                        "and both are used; expected two names"
+                    )
+    return (*found.values(), *variables.values())
+
+
+def _check_braces(module: Module) -> None:
+    for node in module.definitions.values():
+        templates.check_braces(module.path, module.text, node)
+
+
+def _check_templates(model: Found, model_source: str, data: Found | None, nested: list[Found]) -> None:
     """Raise UserError if templates stand where Hyperas cannot take them, or if there are none."""
-    for name in (model, *nested):
-        templates.check_strings(module.path, module.text, module.definitions[name])
+    module = model.module
+    for found in (model, *nested):
+        templates.check_strings(found.module.path, found.module.text, found.node)
     first = TEMPLATE.search(model_source)
     if not first:
         raise UserError(
-            f"{module.path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
+            f"{module.path}: no Hyperas model, {model.name}() has no template such as {{{{uniform(0, 1)}}}} to search "
+            "over"
         )
-    if data and (wrong := module.used_by([data]) & set(nested)):
+    if data and (wrong := {found.name for found in _used_by(data)} & {found.name for found in nested}):
         raise UserError(
-            f"{module.path}: {data}() uses {min(wrong)}(), which has templates; the data come before any search"
+            f"{data.module.path}: {data.name}() uses {min(wrong)}(), which has templates; the data come before any "
+            "search"
         )
     if not templates.has_name(model_source, first[0]):
         line = module.text.count("\n", 0, module.text.find(first[0])) + 1
         raise UserError(
-            f"{module.path}, line {line}: Hyperas finds no name for {first[0]} in {model}(), expected it as name = "
-            f"{first[0]}"
+            f"{module.path}, line {line}: Hyperas finds no name for {first[0]} in {model.name}(), expected it as name "
+            f"= {first[0]}"
         )
 
 
-def _parameters(module: Module, model: str, data: str | None) -> tuple[list[str], dict[str, str]]:
+def _parameters(model: Found, data: Found | None) -> tuple[list[str], dict[str, str]]:
     """Return which of the model's parameters the data function gives, and the default values of the others."""
-    required, defaults = syntax.parameters(module.functions[model])
-    given = syntax.names_returned(module.functions[data]) if data else set()
+    required, defaults = syntax.parameters(model.node)
+    given = syntax.names_returned(data.node) if data else set()
     names = [*required, *(name for name in defaults if name in given)]
     return names, {name: value for name, value in defaults.items() if name not in given}
-
-
-def _inlined(function: Function, parameters: list[str]) -> str | None:
-    """Return a data function as Hyperas can take it; None if it has to be called, not inlined.
-
-    Hyperas drops the first line and the last return, and takes the rest into its module. There the model finds the
-    data, and all other variables of the function, by name. Data that are returned in another way are assigned to these
-    names. A function that has parameters or several returns cannot be taken so.
-    """
-    returns = syntax.returns(function)
-    if any(syntax.parameters(function)) or len(returns) != 1 or returns[0] is not function.body[-1]:
-        return None
-    lines = [ast.unparse(item) for item in function.body[:-1] if not templates.is_unused_string(item)]
-    values = syntax.returned(returns[0])
-    names = {getattr(value, "id", None) for value in values}
-    by_name = all(isinstance(value, ast.Name) for value in values) and set(parameters) <= names
-    if parameters and not by_name and returns[0].value is not None:
-        lines.append(f"{', '.join(parameters)} = {ast.unparse(returns[0].value)}")
-    return _data_function_text("\n".join(lines))
-
-
-def call_source(call: str, parameters: Iterable[str], first: str = "") -> str:
-    """Return a data function, as text for Hyperas, that assigns what ``call`` returns to the model's parameters.
-
-    ``first`` is a statement before the call.
-    """
-    names = ", ".join(parameters)
-    return _data_function_text("\n".join(filter(None, [first, f"{names} = {call}" if names else call])))
-
-
-def _data_function_text(body: str) -> str:
-    # The last line must not occur elsewhere: Hyperas drops every line that reads like it.
-    return f"def {DATA}():\n{textwrap.indent(body or 'pass', '    ')}\n    return 'by name'\n"
 
 
 def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
@@ -270,8 +327,10 @@ def local_modules(path: Path) -> list[Path]:
     """Return the modules beside a file that it imports, directly or through each other: they too decide a trial."""
     found, waiting = [], [path]
     while waiting:
+        module = waiting.pop()
+        parts = [] if module == path else module.relative_to(path.parent).with_suffix("").parts
         try:
-            imports = syntax.parse(waiting.pop()).imports
+            imports = syntax.parse(module, ".".join(part for part in parts if part != "__init__")).imports
         # `read` reports what is wrong with the file itself, Python what is wrong with another module.
         except UserError:
             continue

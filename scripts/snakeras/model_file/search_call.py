@@ -1,0 +1,185 @@
+"""The calls of Hyperas's search in a model file, and the functions that they hand over."""
+
+import ast
+import builtins
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from snakeras.core.errors import UserError
+from snakeras.model_file import syntax
+from snakeras.model_file.syntax import Definition, Module
+from snakeras.model_file.templates import TEMPLATE
+
+# Hyperas's functions that search: the positions of the arguments that name functions.
+SEARCHES = {
+    "minimize": {"model": 0, "data": 1, "functions": 5},
+    "best_ensemble": {"model": 1, "data": 2, "functions": 9},
+    "best_models": {"model": 1, "data": 2, "functions": 6},
+}
+
+
+class Found(NamedTuple):
+    """A function or class, in the file that it stands in, as seen from where it stands."""
+
+    module: Module
+    name: str
+
+    @property
+    def node(self) -> Definition:
+        """Its syntax tree."""
+        return self.module.definitions[self.name]
+
+
+@dataclass(frozen=True)
+class SearchCall:
+    """A call that may be one of Hyperas's: SciPy has a ``minimize`` too."""
+
+    module: Module  # as seen from the call
+    arguments: dict[str, ast.expr]
+    is_hyperas: bool  # certainly
+
+    def function(self, argument: str) -> Found | None:
+        """Return the function that an argument names; None without one.
+
+        Raises:
+            UserError: When it is one that cannot be searched, or is not found.
+        """
+        functions = [item for item in self._functions(argument) if isinstance(item.node, syntax.Function)]
+        return functions[0] if functions else None
+
+    def helpers(self) -> list[Found]:
+        """Return what ``functions`` names."""
+        return self._functions("functions")
+
+    def _functions(self, argument: str) -> list[Found]:
+        value = self.arguments.get(argument)
+        try:
+            # Some scripts pass data() in place of data.
+            values = [getattr(item, "func", item) for item in getattr(value, "elts", [value])]
+            return list(filter(None, [resolved(item, self.module) for item in values]))
+        except UserError:
+            if self.is_hyperas:
+                raise
+            return []
+
+    def data_arguments(self) -> tuple[list[ast.expr], dict[str, ast.expr]]:
+        """Return the values for the data function's parameters, by position and by name. Raise UserError for others."""
+        data, given = self.arguments.get("data"), self.arguments.get("data_args")
+        if isinstance(data, ast.Call) and given is None:
+            named = {keyword.arg: self._known(keyword.value) for keyword in data.keywords if keyword.arg}
+            return [self._known(value) for value in data.args], named
+        given = self._known(given) if given else ast.Tuple([])
+        if not isinstance(given, ast.Tuple | ast.List):
+            raise UserError(
+                f"{_at(self.module, self.arguments['data_args'])}: found data_args={ast.unparse(given)}, expected the "
+                "values in brackets, such as data_args=(1, 2)"
+            )
+        return given.elts, {}
+
+    def _known(self, value: ast.expr) -> ast.expr:
+        """Return a value with variables replaced by what is assigned to them: the assignments do not run."""
+        module = self.module
+
+        class Replaced(ast.NodeTransformer):
+            def visit_Name(self, node: ast.Name) -> ast.expr:
+                known = {item.name for item in module.imports} | set(module.definitions) | set(dir(builtins))
+                assigned = module.value_of(node.id)
+                if assigned is None and node.id not in known:
+                    raise UserError(
+                        f"{_at(module, node)}: the data function gets {node.id}, which is set where nothing runs; "
+                        "write its value"
+                    )
+                return node if assigned is None else self.visit(copy.deepcopy(assigned))
+
+        return Replaced().visit(copy.deepcopy(value))
+
+
+def calls(module: Module) -> Iterator[SearchCall]:
+    """Yield the calls in a file that may search, in its order."""
+    for node, around in syntax.in_scopes(module.tree):
+        name = module.full_name(node.func) if isinstance(node, ast.Call) else None
+        if positions := SEARCHES.get((name or "").rpartition(".")[2]):
+            values = {key: node.args[place] for key, place in positions.items() if place < len(node.args)}
+            values |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+            is_hyperas = name.startswith("hyperas.") or any(keyword.arg == "model" for keyword in node.keywords)
+            yield SearchCall(module.seen_from(around), values, is_hyperas)
+
+
+def named(name: str, module: Module) -> Found | None:
+    """Return the function of a name that the configuration gives, wherever in the file it stands; None without one."""
+    if name in module.functions:
+        return Found(module, name)
+    for node, around in syntax.in_scopes(module.tree):
+        if isinstance(node, syntax.Function) and node.name == name:
+            if isinstance(around[-1], ast.ClassDef):
+                raise UserError(_no_method(module, node, f"{around[-1].name}.{name}"))
+            return Found(module.seen_from(around), name)
+    try:
+        return resolved(ast.parse(name, mode="eval").body, module)
+    except (SyntaxError, UserError):
+        return None
+
+
+def check_methods(module: Module) -> None:
+    """Raise UserError if a method of the file has templates."""
+    for node, around in syntax.in_scopes(module.tree):
+        is_method = isinstance(node, syntax.Function) and around and isinstance(around[-1], ast.ClassDef)
+        if is_method and TEMPLATE.search(ast.get_source_segment(module.text, node)):
+            raise UserError(_no_method(module, node, f"{around[-1].name}.{node.name}"))
+
+
+def resolved(value: ast.expr | None, module: Module) -> Found | None:
+    """Return the function or class that an expression names, here or in a module beside the model file.
+
+    None for what names no function in a way that can be followed.
+
+    Raises:
+        UserError: When it is one that Hyperas cannot take, or is in no module beside the file.
+    """
+    match value:
+        case ast.Name(id=name) if name in module.definitions:
+            return Found(module, name)
+        case ast.Name(id=name) if assigned := module.value_of(name):
+            return resolved(assigned, module)
+        case ast.Name(id=name):
+            targets = module.targets(name, stars=True)
+        case ast.Attribute():
+            targets = [module.full_name(value) or ""]
+            root = ast.unparse(value).partition(".")[0]
+            if root not in {item.name for item in module.imports}:
+                raise UserError(_no_method(module, value, ast.unparse(value)))
+        case ast.Lambda():
+            raise UserError(f"{_at(module, value)}: a lambda cannot be searched, make it a function")
+        case _:
+            return None
+    if found := next(filter(None, (_followed(target, module) for target in targets)), None):
+        return found
+    if isinstance(value, ast.Name) and value.id not in {item.name for item in module.imports}:
+        return None
+    _, rest = syntax.beside(module.folder, targets[0]) or (None, [])
+    if len(rest) > 1:
+        raise UserError(_no_method(module, value, ast.unparse(value)))
+    raise UserError(
+        f"{_at(module, value)}: found {ast.unparse(value)}, expected a function of this file or of a module beside it"
+    )
+
+
+def _followed(name: str, module: Module) -> Found | None:
+    """Return the function or class of a full name in the modules beside the model file; None if there is none."""
+    there, rest = syntax.beside(module.folder, name) or (None, [])
+    if len(rest) != 1:
+        return None
+    if rest[0] in there.definitions:
+        return Found(there, rest[0])
+    targets = there.targets(rest[0], stars=True)
+    return next(filter(None, (_followed(target, there) for target in targets if target != rest[0])), None)
+
+
+def _no_method(module: Module, node: ast.AST, text: str) -> str:
+    return f"{_at(module, node)}: found the method {text}; a method cannot be searched, make it a function"
+
+
+def _at(module: Module, node: ast.AST) -> str:
+    return f"{module.path}, line {node.lineno}"
