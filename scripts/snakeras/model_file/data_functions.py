@@ -47,7 +47,7 @@ def source(
         statement.value = in_order[id(statement)]
     if ast.unparse(function) == before:
         return call_source(f"{data.name}({', '.join(arguments)})", parameters), True
-    function.name = f"snakeras_{data.name}"
+    function.name = f"{data.name}_in_order"
     return call_source(f"{function.name}({', '.join(arguments)})", parameters, ast.unparse(function)), False
 
 

@@ -156,8 +156,8 @@ def _data(script: Module, model: Found, call: SearchCall | None, name: str | Non
             raise
     for module in (model.module, script):
         for known in ("data", "get_data"):
-            found = search_call.resolved(ast.Name(known, lineno=1), module)
-            if found and found.name in found.module.functions:
+            found = search_call.of_name(known, module)
+            if found and isinstance(found.node, syntax.Function):
                 return found
     wanted, _ = syntax.parameters(model.node)
     for module in (model.module, script):
@@ -199,18 +199,16 @@ def _only_template(script: Module) -> Found:
 
 
 def _innermost(found: Found) -> Found:
-    """Return the one function with templates inside a function that is around it but has no templates itself."""
-    node, module = found.node, found.module.seen_from((*found.module.around, found.node))
-    own = any(isinstance(inner, ast.Set) and isinstance(inner.elts[0], ast.Set) for inner in _directly(node))
-    inside = [name for name in module.functions if _has_template(Found(module, name))]
-    inside = [name for name in inside if module.functions[name] in _directly(node)]
-    if own or any(syntax.parameters(node)) or len(inside) != 1:
+    """Return the one function with templates inside a function that neither calls it nor has templates of its own."""
+    module = found.module.seen_from((*found.module.around, found.node))
+    nodes = list(syntax.outside_definitions(found.node))
+    own = any(isinstance(node, ast.Set) and isinstance(node.elts[0], ast.Set) for node in nodes)
+    called = {getattr(node.func, "id", None) for node in nodes if isinstance(node, ast.Call)}
+    inside = [Found(module, node.name) for node in nodes if isinstance(node, syntax.Function)]
+    inside = [inner for inner in inside if _has_template(inner)]
+    if own or len(inside) != 1 or inside[0].name in called:
         return found
-    return _innermost(Found(module, inside[0]))
-
-
-def _directly(node: ast.AST) -> list[ast.AST]:
-    return list(syntax.outside_definitions(node))
+    return _innermost(inside[0])
 
 
 @lru_cache(maxsize=256)
@@ -320,7 +318,8 @@ def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
     ``data_source`` is a data function to use instead of the script's own.
     """
     imports = "".join(f"try:\n    {item.statement}\nexcept Exception:\n    pass\n" for item in script.imports)
-    return "\n".join([imports, *script.helpers.values(), script.model_source, data_source or script.data_source])
+    texts = [imports, *script.helpers.values(), script.model_source, data_source or script.data_source]
+    return "\n".join(filter(None, texts))
 
 
 def local_modules(path: Path) -> list[Path]:

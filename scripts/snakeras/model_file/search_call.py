@@ -4,6 +4,7 @@ import ast
 import builtins
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,23 +47,29 @@ class SearchCall:
         Raises:
             UserError: When it is one that cannot be searched, or is not found.
         """
-        functions = [item for item in self._functions(argument) if isinstance(item.node, syntax.Function)]
-        return functions[0] if functions else None
+        for value in self._values(argument):
+            try:
+                found = resolved(value, self.module)
+            except UserError:
+                if self.is_hyperas:
+                    raise
+                continue
+            if found and isinstance(found.node, syntax.Function):
+                return found
+        return None
 
     def helpers(self) -> list[Found]:
-        """Return what ``functions`` names."""
-        return self._functions("functions")
+        """Return what ``functions`` names, but for what is imported from elsewhere: its import is enough."""
+        found = []
+        for value in self._values("functions"):
+            with suppress(UserError):
+                found.append(resolved(value, self.module))
+        return list(filter(None, found))
 
-    def _functions(self, argument: str) -> list[Found]:
+    def _values(self, argument: str) -> list[ast.expr | None]:
         value = self.arguments.get(argument)
-        try:
-            # Some scripts pass data() in place of data.
-            values = [getattr(item, "func", item) for item in getattr(value, "elts", [value])]
-            return list(filter(None, [resolved(item, self.module) for item in values]))
-        except UserError:
-            if self.is_hyperas:
-                raise
-            return []
+        # Some scripts pass data() in place of data.
+        return [getattr(item, "func", item) for item in getattr(value, "elts", [value])]
 
     def data_arguments(self) -> tuple[list[ast.expr], dict[str, ast.expr]]:
         """Return the values for the data function's parameters, by position and by name. Raise UserError for others."""
@@ -139,12 +146,14 @@ def resolved(value: ast.expr | None, module: Module) -> Found | None:
         UserError: When it is one that Hyperas cannot take, or is in no module beside the file.
     """
     match value:
-        case ast.Name(id=name) if name in module.definitions:
-            return Found(module, name)
+        case ast.Name(id=name) if found := of_name(name, module):
+            return found
         case ast.Name(id=name) if assigned := module.value_of(name):
             return resolved(assigned, module)
         case ast.Name(id=name):
-            targets = module.targets(name, stars=True)
+            targets = module.targets(name, stars=False)
+            if targets == [name]:
+                return None
         case ast.Attribute():
             targets = [module.full_name(value) or ""]
             root = ast.unparse(value).partition(".")[0]
@@ -154,11 +163,9 @@ def resolved(value: ast.expr | None, module: Module) -> Found | None:
             raise UserError(f"{_at(module, value)}: a lambda cannot be searched, make it a function")
         case _:
             return None
-    if found := next(filter(None, (_followed(target, module) for target in targets)), None):
+    there, rest = syntax.beside(module.folder, targets[0]) or (None, [])
+    if len(rest) == 1 and (found := of_name(rest[0], there)):
         return found
-    if isinstance(value, ast.Name) and value.id not in {item.name for item in module.imports}:
-        return None
-    _, rest = syntax.beside(module.folder, targets[0]) or (None, [])
     if len(rest) > 1:
         raise UserError(_no_method(module, value, ast.unparse(value)))
     raise UserError(
@@ -166,15 +173,15 @@ def resolved(value: ast.expr | None, module: Module) -> Found | None:
     )
 
 
-def _followed(name: str, module: Module) -> Found | None:
-    """Return the function or class of a full name in the modules beside the model file; None if there is none."""
-    there, rest = syntax.beside(module.folder, name) or (None, [])
-    if len(rest) != 1:
-        return None
-    if rest[0] in there.definitions:
-        return Found(there, rest[0])
-    targets = there.targets(rest[0], stars=True)
-    return next(filter(None, (_followed(target, there) for target in targets if target != rest[0])), None)
+def of_name(name: str, module: Module) -> Found | None:
+    """Return the function or class of a name: the file's own, or imported from a module beside the model file."""
+    if name in module.definitions:
+        return Found(module, name)
+    for target in module.targets(name, stars=True):
+        there, rest = syntax.beside(module.folder, target) or (None, [])
+        if len(rest) == 1 and there.path != module.path and (found := of_name(rest[0], there)):
+            return found
+    return None
 
 
 def _no_method(module: Module, node: ast.AST, text: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings
 from snakeras.data import datasets
-from snakeras.model_file import parser
+from snakeras.model_file import parser, script_arguments
 from snakeras.search import samplers
 
 # Names of query parameters that database URIs carry passwords in.
@@ -152,6 +152,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 f"search.model: {script.model}() in {search.model} has {len(script.parameters)} parameters, "
                 f"expected 4 for data.dataset: {data.dataset} (images and labels to train on, then to validate on)"
             )
+        if not search.args and (missing := script_arguments.missing(parser.hyperas_text(script))):
+            name, line = missing
+            yield f"search.args: {search.model} asks for {name} ({script.place_of(line)}); {script_arguments.ADVICE}"
     except UserError as error:
         yield f"search.model: {error}"
 
