@@ -32,7 +32,7 @@ from snakeras.model_file import (
 from snakeras.model_file.keras_legacy import old_names
 
 # The modules that hold a script's functions: ours for Hyperas to read, Hyperas's to run.
-MODULE, HYPERAS_MODULE = "hyperas_script", "temp_model"
+MODULE, HYPERAS_MODULE = "hyperas_script", hyperas_compat.TEMPORARY
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def loaded(
         # A script may go elsewhere.
         contextlib.chdir(Path.cwd()),
         tempfile.TemporaryDirectory(prefix="snakeras-") as scratch,
-        hyperas_compat.recording_hyperas(Path(scratch)) as (minimize, recorder),
+        hyperas_compat.recording_hyperas(Path(scratch), script.own_path.parent.absolute()) as (minimize, recorder),
         keras_datasets.verified_mnist(mnist_folder),
         old_names.old_names(),
         saved_files.kept_in(Path(scratch) / "own"),

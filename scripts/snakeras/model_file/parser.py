@@ -41,7 +41,8 @@ class HyperasScript:
         wanted = SUBSTITUTE.sub("{}", text.strip())
         for module in self.modules:
             for number, line in enumerate(module.text.split("\n"), 1):
-                if wanted and TEMPLATE.sub("{}", line.strip()) == wanted:
+                # A data function comes without its own spelling.
+                if wanted and wanted in (TEMPLATE.sub("{}", line.strip()), module.unparsed.get(number)):
                     return f"{module.place(number)}: {flat(line)}"
         return None
 

@@ -87,6 +87,12 @@ class Module:
                 found.setdefault(text, Import(self.place(node.lineno), text, name, target))
         return tuple(found.values())
 
+    @cached_property
+    def unparsed(self) -> dict[int, str]:
+        """How ``ast.unparse`` writes the first line of the statement that begins in a line, by the line's number."""
+        statements = [node for node in ast.walk(self.tree) if isinstance(node, ast.stmt)]
+        return {node.lineno: ast.unparse(node).split("\n")[0] for node in reversed(statements)}
+
     def place(self, line: int) -> str:
         """Return a line's place in words: its number, behind the file's name if it is not the model file."""
         return f"{self.path.relative_to(self.folder)}, line {line}" if self.name else f"line {line}"

@@ -200,6 +200,14 @@ def test_data_come_by_the_names_of_the_models_parameters(tmp_path: Path, body: s
     assert found.data_source == f"def snakeras_data():\n    {expected}\n    return 'by name'\n"
 
 
+def test_lines_of_a_data_function_are_found_however_they_are_spelled(tmp_path: Path) -> None:
+    lines = ["if  True:", '    x = dict(a = "b", c=[1,2])  # two', "    y = (1 +", "        2)", "return x, y"]
+    text = "".join(f"    {line}\n" for line in lines)
+    found = script(tmp_path, f"{MODEL}def data():\n{text}", needs_data=True)
+    places = [found.place_of(line) for line in found.data_source.split("\n")[1:-2]]
+    assert places == ["line 5: if True:", 'line 6: x = dict(a = "b", c=[1,2]) # two', "line 7: y = (1 +"]
+
+
 def test_functions_that_the_configuration_names(tmp_path: Path) -> None:
     text = MODEL + MODEL.replace("create", "other") + "def load():\n    return 1, 2\n"
     found = script(tmp_path, text, model_function="other", data_function="load")
