@@ -146,15 +146,16 @@ def _call_minimize(
     # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
     caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"
     path = folder / f"{MODULE}.py"
-    own_path = f"from {MODULE} import __file__\n"
+    own_path = f"from {MODULE} import own_path as __file__\n"
     path.write_text(own_path + parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
     spec = importlib.util.spec_from_file_location(MODULE, path)
     module = importlib.util.module_from_spec(spec)
-    # What a script finds as its own path.
-    module.__file__ = str(script.own_path.absolute())
+    module.own_path = str(script.own_path.absolute())
     # inspect.getsource finds a function's text through sys.modules.
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
+    # It finds that of a class through this.
+    module.__file__ = str(path)
     module.prepared = prepared
     # A script's data function may draw random numbers: let every trial draw the same.
     seeds.seed_everything(seeds.of_data(seed))

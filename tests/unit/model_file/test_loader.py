@@ -91,6 +91,14 @@ FACTOR = 2
 def broken(x):
     return x["no"]
 
+class Base:
+    def one(self):
+        return 1
+
+class Derived(Base):
+    def one(self):
+        return super().one()
+
 def load():
     y = 5
     x = 3 * FACTOR
@@ -101,7 +109,7 @@ def create_model(x, y):
     rate = {{uniform(0, 1)}}
     if WAY:
         return broken({})
-    return {"loss": x * 10 + y + hidden, "status": "ok"}
+    return {"loss": x * 10 + y + hidden * Derived().one(), "status": "ok"}
 """
 
 
@@ -117,7 +125,7 @@ def test_functions_of_modules_beside_run_as_if_they_stood_in_the_file(tmp_path: 
     assert str(raised.value) == (
         f"{tmp_path / 'train.py'}: the data function failed: NameError: name 'FACTOR' is not defined: beside_one.py, "
         "line 5, from beside_one import FACTOR, failed: ModuleNotFoundError: No module named 'no_such_package' "
-        "(beside_one.py, line 12: x = 3 * FACTOR)"
+        "(beside_one.py, line 20: x = 3 * FACTOR)"
     )
     (tmp_path / "beside_one.py").write_text(MODULE.replace("import no_such_package\n", "\n").replace("WAY", "1"))
     document = record(tmp_path / "train.py", search)
