@@ -2,11 +2,17 @@
 
 import ast
 import json
+from pathlib import PurePath
 
 # Magics that run what follows them as Python in the notebook itself.
 RUNNING = ("time", "timeit", "prun", "capture", "memit", "debug")
 # Cell magics whose cells may be Python, but run elsewhere or not at all.
 FOREIGN = ("file", "writefile", "script", "pypy", "python", "python2", "python3")
+# What every notebook has without an import.
+BUILTINS = {
+    "display": "from IPython.display import display",
+    "get_ipython": "from IPython import get_ipython",
+}
 # Methods of IPython's shell, and what stands in the place of their calls.
 CALLS = {
     "run_line_magic": "None",
@@ -20,8 +26,13 @@ CALLS = {
 
 def code(text: str) -> str:
     """Return the code cells of a notebook's JSON as one text. Raise KeyError, TypeError or ValueError if it is none."""
-    cells = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-    return "\n\n".join(_plain(cell if isinstance(cell, str) else "".join(cell)) for cell in cells) + "\n"
+    notebook = json.loads(text)
+    # Until 2015 (format 3) a notebook had worksheets, and its cells an input.
+    cells = notebook["cells"] if "cells" in notebook else sum([sheet["cells"] for sheet in notebook["worksheets"]], [])
+    sources = [cell["source"] if "source" in cell else cell["input"] for cell in cells if cell["cell_type"] == "code"]
+    parts = [_plain(source if isinstance(source, str) else "".join(source)) for source in sources]
+    parts += [statement for name, statement in BUILTINS.items() if any(f"{name}(" in cell for cell in parts)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _plain(source: str) -> str:
@@ -68,6 +79,9 @@ def _run_by(call: ast.Call) -> str | None:
             pass
         case ["run_cell_magic", str(magic), str(), str(body)] if magic not in FOREIGN:
             pass
+        # It defines the functions of another file. Python takes such an import at the top level alone.
+        case ["run_line_magic", "run", str(path)] if call.col_offset == 0 and path.endswith(".py"):
+            return f"from {'.'.join(PurePath(path).with_suffix('').parts)} import *"
         case _:
             return None
     plain = _plain(body)

@@ -159,9 +159,7 @@ def parse(path: Path, name: str = "") -> Module:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error})") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(
-            f"{path}: no notebook of format 4, expected one with Hyperas's functions in its cells"
-        ) from None
+        raise UserError(f"{path}: no notebook, expected one with Hyperas's functions in its cells") from None
     return _module(path, text, name)
 
 

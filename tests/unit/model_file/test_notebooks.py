@@ -48,6 +48,9 @@ def code(*cells: str) -> str:
         ("    %cd data", "None"),
         (">>> x = 1\n>>> y = 2", "x = 1\ny = 2"),
         ("In [1]: x = 1", "x = 1"),
+        ("%run net.py", "from net import *"),
+        ("%run pkg/net.py", "from pkg.net import *"),
+        ("def f():\n    %run net.py", "def f():\n    None"),
         # Magics that run Python.
         ("%time x = fit('a')", "x = fit('a')"),
         ('x = %time fit("ü", 1)', 'x = fit("ü", 1)'),
@@ -82,6 +85,30 @@ def test_a_notebook_is_a_model_file(tmp_path: Path) -> None:
     values = {}
     exec(f"{found.data_source}\n".replace("return 'by name'", "return x"), values)
     assert values[found.data_source.split("(")[0].removeprefix("def ")]() == 7
+
+
+def test_a_notebook_of_the_third_format() -> None:
+    cells = [{"cell_type": "code", "input": ["x = 1\n", "%time y = 2"]}, {"cell_type": "markdown", "source": "z"}]
+    assert (
+        notebooks.code(json.dumps({"worksheets": [{"cells": cells}, {"cells": cells}]}))
+        == "x = 1\ny = 2\n\nx = 1\ny = 2\n"
+    )
+
+
+def test_names_that_every_notebook_has() -> None:
+    text = code("def f():\n    display(1)\n    return str(get_ipython())")
+    values = {}
+    exec(text, values)
+    assert values["f"]() == "None"
+    assert "import" not in code("displayed = 1")
+
+
+def test_functions_of_a_file_that_a_notebook_runs(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(MODEL)
+    cells = ["%run net.py", "optim.minimize(model=create, data=0)"]
+    path = tmp_path / "book.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": text} for text in cells]}))
+    assert parser.read(path).model_source == MODEL
 
 
 def test_a_notebook_that_was_written_as_a_script(tmp_path: Path) -> None:
