@@ -7,12 +7,12 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from snakeras.core.errors import UserError, flat
-from snakeras.model_file import data_functions, rewriter, search_call, syntax, templates
-from snakeras.model_file.search_call import Found, SearchCall
+from snakeras.model_file import chosen, data_functions, rewriter, syntax, templates
+from snakeras.model_file.search_call import Found
 from snakeras.model_file.syntax import Import, Module
 from snakeras.model_file.templates import TEMPLATE
 
@@ -79,8 +79,8 @@ def read(
     """
     script = syntax.parse(path)
     _check_braces(script)
-    model, call = _model(script, model_function)
-    data = _data(script, model, call, data_function, needs_data)
+    model, call = chosen.model_of(script, model_function)
+    data = chosen.data_of(script, model, call, data_function, needs_data)
     first = [*([data] if data else []), *(call.helpers() if call else [])]
     # What the model function's file imports and defines counts most.
     modules = list(dict.fromkeys(found.module for found in [*first, model]))
@@ -88,10 +88,10 @@ def read(
         _check_braces(module)
     used = _used(modules, [model, *first], syntax.assigned(data.node) if data else set())
     others = [found for found in used.values() if found not in (model, data)]
-    nested = [found for found in others if any(_has_template(inner) for inner in _used_by(found))]
+    nested = [found for found in others if any(chosen.has_template(inner) for inner in chosen.used_by(found))]
     parameters, constants = _parameters(model, data)
-    first_lines = [f"{name} = {value}\n" for name, value in constants.items()] + list(map(_source, nested))
-    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(_source(model), first_lines))
+    first_lines = [f"{name} = {value}\n" for name, value in constants.items()] + list(map(chosen.source, nested))
+    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(chosen.source(model), first_lines))
     _check_templates(model, model_source, data, nested)
 
     data_source, calls_data = None, False
@@ -99,7 +99,7 @@ def read(
         given = call.data_arguments() if call else ([], {})
         data_source, calls_data = data_functions.source(data, parameters, *given)
     # Nothing calls a data function that is inlined, unless the model does.
-    if data and (calls_data or data in _used_by(model)):
+    if data and (calls_data or data in chosen.used_by(model)):
         others = [found for found in used.values() if found != model]
     return HyperasScript(
         path=path,
@@ -112,118 +112,12 @@ def read(
         data=data.name if data else None,
         data_source=data_source,
         helpers={
-            found.name: rewriter.decorators_of(found.module.text, found.node) + _source(found)
+            found.name: rewriter.decorators_of(found.module.text, found.node) + chosen.source(found)
             for found in others
             if found not in nested
         },
         own_path=(data or model).module.path,
     )
-
-
-def _model(script: Module, name: str | None) -> tuple[Found, SearchCall | None]:
-    """Return the model function, by its name or else a call that searches, and that call if there is one.
-
-    Of several such calls (SciPy has a minimize too), one whose model has templates.
-    """
-    calls, found, mistakes = list(search_call.calls(script)), [], []
-    for call in calls:
-        try:
-            if model := call.function("model"):
-                found.append((model, call))
-        except UserError as error:
-            mistakes.append(error)
-    if name is not None:
-        named = _named(script, "model_function", name)
-        found.sort(key=lambda pair: pair[0].node is not named.node)
-        return named, found[0][1] if found else None
-    found.sort(key=lambda pair: not _has_template(pair[0]))
-    if mistakes and not (found and _has_template(found[0][0])):
-        raise mistakes[0]
-    return found[0] if found else (_only_template(script), next((call for call in calls if call.is_hyperas), None))
-
-
-def _data(script: Module, model: Found, call: SearchCall | None, name: str | None, needed: bool) -> Found | None:
-    """Return the data function, by its name, the call that searches, or what it returns.
-
-    Raise UserError if it is needed and missing.
-    """
-    if name is not None:
-        return _named(script, "data_function", name)
-    try:
-        if call and (found := call.function("data")):
-            return found
-    except UserError:
-        if needed:
-            raise
-    for module in (model.module, script):
-        for known in ("data", "get_data"):
-            found = search_call.of_name(known, module)
-            if found and isinstance(found.node, syntax.Function):
-                return found
-    wanted, _ = syntax.parameters(model.node)
-    for module in (model.module, script):
-        for name, node in module.functions.items():
-            if wanted and not syntax.parameters(node)[0] and set(wanted) <= syntax.names_returned(node):
-                return Found(module, name)
-    if needed:
-        raise UserError(
-            f"{script.path}: has no data function, which data.dataset: model asks for; expected one named data, or its "
-            "name in search.data_function"
-        )
-    return None
-
-
-def _named(script: Module, key: str, name: str) -> Found:
-    """Return the function that the configuration names; raise UserError without it."""
-    if found := search_call.named(name, script):
-        return found
-    raise UserError(f"{script.path}: has no function {name}, which search.{key} names")
-
-
-def _only_template(script: Module) -> Found:
-    """Return the one function with templates that no other such function uses; raise UserError if there is none."""
-    found = [name for name, node in script.functions.items() if _has_template(Found(script, name))]
-    used = {name: syntax.names_used(script.functions[name]) for name in found}
-    top = [name for name in found if not any(name in used[other] for other in found if other != name)]
-    if len(top) == 1:
-        return _innermost(Found(script, top[0]))
-    if found:
-        raise UserError(
-            f"{script.path}: {', '.join(found)} have templates, expected one function that has, a call of "
-            "optim.minimize that names the model, or its name in search.model_function"
-        )
-    search_call.check_methods(script)
-    raise UserError(
-        f"{script.path}: no Hyperas model, expected a function with templates such as {{{{uniform(0, 1)}}}} to search "
-        "over"
-    )
-
-
-def _innermost(found: Found) -> Found:
-    """Return the one function with templates inside a function that neither calls it nor has templates of its own."""
-    module = found.module.seen_from((*found.module.around, found.node))
-    nodes = list(syntax.outside_definitions(found.node))
-    own = any(isinstance(node, ast.Set) and isinstance(node.elts[0], ast.Set) for node in nodes)
-    called = {getattr(node.func, "id", None) for node in nodes if isinstance(node, ast.Call)}
-    inside = [Found(module, node.name) for node in nodes if isinstance(node, syntax.Function)]
-    inside = [inner for inner in inside if _has_template(inner)]
-    if own or len(inside) != 1 or inside[0].name in called:
-        return found
-    return _innermost(inside[0])
-
-
-@lru_cache(maxsize=256)
-def _source(found: Found) -> str:
-    return rewriter.source_of(found.module.text, found.node)
-
-
-def _has_template(found: Found) -> bool:
-    return TEMPLATE.search(_source(found)) is not None
-
-
-def _used_by(found: Found) -> list[Found]:
-    """Return a definition and those that it uses, directly or through each other."""
-    return [Found(found.module, name) for name in found.module.used_by([found.name])]
 
 
 def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[str, Found]:
@@ -291,7 +185,7 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
             f"{module.path}: no Hyperas model, {model.name}() has no template such as {{{{uniform(0, 1)}}}} to search "
             "over"
         )
-    if data and (wrong := {found.name for found in _used_by(data)} & {found.name for found in nested}):
+    if data and (wrong := {found.name for found in chosen.used_by(data)} & {found.name for found in nested}):
         raise UserError(
             f"{data.module.path}: {data.name}() uses {min(wrong)}(), which has templates; the data come before any "
             "search"
