@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from conftest import MODELS, ROOT
 from snakeras.core.errors import UserError
-from snakeras.model_file import parser
+from snakeras.model_file import parser, templates
 
 
 def script(folder: Path, text: str, **options: object) -> parser.HyperasScript:
@@ -133,10 +133,10 @@ def test_a_file_that_is_no_hyperas_model(tmp_path: Path, text: str, line: str) -
 
 def test_templates_in_texts_and_comments_stop_nothing(tmp_path: Path) -> None:
     text = "def f(x):\n    '''{{uniform(0, 1)}} and {{this}}'''\n    # {{choice([1])}}, {{}}\n    n = {{choice([2])}}\n"
-    assert parser.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([2])}}"]
+    assert templates.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([2])}}"]
     # One that has a name is Hyperas's, also in a comment.
     text = "def f(x):\n    # a = {{choice([1])}}\n    n = {{choice([2])}}\n"
-    assert parser.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([1])}}", "{{choice([2])}}"]
+    assert templates.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([1])}}", "{{choice([2])}}"]
 
 
 HELPERS = """
