@@ -2,6 +2,7 @@
 
 import ast
 import json
+from contextlib import suppress
 from pathlib import PurePath
 
 # Magics that run what follows them as Python in the notebook itself.
@@ -39,8 +40,10 @@ def _plain(source: str) -> str:
     """Return a cell, or a piece of code in one, as Python; empty if another program runs it."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    # What IPython itself ends a cell with would hide whether it had an end.
-    return without_ipython(TransformerManager().transform_cell(source)).rstrip("\n")
+    # The parser says what is wrong with such a cell, and where.
+    with suppress(SyntaxError):
+        source = TransformerManager().transform_cell(source)
+    return without_ipython(source).rstrip("\n")
 
 
 def without_ipython(text: str) -> str:

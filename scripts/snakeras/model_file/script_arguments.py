@@ -14,6 +14,21 @@ from snakeras.core.patching import put
 ADVICE = "search.args hands arguments over, as in search.args: [--size, 3]"
 
 
+class Arguments(list):
+    """A list as ``sys.argv`` that says how to get what it lacks."""
+
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        """Return an argument, or several."""
+        try:
+            return super().__getitem__(place)
+        except IndexError:
+            raise IndexError(f"there is no sys.argv[{place}]; {ADVICE}") from None
+
+    def __reduce__(self) -> tuple:
+        """Be a list in processes that a script starts: these get ``sys.argv`` before they can import this module."""
+        return list, (list(self),)
+
+
 @contextmanager
 def handed_over(path: Path, arguments: list[str]) -> Iterator[None]:
     """Let ``sys.argv`` be that of ``python path arguments``, and argparse say what it lacks in what it raises."""
@@ -23,7 +38,7 @@ def handed_over(path: Path, arguments: list[str]) -> Iterator[None]:
         raise SystemExit(f"{message}; {ADVICE}")
 
     with ExitStack() as undo:
-        put(undo, sys, "argv", [str(path.absolute()), *arguments])
+        put(undo, sys, "argv", Arguments([str(path.absolute()), *arguments]))
         put(undo, argparse.ArgumentParser, "error", error)
         put(undo, optparse.OptionParser, "error", error)
         yield

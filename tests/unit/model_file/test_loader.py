@@ -82,6 +82,18 @@ def test_a_missing_argument_is_named(tmp_path: Path, search: dict) -> None:
         record(tmp_path / "paths.py", search)
 
 
+def test_an_argument_that_the_script_takes_by_its_place_is_named(tmp_path: Path, search: dict) -> None:
+    text = PATHS.replace("def data():", "def data():\n    first = int(sys.argv[1])")
+    (tmp_path / "numbers.txt").write_text("1")
+    (tmp_path / "paths.py").write_text(text)
+    with pytest.raises(UserError) as raised:
+        record(tmp_path / "paths.py", search)
+    assert str(raised.value) == (
+        f"{tmp_path / 'paths.py'}: the data function failed: IndexError: there is no sys.argv[1]; search.args hands "
+        "arguments over, as in search.args: [--size, 3] (line 12: first = int(sys.argv[1]))"
+    )
+
+
 MODULE = """
 import no_such_package
 from keras.layers import Dense
