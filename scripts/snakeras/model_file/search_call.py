@@ -5,7 +5,7 @@ import builtins
 import copy
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from snakeras.core.errors import UserError
@@ -109,9 +109,46 @@ def calls(module: Module) -> Iterator[SearchCall]:
         name = module.full_name(node.func) if isinstance(node, ast.Call) else None
         if positions := SEARCHES.get((name or "").rpartition(".")[2]):
             values = {key: node.args[place] for key, place in positions.items() if place < len(node.args)}
-            values |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
-            is_hyperas = name.startswith("hyperas.") or any(keyword.arg == "model" for keyword in node.keywords)
-            yield SearchCall(module.seen_from(around), values, is_hyperas)
+            keywords = _keywords(node, module.seen_from(around))
+            is_hyperas = name.startswith("hyperas.") or "model" in keywords
+            yield from _handed_on(SearchCall(module.seen_from(around), values | keywords, is_hyperas))
+
+
+def _keywords(call: ast.Call, module: Module) -> dict[str, ast.expr]:
+    """Return the arguments that a call gives by name, also by ``**`` and a dict that can be followed."""
+    found = {}
+    for keyword in call.keywords:
+        value = keyword.value
+        if keyword.arg is None and isinstance(value, ast.Name):
+            value = module.value_of(value.id)
+        if keyword.arg is not None:
+            found[keyword.arg] = value
+        elif isinstance(value, ast.Dict):
+            pairs = zip(value.keys, value.values, strict=True)
+            found |= {key.value: item for key, item in pairs if isinstance(key, ast.Constant)}
+        elif isinstance(value, ast.Call) and getattr(value.func, "id", None) == "dict":
+            found |= {inner.arg: inner.value for inner in value.keywords if inner.arg}
+    return found
+
+
+def _handed_on(call: SearchCall) -> Iterator[SearchCall]:
+    """Yield a call with what the callers of the function around it give for that function's parameters."""
+    module, function = call.module, next(reversed(call.module.around), None)
+    if not isinstance(function, syntax.Function):
+        yield call
+        return
+    names, (required, defaults) = syntax.positional(function), syntax.parameters(function)
+    is_method = names[:1] == ["self"]
+    passed = {key: value.id for key, value in call.arguments.items() if isinstance(value, ast.Name)}
+    passed = {key: name for key, name in passed.items() if name in [*required, *defaults]}
+    callers = []
+    for node, around in syntax.in_scopes(module.tree) if passed else []:
+        if isinstance(node, ast.Call) and getattr(node.func, "attr" if is_method else "id", None) == function.name:
+            here = module.seen_from(around)
+            given = dict(zip(names[is_method:], node.args, strict=False)) | _keywords(node, here)
+            known = {key: given[name] for key, name in passed.items() if name in given}
+            callers.append(replace(call, module=here, arguments=call.arguments | known))
+    yield from callers or [call]
 
 
 def named(name: str, module: Module) -> Found | None:

@@ -118,7 +118,7 @@ class Module:
             if name in assigned(scope):
                 stores = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
                 stores = [node for node in stores if isinstance(node.ctx, ast.Store)]
-                values = [node.value for node in nodes if stores[0] in _targets(node)]
+                values = [value for node in nodes for target, value in _assignments(node) if target is stores[0]]
                 return values[0] if len(stores) == len(values) == 1 else None
         return None
 
@@ -208,11 +208,16 @@ def assigned(scope: ast.AST) -> set[str]:
     return {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
 
 
-def _targets(statement: ast.AST) -> list[ast.expr]:
-    """Return what an assignment sets, where each of that gets the whole value."""
-    if isinstance(statement, ast.Assign):
-        return statement.targets
-    return [statement.target] if isinstance(statement, ast.AnnAssign) and statement.value else []
+def _assignments(statement: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what an assignment sets, and to what."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(values):
+            return list(zip(targets, values, strict=True))
+        case ast.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            return [(target, value)]
+    return []
 
 
 def names_used(node: Definition) -> set[str]:

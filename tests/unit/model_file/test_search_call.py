@@ -240,6 +240,25 @@ def test_one_name_for_two_things_is_refused(tmp_path: Path, old: str, new: str, 
     assert refusal(tmp_path, text).startswith(line.replace("net.py", "other.py").format(""))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def search(m, d):\n    optim.minimize(model=m, data=d)\nsearch(create, load)\n",
+        "def search(n, *, m, d):\n    optim.minimize(m, d)\nsearch(3, m=create, d=load)\n",
+        "def search(m, d=None):\n    optim.minimize(model=m, data=d)\ndef main():\n    search(d=load, m=create)\n",
+        "class S:\n  def run(self, m, d):\n    optim.minimize(model=m, data=d)\nS().run(create, load)\n",
+        "given = dict(model=create, data=load)\noptim.minimize(**given, max_evals=3)\n",
+        "optim.minimize(**{'model': create, 'data': load})\n",
+        "m, d = create, load\noptim.minimize(model=m, data=d)\n",
+    ],
+)
+def test_functions_are_followed_through_variables_and_parameters(tmp_path: Path, text: str) -> None:
+    names = "def data():\n    x = y = 1\n    return x, y\ndef load():\n    x = y = 2\n    return x, y\n"
+    create = "def create(x, y):\n    rate = {{uniform(0, 1)}}\n"
+    found = read(tmp_path, names + create + create.replace("create", "other") + text)
+    assert (found.model, found.data) == ("create", "load")
+
+
 @pytest.mark.parametrize("arguments", ["model=m, data=d", "model=MODELS['a'], data=texts.load"])
 def test_a_call_that_cannot_be_followed(tmp_path: Path, arguments: str) -> None:
     text = NET.replace("create_model", "some") + f"import texts\ndef search(m, d):\n    optim.minimize({arguments})\n"
