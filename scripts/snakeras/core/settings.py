@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Argument = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
 class Section(BaseModel):
@@ -81,6 +82,10 @@ class TrialSettings(Section):
 
     model_function: str | None = None
     data_function: str | None = None
+    # Left out where it is empty, so that the records of trials without it stay as they are.
+    args: list[Argument] = Field(
+        [], description="a list of texts, such as [--size, 3]", exclude_if=lambda arguments: not arguments
+    )
     algo: str = "tpe"
     startup_trials: Count = 5
     parallelism: Count = 4

@@ -1,13 +1,18 @@
 """What Hyperas 0.4.1 needs to run on Keras 3 and today's hyperopt."""
 
-import importlib
+import linecache
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from snakeras.core.patching import postponed, put
+
+# The module that Hyperas writes.
+TEMPORARY = "temp_model"
 
 
 class Recorder:
@@ -54,27 +59,45 @@ def import_hyperopt() -> ModuleType:
     return hyperopt
 
 
+class TemporaryModule(SourceFileLoader):
+    """Finds and loads Hyperas's temporary module as if it lay in another folder, which ``inspect.getfile`` tells."""
+
+    def __init__(self, folder: Path, shown_in: Path) -> None:
+        super().__init__(TEMPORARY, str(folder / f"{TEMPORARY}.py"))
+        self._shown = str(shown_in / f"{TEMPORARY}.py")
+
+    def find_spec(self, name: str, *_arguments: object) -> ModuleSpec | None:
+        """Return how to load the module, if it is this one."""
+        return spec_from_file_location(name, self.path, loader=self) if name == TEMPORARY else None
+
+    def source_to_code(self, data: bytes, *_arguments: object, **_options: object) -> CodeType:
+        """Return the module's code; tracebacks and ``inspect`` find its text."""
+        linecache.cache[self._shown] = (len(data), None, data.decode().splitlines(keepends=True), self._shown)
+        return super().source_to_code(data, self._shown)
+
+
 @contextmanager
-def recording_hyperas(folder: Path) -> Iterator[tuple[Callable, Recorder]]:
+def recording_hyperas(folder: Path, shown_in: Path | None = None) -> Iterator[tuple[Callable, Recorder]]:
     """Yield ``hyperas.optim.minimize`` and the recorder of its call of ``fmin``; its temporary module is in ``folder``.
 
     Hyperas writes ``temp_model.py`` into the working directory, where parallel jobs would overwrite each other's. The
     directory itself cannot change: scripts read relative paths. Hyperas also calls ``fmin`` with ``rseed`` or a
     RandomState, where today's hyperopt wants a ``numpy.random.Generator``.
+
+    ``shown_in`` is the folder that functions of that module seem to stand in.
     """
     optim = import_hyperas()
     write_temp_files, recorder = optim.write_temp_files, Recorder()
 
     def write_there(text: str, _path: str) -> None:
-        write_temp_files(text, str(folder / "temp_model.py"))
-        # Python may have listed the folder within the same tick of its clock.
-        importlib.invalidate_caches()
+        write_temp_files(text, str(folder / f"{TEMPORARY}.py"))
 
     with ExitStack() as undo:
         put(undo, optim, "write_temp_files", write_there)
         put(undo, optim, "fmin", recorder)
-        sys.path.insert(0, str(folder))
-        undo.callback(sys.path.remove, str(folder))
-        sys.modules.pop("temp_model", None)
-        undo.callback(sys.modules.pop, "temp_model", None)
+        finder = TemporaryModule(folder, shown_in or folder)
+        sys.meta_path.insert(0, finder)
+        undo.callback(sys.meta_path.remove, finder)
+        sys.modules.pop(TEMPORARY, None)
+        undo.callback(sys.modules.pop, TEMPORARY, None)
         yield optim.minimize, recorder

@@ -18,15 +18,23 @@ from types import ModuleType
 import numpy as np
 
 from snakeras.core import seeds
-from snakeras.core.errors import Mistake, UserError, flat, one_line
+from snakeras.core.errors import Mistake, UserError, one_line
 from snakeras.core.patching import put
 from snakeras.core.settings import TrialSettings
 from snakeras.data import arrays
-from snakeras.model_file import hyperas_compat, keras_datasets, parser, saved_files, search_space
+from snakeras.model_file import (
+    data_functions,
+    hyperas_compat,
+    keras_datasets,
+    parser,
+    saved_files,
+    script_arguments,
+    search_space,
+)
 from snakeras.model_file.keras_legacy import old_names
 
 # The modules that hold a script's functions: ours for Hyperas to read, Hyperas's to run.
-MODULE, HYPERAS_MODULE = "hyperas_script", "temp_model"
+MODULE, HYPERAS_MODULE = "hyperas_script", hyperas_compat.TEMPORARY
 # Python's own errors that may pass: of a network, a file, memory, a device.
 PASSING = (OSError, MemoryError, RuntimeError)
 
@@ -124,10 +132,11 @@ def loaded(
         # A script may go elsewhere.
         contextlib.chdir(Path.cwd()),
         tempfile.TemporaryDirectory(prefix="snakeras-") as scratch,
-        hyperas_compat.recording_hyperas(Path(scratch)) as (minimize, recorder),
+        hyperas_compat.recording_hyperas(Path(scratch), script.own_path.parent.absolute()) as (minimize, recorder),
         keras_datasets.verified_mnist(mnist_folder),
         old_names.old_names(),
         saved_files.kept_in(Path(scratch) / "own"),
+        script_arguments.handed_over(script.path, search.args),
         _precision(search.precision),
     ):
         # Modules that lie beside the script, after the installed ones.
@@ -153,24 +162,28 @@ def _call_minimize(
     folder: Path,
 ) -> None:
     """Write the module that Hyperas reads into ``folder``, and let Hyperas minimize its model function."""
-    read_prepared = parser.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
+    read_prepared = data_functions.call_source("prepared", script.parameters, f"from {MODULE} import prepared")
     data_source = None if prepared is None else read_prepared
     # Hyperas reads the imports from the file that calls minimize, so the call stands in the script's text.
     caller = "\ndef call_minimize(minimize, **arguments):\n    return minimize(**arguments)\n"
     path = folder / f"{MODULE}.py"
-    path.write_text(parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
+    own_path = f"from {MODULE} import own_path as __file__\n"
+    path.write_text(own_path + parser.hyperas_text(script, data_source) + caller, encoding="utf-8")
     spec = importlib.util.spec_from_file_location(MODULE, path)
     module = importlib.util.module_from_spec(spec)
+    module.own_path = str(script.own_path.absolute())
     # inspect.getsource finds a function's text through sys.modules.
     sys.modules[MODULE] = module
     spec.loader.exec_module(module)
+    # It finds that of a class through this.
+    module.__file__ = str(path)
     module.prepared = prepared
     # A script's data function may draw random numbers: let every trial draw the same.
     seeds.seed_everything(seeds.of_data(seed))
     module.call_minimize(
         minimize,
         model=getattr(module, script.model),
-        data=getattr(module, parser.DATA),
+        data=getattr(module, data_functions.NAME),
         functions=[getattr(module, helper) for helper in script.helpers],
         algo=None,
         max_evals=1,
@@ -303,7 +316,7 @@ def explained(script: parser.HyperasScript, error: BaseException) -> str:
                 try:
                     exec(item.statement, {})
                 except Exception as failed:
-                    return f"{text}: line {item.line}, {item.statement}, failed: {_advised(one_line(failed), failed)}"
+                    return f"{text}: {item.place}, {item.statement}, failed: {_advised(one_line(failed), failed)}"
         if _what_failed(error) == "the search space":
             text += search_space.why_unseen(script, error.name)
         elif error.name in script.top_level_names:
@@ -330,11 +343,11 @@ def where(script: parser.HyperasScript, error: BaseException) -> str | None:
         if frame.name == "get_space":
             return _template_at(script, frame)
         lines.append(linecache.getline(frame.filename, frame.lineno) or frame.line or "")
-    number = next(filter(None, map(script.line_of, lines)), None)
+    place = next(filter(None, map(script.place_of, lines)), None)
     # The call of the data function stands in Hyperas's module alone: what was returned does not fit.
-    if number is None and any(frame.name == "<module>" for frame in frames):
-        number = script.data_returns
-    return number and f"line {number}: {flat(script.text.split(chr(10))[number - 1])}"
+    if place is None and any(frame.name == "<module>" for frame in frames):
+        return script.data_return
+    return place
 
 
 def _template_at(script: parser.HyperasScript, frame: traceback.FrameSummary) -> str | None:
@@ -342,7 +355,7 @@ def _template_at(script: parser.HyperasScript, frame: traceback.FrameSummary) ->
     for number in range(frame.lineno, 0, -1):
         if label := re.match(r" +'(\w+)': hp\.", linecache.getline(frame.filename, number)):
             text = next((name.template.text for name in script.names if name.label == label[1]), None)
-            return next((f"line {item.line}: {item.flat}" for item in script.templates if item.text == text), None)
+            return next((f"{item.place}: {item.flat}" for item in script.templates if item.text == text), None)
     return None
 
 

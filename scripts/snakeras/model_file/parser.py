@@ -1,31 +1,20 @@
 """A Hyperas script or notebook, read as text: its model and data functions, helpers, imports and templates.
 
-The file is never run: everything is taken from its syntax tree.
+The file is never run: everything is taken from its syntax tree, and from those of the modules beside it.
 """
 
 import ast
 import re
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from snakeras.core.errors import UserError
-from snakeras.model_file import rewriter, syntax, templates
-from snakeras.model_file.syntax import Function, Import, Module
-from snakeras.model_file.templates import SUBSTITUTE, TEMPLATE, Name, Template
-
-# The name of the data function that Hyperas is given; no script has a function of this name.
-DATA = "snakeras_data"
-
-# Hyperas's functions that search: the positions of the arguments that name functions.
-SEARCHES = {
-    "minimize": {"model": 0, "data": 1, "functions": 5},
-    "best_ensemble": {"model": 1, "data": 2, "functions": 9},
-    "best_models": {"model": 1, "data": 2, "functions": 6},
-}
+from snakeras.model_file import chosen, data_functions, rewriter, syntax, templates
+from snakeras.model_file.search_call import Found
+from snakeras.model_file.syntax import Import, Module
+from snakeras.model_file.templates import SUBSTITUTE, Name, Template
 
 
 @dataclass(frozen=True)
@@ -34,6 +23,7 @@ class HyperasScript:
 
     path: Path
     text: str
+    modules: tuple[Module, ...]  # the files that the functions stand in: this one, or modules beside it
     imports: tuple[Import, ...]  # from any depth, in the order of the file
     model: str  # name of the model function
     model_source: str  # including the helper functions that have templates of their own
@@ -41,37 +31,35 @@ class HyperasScript:
     data: str | None  # name of the data function, if there is one
     data_source: str | None  # as Hyperas can take it
     helpers: dict[str, str]  # sources of the other functions and classes that these use, by name
-    templates: tuple[Template, ...]  # of the model and its helpers, with their lines in the file
+    own_path: Path  # of the file that the data function stands in, else the model function
+    templates: tuple[Template, ...]  # of the model and its helpers, with their places in the files
 
-    def line_of(self, text: str) -> int | None:
-        """Return the number of the first line that reads ``text``, a line of the module that Hyperas wrote.
-
-        That may be the form in which Python itself would write the line.
-        """
-        wanted, number, lines = SUBSTITUTE.sub("{}", text.strip()), 1, self.text
-        # A template over several lines is one word in Hyperas's module.
-        for template in self.templates:
-            lines = lines.replace(template.text, "{}" + "\f" * template.text.count("\n"))
-        for line in lines.split("\n"):
-            if wanted and line.replace("\f", "").strip() == wanted:
-                return number
-            number += 1 + line.count("\f")
-        statements = (node for node in ast.walk(ast.parse(self.text)) if isinstance(node, ast.stmt))
-        return next((node.lineno for node in statements if ast.unparse(node).split("\n")[0] == wanted), None)
+    def place_of(self, text: str) -> str | None:
+        """Return where ``text``, a line of the module that Hyperas wrote, first stands, in words, and how it reads."""
+        wanted = SUBSTITUTE.sub("{}", text.strip())
+        for module in self.modules:
+            number, lines = 1, module.text
+            # A template over several lines is one word in Hyperas's module.
+            for template in self.templates:
+                lines = lines.replace(template.text, "{}" + "\f" * template.text.count("\n"))
+            for line in lines.split("\n"):
+                # A data function comes without its own spelling.
+                if wanted and wanted in (line.replace("\f", "").strip(), module.unparsed.get(number)):
+                    return module.shown(number)
+                number += 1 + line.count("\f")
+        return None
 
     @cached_property
     def top_level_names(self) -> set[str]:
         """Names that the top level, which never runs, would assign."""
-        nodes = syntax.outside_definitions(ast.parse(self.text))
-        return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        return syntax.assigned(ast.parse(self.text))
 
     @property
-    def data_returns(self) -> int | None:
-        """The line of the data function's last return; None without one."""
-        nodes = ast.walk(ast.parse(self.text))
-        found = [node for node in nodes if isinstance(node, Function) and node.name == self.data]
-        returns = syntax.returns(found[0]) if found else []
-        return returns[-1].lineno if returns else None
+    def data_return(self) -> str | None:
+        """Where the data function's last return stands, in words, and how it reads; None without one."""
+        found = [(module, module.functions[self.data]) for module in self.modules if self.data in module.functions]
+        returns = syntax.returns(found[0][1]) if found else []
+        return found[0][0].shown(returns[-1].lineno) if returns else None
 
     @cached_property
     def strings(self) -> set[str]:
@@ -107,60 +95,115 @@ def read(
     """Return what Hyperas takes from a script or notebook.
 
     A call of ``optim.minimize``, ``best_ensemble`` or ``best_models`` tells which function is the model, which one
-    returns the data and which are helpers. Without such a call the model is the function with templates that no other
-    such function uses, and the data function is ``data``, ``get_data`` or the one that returns variables with the
-    names of the model's parameters; ``needs_data`` says that there must be one. All functions and classes that these
-    use are helpers too. The configuration may give ``model_function`` and ``data_function`` by name.
+    returns the data and which are helpers; they may stand in modules beside the file. Without such a call the model is
+    the function with templates that no other such function uses, and the data function is ``data``, ``get_data`` or the
+    one that returns variables with the names of the model's parameters; ``needs_data`` says that there must be one. All
+    functions and classes that these use are helpers too. The configuration may give ``model_function`` and
+    ``data_function`` by name.
 
     Raises:
         UserError: When the file is missing, is not Python, or has no model function that Hyperas can take.
     """
-    module = syntax.parse(path)
-    sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
-    _check_definitions(module, model_function, data_function)
-    found = {
-        name: templates.found(ast.get_source_segment(module.text, node), node) if TEMPLATE.search(sources[name]) else []
-        for name, node in module.definitions.items()
-    }
-    with_templates = {name for name, items in found.items() if any(item.kind == "code" for item in items)}
-    search = _search(module, with_templates)
-    model = model_function or search.model or _only_template(module, with_templates)
-    data = data_function or search.data or _data_function(module, model, needs_data)
-    used = module.used_by([model, *([data] if data else []), *search.helpers])
-    candidates = [name for name in module.definitions if name in used - {model, data}]
-    nested = [name for name in candidates if module.used_by([name]) & with_templates]
+    script = syntax.parse(path)
+    _check_braces(script)
+    model, call = chosen.model_of(script, model_function)
+    data = chosen.data_of(script, model, call, data_function, needs_data)
+    first = [*([data] if data else []), *(call.helpers() if call else [])]
+    # What the model function's file imports and defines counts most.
+    modules = list(dict.fromkeys(found.module for found in [*first, model]))
+    for module in modules:
+        _check_braces(module)
+    used = _used(modules, [model, *first], syntax.assigned(data.node) if data else set())
+    others = [found for found in used.values() if found not in (model, data)]
+    nested = [found for found in others if any(chosen.has_template(inner) for inner in chosen.used_by(found))]
+    parameters, constants = _parameters(model, data)
+    first_lines = [f"{name} = {value}\n" for name, value in constants.items()] + list(map(chosen.source, nested))
+    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(chosen.source(model), first_lines))
+    _check_templates(model, model_source, data, nested)
 
-    parameters, constants = _parameters(module, model, data)
-    first = [f"{name} = {value}\n" for name, value in constants.items()] + [sources[name] for name in nested]
-    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(sources[model], first))
-    _check_templates(module, model, model_source, data, nested)
-
-    inlined = _inlined(module.functions[data], parameters) if data else None
+    data_source, calls_data = None, False
+    if data and needs_data:
+        given = call.data_arguments() if call else ([], {})
+        data_source, calls_data = data_functions.source(data, parameters, *given)
     # Nothing calls a data function that is inlined, unless the model does.
-    uncalled = {data} if inlined is not None and data not in module.used_by([model]) else set()
+    if data and (calls_data or data in chosen.used_by(model)):
+        others = [found for found in used.values() if found != model]
     return HyperasScript(
         path=path,
-        text=module.text,
-        imports=module.imports,
-        model=model,
+        text=script.text,
+        modules=tuple(modules),
+        imports=_imports([script, *modules], used.values()),
+        model=model.name,
         model_source=model_source,
         parameters=tuple(parameters),
-        data=data,
-        data_source=(inlined or call_source(f"{data}()", parameters)) if data else None,
+        data=data.name if data else None,
+        data_source=data_source,
         helpers={
-            name: rewriter.decorators_of(module.text, node) + sources[name]
-            for name, node in module.definitions.items()
-            if name in used - {model, *nested} - uncalled
+            found.name: rewriter.decorators_of(found.module.text, found.node) + chosen.source(found)
+            for found in others
+            if found not in nested
         },
-        templates=tuple(item for name in (*nested, model) for item in found[name] if item.text in model_source),
+        own_path=(data or model).module.path,
+        templates=tuple(
+            item._replace(place=found.module.place(item.line), path=found.module.path)
+            for found in (*nested, model)
+            for item in templates.found(ast.get_source_segment(found.module.text, found.node), found.node)
+            if item.text in model_source
+        ),
     )
 
 
-def _check_definitions(module: Module, model_function: str | None, data_function: str | None) -> None:
-    """Raise UserError if a function that the configuration names is missing, or a template's braces are wrong."""
-    for key, name in (("model_function", model_function), ("data_function", data_function)):
-        if name is not None and name not in module.functions:
-            raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
+def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[str, Found]:
+    """Return all definitions that are used, by name, in the order of their files.
+
+    ``given`` are the variables of the data function, which Hyperas lets the model function see.
+
+    Raises:
+        UserError: When two have one name, or one uses what does not exist when a trial runs.
+    """
+    used = {}
+    for module in modules:
+        names = module.used_by(root.name for root in roots if root.module == module)
+        inside = {id(node) for scope in module.around for node in syntax.outside_definitions(scope)}
+        for found in (Found(module, name) for name in module.definitions if name in names):
+            other = used.setdefault(found.name, found)
+            if other.node is not found.node:
+                raise UserError(
+                    f"{module.path}, line {found.node.lineno}: {found.name} is another function than that of "
+                    f"{other.module.path}, line {other.node.lineno}, and both are used; expected two names"
+                )
+            outside = syntax.names_used(found.node) & module.hidden if id(found.node) in inside else set()
+            if outside := outside - set(module.definitions) - given:
+                around = next(node.name for node in module.around if isinstance(node, syntax.Function))
+                raise UserError(
+                    f"{module.path}, line {found.node.lineno}: {found.name}() uses {min(outside)}, a variable of "
+                    f"{around}(), which does not run; set it in {found.name}()"
+                )
+    return used
+
+
+def _imports(modules: list[Module], used: Iterable[Found]) -> tuple[Import, ...]:
+    """Return the imports of the files, the last's last, with what modules beside the model file set at their top level.
+
+    Raises:
+        UserError: When two modules set one variable that both use.
+    """
+    script, found, variables = modules[0], {item.statement: item for module in modules for item in module.imports}, {}
+    for definition in used:
+        module = definition.module
+        if module.name:
+            for name in sorted(syntax.names_used(definition.node) & syntax.assigned(module.tree)):
+                item = module.import_of(name)
+                if variables.setdefault(name, item) != item:
+                    raise UserError(
+                        f"{script.path}: {name} in {item.place} is another variable than in {variables[name].place}, "
+                        "and both are used; expected two names"
+                    )
+    return (*found.values(), *variables.values())
+
+
+def _check_braces(module: Module) -> None:
+    """Raise UserError if a template's braces are wrong."""
     other = _other_names(module)
     for node in module.definitions.values():
         templates.check_braces(module.path, module.text, node, other | syntax.names_set(node))
@@ -172,134 +215,41 @@ def _other_names(module: Module) -> set[str]:
     return imported | set(module.definitions)
 
 
-class _Search(NamedTuple):
-    """The functions of the file that its search passes to Hyperas."""
-
-    model: str | None = None
-    data: str | None = None
-    helpers: tuple[str, ...] = ()
-
-
-def _search(module: Module, with_templates: set[str]) -> _Search:
-    """Return what the call that searches passes: of all such calls (SciPy has a minimize too) one with a model."""
-    found = []
-    for node in ast.walk(module.tree):
-        function = node.func if isinstance(node, ast.Call) else None
-        positions = SEARCHES.get(getattr(function, "attr", None) or getattr(function, "id", None))
-        if positions:
-            values = {name: node.args[place] for name, place in positions.items() if place < len(node.args)}
-            values |= {keyword.arg: keyword.value for keyword in node.keywords}
-            model, data, helpers = (_names(values.get(name)) for name in ("model", "data", "functions"))
-            first = [next((name for name in names if name in module.functions), None) for names in (model, data)]
-            found.append(_Search(*first, tuple(name for name in helpers if name in module.definitions)))
-    found = [search for search in found if search.model]
-    return next((search for search in found if search.model in with_templates), found[0] if found else _Search())
-
-
-def _names(value: ast.expr | None) -> list[str]:
-    """Return the names of the functions that are passed, one or a list; some scripts pass data() instead of data."""
-    values = [getattr(item, "func", item) for item in getattr(value, "elts", [value])]
-    return [item.id for item in values if isinstance(item, ast.Name)]
-
-
-def _only_template(module: Module, with_templates: set[str]) -> str:
-    """Return the one function with templates that no other such function uses; raise UserError if there is none."""
-    found = [name for name in module.functions if name in with_templates]
-    used = {name: syntax.names_used(module.functions[name]) for name in found}
-    top = [name for name in found if not any(name in used[other] for other in found if other != name)]
-    if len(top) == 1:
-        return top[0]
-    if found:
-        raise UserError(
-            f"{module.path}: {', '.join(found)} have templates, expected one function that has, a call of "
-            "optim.minimize that names the model, or its name in search.model_function"
-        )
-    raise UserError(
-        f"{module.path}: no Hyperas model, expected a function with templates such as {{{{uniform(0, 1)}}}} to search "
-        "over"
-    )
-
-
-def _data_function(module: Module, model: str, needed: bool) -> str | None:
-    """Return the function that is named or returns as a data function does; raise UserError if needed and missing."""
-    for name in ("data", "get_data"):
-        if name in module.functions:
-            return name
-    wanted, _ = syntax.parameters(module.functions[model])
-    for name, node in module.functions.items():
-        if wanted and not any(syntax.parameters(node)) and set(wanted) <= syntax.names_returned(node):
-            return name
-    if needed:
-        raise UserError(
-            f"{module.path}: has no data function, which data.dataset: model asks for; expected one named data, or its "
-            "name in search.data_function"
-        )
-    return None
-
-
-def _check_templates(module: Module, model: str, model_source: str, data: str | None, nested: list[str]) -> None:
+def _check_templates(model: Found, model_source: str, data: Found | None, nested: list[Found]) -> None:
     """Raise UserError if templates stand where Hyperas cannot take them, or if there are none."""
-    imported = {item.name for item in module.imports if item.root == "hyperas"} - _other_names(module)
-    for node in (module.definitions[name] for name in (model, *nested)):
-        templates.check_strings(module.path, module.text, node)
-        templates.check_calls(module.path, module.text, node, imported - syntax.names_set(node))
+    module = model.module
+    for definition in (model, *nested):
+        text, node, own = definition.module.text, definition.node, definition.module
+        imported = {item.name for item in own.imports if item.root == "hyperas"} - _other_names(own)
+        templates.check_strings(own.path, text, node)
+        templates.check_calls(own.path, text, node, imported - syntax.names_set(node))
     found = templates.found(model_source, ast.parse(model_source).body[0])
     if not any(template.kind == "code" for template in found):
         raise UserError(
-            f"{module.path}: no Hyperas model, {model}() has no template such as {{{{uniform(0, 1)}}}} to search over"
+            f"{module.path}: no Hyperas model, {model.name}() has no template such as {{{{uniform(0, 1)}}}} to search "
+            "over"
         )
-    if data and (wrong := module.used_by([data]) & set(nested)):
+    if data and (wrong := {found.name for found in chosen.used_by(data)} & {found.name for found in nested}):
         raise UserError(
-            f"{module.path}: {data}() uses {min(wrong)}(), which has templates; the data come before any search"
+            f"{data.module.path}: {data.name}() uses {min(wrong)}(), which has templates; the data come before any "
+            "search"
         )
+    first = found[0].text
     first = found[0].text
     if not templates.has_name(model_source, first):
         line = module.text.count("\n", 0, module.text.find(first)) + 1
         raise UserError(
-            f"{module.path}, line {line}: Hyperas finds no name for {found[0].flat} in {model}(), expected it as "
+            f"{module.path}, line {line}: Hyperas finds no name for {found[0].flat} in {model.name}(), expected it as "
             f"name = {found[0].flat}"
         )
 
 
-def _parameters(module: Module, model: str, data: str | None) -> tuple[list[str], dict[str, str]]:
+def _parameters(model: Found, data: Found | None) -> tuple[list[str], dict[str, str]]:
     """Return which of the model's parameters the data function gives, and the default values of the others."""
-    required, defaults = syntax.parameters(module.functions[model])
-    given = syntax.names_returned(module.functions[data]) if data else set()
+    required, defaults = syntax.parameters(model.node)
+    given = syntax.names_returned(data.node) if data else set()
     names = [*required, *(name for name in defaults if name in given)]
     return names, {name: value for name, value in defaults.items() if name not in given}
-
-
-def _inlined(function: Function, parameters: list[str]) -> str | None:
-    """Return a data function as Hyperas can take it; None if it has to be called, not inlined.
-
-    Hyperas drops the first line and the last return, and takes the rest into its module. There the model finds the
-    data, and all other variables of the function, by name. Data that are returned in another way are assigned to these
-    names. A function that has parameters or several returns cannot be taken so.
-    """
-    returns = syntax.returns(function)
-    if any(syntax.parameters(function)) or len(returns) != 1 or returns[0] is not function.body[-1]:
-        return None
-    lines = [ast.unparse(item) for item in function.body[:-1] if not templates.is_unused_string(item)]
-    values = syntax.returned(returns[0])
-    names = {getattr(value, "id", None) for value in values}
-    by_name = all(isinstance(value, ast.Name) for value in values) and set(parameters) <= names
-    if parameters and not by_name and returns[0].value is not None:
-        lines.append(f"{', '.join(parameters)} = {ast.unparse(returns[0].value)}")
-    return _data_function_text("\n".join(lines))
-
-
-def call_source(call: str, parameters: Iterable[str], first: str = "") -> str:
-    """Return a data function, as text for Hyperas, that assigns what ``call`` returns to the model's parameters.
-
-    ``first`` is a statement before the call.
-    """
-    names = ", ".join(parameters)
-    return _data_function_text("\n".join(filter(None, [first, f"{names} = {call}" if names else call])))
-
-
-def _data_function_text(body: str) -> str:
-    # The last line must not occur elsewhere: Hyperas drops every line that reads like it.
-    return f"def {DATA}():\n{textwrap.indent(body or 'pass', '    ')}\n    return 'by name'\n"
 
 
 def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
@@ -309,15 +259,18 @@ def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
     ``data_source`` is a data function to use instead of the script's own.
     """
     imports = "".join(f"try:\n    {item.statement}\nexcept Exception:\n    pass\n" for item in script.imports)
-    return "\n".join([imports, *script.helpers.values(), script.model_source, data_source or script.data_source])
+    texts = [imports, *script.helpers.values(), script.model_source, data_source or script.data_source]
+    return "\n".join(filter(None, texts))
 
 
 def local_modules(path: Path) -> list[Path]:
     """Return the modules beside a file that it imports, directly or through each other: they too decide a trial."""
     found, waiting = [], [path]
     while waiting:
+        module = waiting.pop()
+        parts = [] if module == path else module.relative_to(path.parent).with_suffix("").parts
         try:
-            imports = syntax.parse(waiting.pop()).imports
+            imports = syntax.parse(module, ".".join(part for part in parts if part != "__init__")).imports
         # `read` reports what is wrong with the file itself, Python what is wrong with another module.
         except UserError:
             continue

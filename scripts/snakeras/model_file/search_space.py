@@ -34,7 +34,7 @@ def mistakes(script: parser.HyperasScript) -> Iterator[str]:
         complaint = complaint or _wrong_arguments(template) or _evaluated(template, known)
         if complaint:
             place = " (in a comment or text, where Hyperas draws it too)" if template.kind != "code" else ""
-            yield f"{script.path}, line {template.line}: {template.flat}{place}: {complaint}"
+            yield f"{template.path}, line {template.line}: {template.flat}{place}: {complaint}"
 
 
 def why_unseen(script: parser.HyperasScript, name: str) -> str:

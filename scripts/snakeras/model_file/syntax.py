@@ -1,14 +1,13 @@
 """A Python file or notebook as a syntax tree: its imports, its functions and classes, and what these use."""
 
 import ast
-import json
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 from snakeras.core.errors import UserError, flat
+from snakeras.model_file import notebooks
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Definition = Function | ast.ClassDef
@@ -19,9 +18,10 @@ ImportStatement = ast.Import | ast.ImportFrom
 class Import:
     """The import of one name."""
 
-    line: int
+    place: str  # in words, by ``Module.place``
     statement: str
     name: str  # that it binds; "*" for all
+    target: str  # the full name of what it binds, such as "pkg.net" or "net.create_model"; of "*", the module's
 
     @property
     def root(self) -> str:
@@ -31,16 +31,30 @@ class Import:
 
 @dataclass(frozen=True)
 class Module:
-    """A file's text and syntax tree. Nothing of it is run."""
+    """A file's text and syntax tree, as seen from one place in it. Nothing of it is run."""
 
     path: Path
     text: str
     tree: ast.Module
+    name: str = ""  # by which it is imported; empty for the model file
+    around: tuple[Definition, ...] = ()  # the definitions around that place, outermost first; none for the top level
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the model file, from which modules are imported."""
+        return self.path.parents[self.name.count(".") + (self.path.name == "__init__.py" and self.name != "")]
+
+    def seen_from(self, around: tuple[Definition, ...]) -> "Module":
+        """Return the file as seen from inside these definitions."""
+        # Functions do not see the names of a class around them.
+        return replace(self, around=(*(node for node in around[:-1] if isinstance(node, Function)), *around[-1:]))
 
     @cached_property
     def definitions(self) -> dict[str, Definition]:
-        """The functions and classes of the top level, also those under ``if``, ``try`` and ``with``, by name."""
-        return {node.name: node for node in outside_definitions(self.tree) if isinstance(node, Definition)}
+        """The functions and classes that can be seen, also those under ``if``, ``try`` and ``with``, by name."""
+        scopes = (self.tree, *self.around)
+        nodes = [node for scope in scopes for node in outside_definitions(scope)]
+        return {node.name: node for node in nodes if isinstance(node, Definition)}
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -51,6 +65,7 @@ class Module:
     def imports(self) -> tuple[Import, ...]:
         """The imports at any depth, one for each name, in the order of the file."""
         nodes = [node for node in ast.walk(self.tree) if isinstance(node, ImportStatement)]
+        package = self.name.split(".") if self.path.name == "__init__.py" else self.name.split(".")[:-1]
         found = {}
         for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
             # Python 3 has all that old scripts import from __future__.
@@ -60,13 +75,68 @@ class Module:
             for alias in node.names:
                 if isinstance(node, ast.Import):
                     statement, name = ast.Import([alias]), alias.asname or alias.name.split(".")[0]
+                    target = alias.name if alias.asname else name
                 else:
                     # A script is not in a package: what it imports from "." lies beside it.
-                    statement = ast.ImportFrom(node.module, [alias], 0) if node.module else ast.Import([alias])
+                    above = package[: len(package) + 1 - node.level] if node.level else []
+                    source = ".".join(filter(None, [*above, node.module]))
+                    statement = ast.ImportFrom(source, [alias], 0) if source else ast.Import([alias])
                     name = alias.asname or alias.name
+                    target = source if name == "*" else ".".join(filter(None, [source, alias.name]))
                 text = ast.unparse(statement)
-                found.setdefault(text, Import(node.lineno, text, name))
+                found.setdefault(text, Import(self.place(node.lineno), text, name, target))
         return tuple(found.values())
+
+    @cached_property
+    def unparsed(self) -> dict[int, str]:
+        """How ``ast.unparse`` writes the first line of the statement that begins in a line, by the line's number."""
+        statements = [node for node in ast.walk(self.tree) if isinstance(node, ast.stmt)]
+        return {node.lineno: ast.unparse(node).split("\n")[0] for node in reversed(statements)}
+
+    def place(self, line: int) -> str:
+        """Return a line's place in words: its number, behind the file's name if it is not the model file."""
+        return f"{self.path.relative_to(self.folder)}, line {line}" if self.name else f"line {line}"
+
+    def shown(self, line: int) -> str:
+        """Return a line's place in words, and how it reads."""
+        return f"{self.place(line)}: {flat(self.text.split(chr(10))[line - 1])}"
+
+    def import_of(self, name: str) -> Import:
+        """Return the import, by others, of a variable that the top level sets."""
+        nodes = [node for node in outside_definitions(self.tree) if isinstance(node, ast.Name) and node.id == name]
+        return Import(self.place(nodes[0].lineno), f"from {self.name} import {name}", name, f"{self.name}.{name}")
+
+    @cached_property
+    def hidden(self) -> set[str]:
+        """The variables of the functions around, which do not exist when a trial runs."""
+        around = [node for node in self.around if isinstance(node, Function)]
+        arguments = {inner.arg for node in around for inner in ast.walk(node.args) if isinstance(inner, ast.arg)}
+        return arguments.union(*map(assigned, around))
+
+    def value_of(self, name: str) -> ast.expr | None:
+        """Return what a variable is, if one assignment is all that sets it."""
+        for scope in reversed((self.tree, *self.around)):
+            nodes = list(outside_definitions(scope))
+            if any(isinstance(node, ast.arg) and node.arg == name for node in nodes):
+                return None
+            if name in assigned(scope):
+                stores = [node for node in nodes if isinstance(node, ast.Name) and node.id == name]
+                stores = [node for node in stores if isinstance(node.ctx, ast.Store)]
+                values = [value for node in nodes for target, value in _assignments(node) if target is stores[0]]
+                return values[0] if len(stores) == len(values) == 1 else None
+        return None
+
+    def full_name(self, value: ast.expr) -> str | None:
+        """Return a name, or an attribute of one, by where the name was imported from; None for anything else."""
+        if isinstance(value, ast.Attribute):
+            owner = self.full_name(value.value)
+            return owner and f"{owner}.{value.attr}"
+        return self.targets(value.id, stars=False)[0] if isinstance(value, ast.Name) else None
+
+    def targets(self, name: str, stars: bool) -> list[str]:
+        """Return the full names that an imported name may stand for, also by ``*``; itself if it is not imported."""
+        targets = [item.target for item in self.imports if item.name == name]
+        return targets or [f"{item.target}.{name}" for item in self.imports if stars and item.name == "*"] or [name]
 
     def used_by(self, names: Iterable[str]) -> set[str]:
         """Return these definitions and all that they use, directly or through each other."""
@@ -79,27 +149,40 @@ class Module:
         return found
 
 
-def parse(path: Path) -> Module:
-    """Return a script or notebook as a syntax tree; raise UserError if it is missing or not Python."""
+def parse(path: Path, name: str = "") -> Module:
+    """Return a script or notebook as a syntax tree; raise UserError if it is missing or not Python.
+
+    ``name`` is that of a module beside the model file.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".ipynb":
-            text = _notebook_code(text)
+            text = notebooks.code(text)
     except FileNotFoundError:
         raise UserError(f"{path}: not there, expected a Hyperas model file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error})") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(
-            f"{path}: no notebook of format 4, expected one with Hyperas's functions in its cells"
-        ) from None
-    return _module(path, text)
+        raise UserError(f"{path}: no notebook, expected one with Hyperas's functions in its cells") from None
+    return _module(path, text, name)
+
+
+def beside(folder: Path, name: str) -> tuple[Module, list[str]] | None:
+    """Return the module of a full name in ``folder``, and the parts of the name behind it; None without a module."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        base = folder.joinpath(*parts[:count])
+        for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+            if path.is_file():
+                return parse(path, ".".join(parts[:count])), parts[count:]
+    return None
 
 
 @lru_cache(maxsize=64)
-def _module(path: Path, text: str) -> Module:
+def _module(path: Path, text: str, name: str) -> Module:
     try:
-        return Module(path, text, ast.parse(text))
+        text = notebooks.without_ipython(text)
+        return Module(path, text, ast.parse(text), name)
     except (SyntaxError, ValueError) as error:
         line, wrong = getattr(error, "lineno", None), flat(getattr(error, "text", None) or "")
         found = f", found {wrong}" if "{" in wrong else ""
@@ -107,20 +190,6 @@ def _module(path: Path, text: str) -> Module:
             f"{path}{f', line {line}' if line else ''}: no Python ({getattr(error, 'msg', error)}){found}, "
             "expected a Hyperas model file"
         ) from None
-
-
-def _notebook_code(text: str) -> str:
-    """Return the code cells of a notebook as one text; lines for IPython become comments."""
-    cells = []
-    for cell in json.loads(text)["cells"]:
-        if cell["cell_type"] == "code":
-            source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-            # A cell for another program (%%bash), unless it only measures time or keeps output.
-            foreign = re.match(r"\s*%%(?!time|timeit|capture|prun)", source)
-            comment = [foreign or re.match(r"\s*[%!?]|.*\?\s*$", line) for line in source.split("\n")]
-            lines = zip(comment, source.split("\n"), strict=True)
-            cells.append("\n".join(f"# {line}" if is_comment else line for is_comment, line in lines))
-    return "\n\n".join(cells) + "\n"
 
 
 def outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
@@ -131,9 +200,36 @@ def outside_definitions(node: ast.AST) -> Iterator[ast.AST]:
             yield from outside_definitions(child)
 
 
+def in_scopes(node: ast.AST, around: tuple[Definition, ...] = ()) -> Iterator[tuple[ast.AST, tuple[Definition, ...]]]:
+    """Yield every node inside a node, in the order of the file, with the definitions around it, outermost first."""
+    for child in ast.iter_child_nodes(node):
+        yield child, around
+        yield from in_scopes(child, (*around, child) if isinstance(child, Definition) else around)
+
+
+def assigned(scope: ast.AST) -> set[str]:
+    """Return the variables that a module or function sets, without those of the definitions in it."""
+    nodes = [node for node in outside_definitions(scope) if isinstance(node, ast.Name)]
+    return {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+
+
+def _assignments(statement: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """Return what an assignment sets, and to what."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(values):
+            return list(zip(targets, values, strict=True))
+        case ast.Assign(targets=targets, value=value):
+            return [(target, value) for target in targets]
+        case ast.AnnAssign(target=target, value=ast.expr() as value):
+            return [(target, value)]
+    return []
+
+
 def names_used(node: ast.AST) -> set[str]:
     """Return the names that a definition, or any other node, takes from around it."""
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - names_set(node)
+    inside = list(ast.walk(node))
+    inner = {item.name for item in inside if isinstance(item, Definition) and item is not node}
+    return {item.id for item in inside if isinstance(item, ast.Name)} - names_set(node) - inner
 
 
 def names_set(node: ast.AST) -> set[str]:
@@ -143,10 +239,15 @@ def names_set(node: ast.AST) -> set[str]:
     return parameters | {name.id for name in names if not isinstance(name.ctx, ast.Load)}
 
 
+def positional(function: Function) -> list[str]:
+    """Return the names of the parameters that take arguments by position."""
+    return [argument.arg for argument in [*function.args.posonlyargs, *function.args.args]]
+
+
 def parameters(function: Function) -> tuple[list[str], dict[str, str]]:
     """Return the names of the parameters without a default, and the defaults of the others as source text."""
     arguments = function.args
-    names = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
+    names = [*positional(function), *(argument.arg for argument in arguments.kwonlyargs)]
     optional = [*arguments.defaults, *arguments.kw_defaults]
     defaults = dict(zip(names[len(names) - len(optional) :], optional, strict=True))
     given = {name: ast.unparse(default) for name, default in defaults.items() if default is not None}
@@ -158,13 +259,21 @@ def returns(function: Function) -> list[ast.Return]:
     return [node for node in outside_definitions(function) if isinstance(node, ast.Return)]
 
 
-def returned(statement: ast.Return) -> list[ast.expr | None]:
-    """Return the values of a return statement: the elements of a tuple or list, else the one value."""
-    value = statement.value
-    return value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
+def returned(statement: ast.Return) -> dict[str, ast.expr]:
+    """Return the variables that a return statement returns, also in tuples, or the values of its dict, by name."""
+    if isinstance(statement.value, ast.Dict):
+        pairs = zip(statement.value.keys, statement.value.values, strict=True)
+        return {key.value: value for key, value in pairs if isinstance(key, ast.Constant)}
+    found, waiting = {}, [statement.value]
+    while waiting:
+        match waiting.pop():
+            case ast.Name(id=name) as value:
+                found[name] = value
+            case ast.Tuple(elts=values) | ast.List(elts=values):
+                waiting += values
+    return found
 
 
 def names_returned(function: Function) -> set[str]:
     """Return the names of all variables that a function returns."""
-    values = [value for statement in returns(function) for value in returned(statement)]
-    return {value.id for value in values if isinstance(value, ast.Name)}
+    return {name for statement in returns(function) for name in returned(statement)}

@@ -32,6 +32,8 @@ class Template(NamedTuple):
     start: int  # in the source of its definition
     line: int
     kind: Literal["code", "comment", "text"]  # Hyperas also draws those in comments, docstrings and texts
+    place: str = ""  # in words, by ``Module.place``
+    path: Path | None = None
 
     @property
     def flat(self) -> str:

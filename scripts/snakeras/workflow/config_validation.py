@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings
 from snakeras.data import datasets
-from snakeras.model_file import opened_files, parser, search_space, syntax
+from snakeras.model_file import opened_files, parser, script_arguments, search_space, syntax
 from snakeras.search import samplers
 
 # Names of query parameters that database URIs carry passwords in.
@@ -155,6 +155,9 @@ def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
             )
         if not in_job:
             yield from (f"search.model: {mistake}" for mistake in search_space.mistakes(script))
+        if not search.args and (missing := script_arguments.missing(parser.hyperas_text(script))):
+            name, line = missing
+            yield f"search.args: {search.model} asks for {name} ({script.place_of(line)}); {script_arguments.ADVICE}"
     except UserError as error:
         yield f"search.model: {error}"
 

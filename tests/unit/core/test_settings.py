@@ -57,6 +57,13 @@ def test_values_of_other_types_are_refused(section: type, given: dict) -> None:
         section(**given)
 
 
+def test_arguments_are_texts_and_not_kept_where_there_are_none() -> None:
+    assert Settings(search={"args": ["--size", 3, 0.5]}).search.trial_settings().args == ["--size", "3", "0.5"]
+    assert Settings(search={"args": ["--size"]}).search.trial_settings().model_dump()["args"] == ["--size"]
+    # The records of trials from before this key hold what they held.
+    assert "args" not in Settings().search.trial_settings().model_dump()
+
+
 def test_a_job_gets_its_part_of_the_settings() -> None:
     settings = Settings(search={"retries": 5}, data={"keras_home": "/here"}, tracking={"mflux_token_file": "/there"})
     job = JobSettings.of(settings)

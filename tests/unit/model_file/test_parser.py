@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from conftest import MODELS, ROOT
 from snakeras.core.errors import UserError
-from snakeras.model_file import parser
+from snakeras.model_file import parser, templates
 
 
 def script(folder: Path, text: str, **options: object) -> parser.HyperasScript:
@@ -133,10 +133,10 @@ def test_a_file_that_is_no_hyperas_model(tmp_path: Path, text: str, line: str) -
 
 def test_templates_in_texts_and_comments_stop_nothing(tmp_path: Path) -> None:
     text = "def f(x):\n    '''{{uniform(0, 1)}} and {{this}}'''\n    # {{choice([1])}}, {{}}\n    n = {{choice([2])}}\n"
-    assert parser.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([2])}}"]
+    assert templates.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([2])}}"]
     # One that has a name is Hyperas's, also in a comment.
     text = "def f(x):\n    # a = {{choice([1])}}\n    n = {{choice([2])}}\n"
-    assert parser.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([1])}}", "{{choice([2])}}"]
+    assert templates.TEMPLATE.findall(script(tmp_path, text).model_source) == ["{{choice([1])}}", "{{choice([2])}}"]
 
 
 HELPERS = """
@@ -198,6 +198,14 @@ def test_helpers_with_templates_stand_inside_the_model_and_others_beside_it(tmp_
 def test_data_come_by_the_names_of_the_models_parameters(tmp_path: Path, body: str, expected: str) -> None:
     found = script(tmp_path, f"def data():\n    {body}\n{MODEL}", needs_data=True)
     assert found.data_source == f"def snakeras_data():\n    {expected}\n    return 'by name'\n"
+
+
+def test_lines_of_a_data_function_are_found_however_they_are_spelled(tmp_path: Path) -> None:
+    lines = ["if  True:", '    x = dict(a = "b", c=[1,2])  # two', "    y = (1 +", "        2)", "return x, y"]
+    text = "".join(f"    {line}\n" for line in lines)
+    found = script(tmp_path, f"{MODEL}def data():\n{text}", needs_data=True)
+    places = [found.place_of(line) for line in found.data_source.split("\n")[1:-2]]
+    assert places == ["line 5: if True:", 'line 6: x = dict(a = "b", c=[1,2]) # two', "line 7: y = (1 +"]
 
 
 def test_functions_that_the_configuration_names(tmp_path: Path) -> None:

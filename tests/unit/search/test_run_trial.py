@@ -83,6 +83,21 @@ def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
             assert model_file.function(point)["loss"] == document["loss"]
 
 
+def test_functions_of_modules_are_searched_as_if_they_stood_in_the_file(quadratic: Path, search: dict) -> None:
+    expected = uninterrupted(quadratic, search, 6)
+    functions = quadratic.read_text().split("\nbest, _ =")[0]
+    head, _, rest = functions.partition("\ndef data")
+    data, _, model = rest.partition("\ndef model")
+    (quadratic.parent / "search_parts").mkdir()
+    (quadratic.parent / "search_parts" / "numbers.py").write_text(f"{head}\ndef data{data}")
+    (quadratic.parent / "quadratic_model.py").write_text(f"{head}\ndef model{model}")
+    quadratic.write_text(
+        "import quadratic_model as m\nfrom search_parts.numbers import data as load\nfrom hyperas import optim\n"
+        "def main():\n    return optim.minimize(m.model, load)\n"
+    )
+    assert proposals(one_by_one(quadratic, search, 6)) == expected
+
+
 def test_hyperparameters_are_as_the_model_received_them(quadratic: Path, search: dict) -> None:
     (document,) = one_by_one(quadratic, search, 1)
     point = document["hyperparameters"]

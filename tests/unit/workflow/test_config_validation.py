@@ -86,6 +86,11 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"search": {"max_evals": 0}}, "search.max_evals: found 0, expected a whole number at least 1"),
         ({"search": {"max_evals": True}}, "search.max_evals: found true, expected a whole number at least 1"),
         ({"search": {"max_evals": 2.5}}, "search.max_evals: found 2.5, expected a whole number at least 1"),
+        (
+            {"search": {"args": "--size 3"}},
+            "search.args: found '--size 3', expected a list of texts, such as [--size, 3]",
+        ),
+        ({"search": {"args": ["--size", None]}}, "search.args: found null, expected a list of texts"),
         ({"search": {"threads": None}}, "search.threads: found null, expected"),
         ({"search": {"epochs": -1}}, "search.epochs: found -1, expected a whole number at least 1, or null"),
         ({"search": {"max_eval": 3}}, "search.max_eval: unknown key, did you mean search.max_evals?"),
@@ -179,6 +184,34 @@ def test_templates_are_evaluated_before_anything_starts(elsewhere: Path) -> None
     assert "expected choice([option, ...])" in second
     # A job's own Snakemake need not do so again.
     config_validation.read(given, ROOT, in_job=True)
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ('"--size", type=int, required=True', "--size"),
+        ('"folder"', "folder"),
+        ('"files", nargs="+"', "files"),
+        ('"--size", type=int, required=False', None),
+        ('"folder", nargs="?"', None),
+        ('"-s", "--size", default=3', None),
+    ],
+)
+@pytest.mark.parametrize("way", ["parse_args()", "parse_known_args()", "parse_args([])"])
+def test_a_required_argument_is_asked_for_before_anything_runs(
+    elsewhere: Path, argument: str, name: str | None, way: str
+) -> None:
+    text = f"import argparse\ndef load():\n    p = argparse.ArgumentParser()\n    p.add_argument({argument})\n"
+    text += f"    x = p.{way}\n    return x\ndef create(x):\n    rate = {{{{uniform(0, 1)}}}}\n"
+    (elsewhere / "mine.py").write_text(f"{text}optim.minimize(model=create, data=load)\n")
+    given = {"search": {"model": "mine.py"}, "data": {"dataset": "model"}}
+    if name and "[]" not in way:
+        assert complaint(given) == (
+            f"search.args: mine.py asks for {name} (line 4: p.add_argument({argument})); search.args hands arguments "
+            "over, as in search.args: [--size, 3]"
+        )
+        given["search"]["args"] = ["--size", 3]
+    assert settled(given)
 
 
 def test_an_own_search_algorithm_is_found_in_the_working_directory(elsewhere: Path) -> None:

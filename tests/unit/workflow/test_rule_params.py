@@ -27,6 +27,7 @@ def changed(**sections: object) -> set[str]:
         ("precision", "mixed_bfloat16"),
         ("model_function", "other"),
         ("data_function", "other"),
+        ("args", ["--size", "3"]),
         ("pruner", {"type": "halving"}),
     ],
 )
