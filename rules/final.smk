@@ -23,6 +23,7 @@ rule retrain:
     params:
         search=rule_params.search,
         final=rule_params.final,
+        test_function=rule_params.test_function,
         job=rule_params.job,
     log:
         "results/{name}/logs/retrain.log",

@@ -34,6 +34,7 @@ class DataSettings(Section):
     validation_fraction: float = Field(0.1667, gt=0, lt=1)
     mnist_folder: str | None = None
     keras_home: str | None = None
+    test_function: str | None = None
 
 
 class PrunerSettings(Section):

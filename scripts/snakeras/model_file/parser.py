@@ -43,6 +43,7 @@ class HyperasScript:
     parameters: tuple[str, ...]  # of the model function: names of its arrays
     data: str | None  # name of the data function, if there is one
     data_source: str | None  # as Hyperas can take it
+    test: str | None  # name of the function that returns what the final model is tested on, if there is one
     helpers: dict[str, str]  # sources of the other functions and classes that these use, by name
 
     def line_of(self, text: str) -> int | None:
@@ -71,7 +72,11 @@ class HyperasScript:
 
 
 def read(
-    path: Path, needs_data: bool = False, model_function: str | None = None, data_function: str | None = None
+    path: Path,
+    needs_data: bool = False,
+    model_function: str | None = None,
+    data_function: str | None = None,
+    test_function: str | None = None,
 ) -> HyperasScript:
     """Return what Hyperas takes from a script or notebook.
 
@@ -79,19 +84,21 @@ def read(
     returns the data and which are helpers. Without such a call the model is the function with templates that no other
     such function uses, and the data function is ``data``, ``get_data`` or the one that returns variables with the
     names of the model's parameters; ``needs_data`` says that there must be one. All functions and classes that these
-    use are helpers too. The configuration may give ``model_function`` and ``data_function`` by name.
+    use are helpers too. The configuration may give ``model_function``, ``data_function`` and ``test_function``, which
+    is called ``test_data`` otherwise, by name.
 
     Raises:
         UserError: When the file is missing, is not Python, or has no model function that Hyperas can take.
     """
     module = syntax.parse(path)
     sources = {name: rewriter.source_of(module.text, node) for name, node in module.definitions.items()}
-    _check_definitions(module, model_function, data_function)
+    _check_definitions(module, model_function, data_function, test_function)
     with_templates = {name for name, source in sources.items() if TEMPLATE.search(source)}
     search = _search(module, with_templates)
     model = model_function or search.model or _only_template(module, with_templates)
     data = data_function or search.data or _data_function(module, model, needs_data)
-    used = module.used_by([model, *([data] if data else []), *search.helpers])
+    test = test_function or ("test_data" if "test_data" in module.functions else None)
+    used = module.used_by([model, *filter(None, [data, test]), *search.helpers])
     candidates = [name for name in module.definitions if name in used - {model, data}]
     nested = [name for name in candidates if module.used_by([name]) & with_templates]
 
@@ -111,6 +118,7 @@ def read(
         model_source=model_source,
         parameters=tuple(parameters),
         data=data,
+        test=test,
         data_source=(inlined or call_source(f"{data}()", parameters)) if data else None,
         helpers={
             name: rewriter.decorators_of(module.text, node) + sources[name]
@@ -120,11 +128,12 @@ def read(
     )
 
 
-def _check_definitions(module: Module, model_function: str | None, data_function: str | None) -> None:
+def _check_definitions(module: Module, model: str | None, data: str | None, test: str | None) -> None:
     """Raise UserError if a function that the configuration names is missing, or a template contains a brace."""
-    for key, name in (("model_function", model_function), ("data_function", data_function)):
+    keys = {"search.model_function": model, "search.data_function": data, "data.test_function": test}
+    for key, name in keys.items():
         if name is not None and name not in module.functions:
-            raise UserError(f"{module.path}: has no function {name}, which search.{key} names")
+            raise UserError(f"{module.path}: has no function {name}, which {key} names")
     for node in module.definitions.values():
         templates.check_braces(module.path, module.text, node)
 

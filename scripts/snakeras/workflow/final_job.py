@@ -16,6 +16,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "best": snakemake.input.best,
         "model": snakemake.input.model[0],
         "final": snakemake.params.final,
+        "test_function": snakemake.params.test_function,
         "result": output.model,
         "mistakes": output.mistakes,
     }

@@ -60,7 +60,7 @@ def test_the_hook_is_gone_after_the_block(network: object) -> None:
 
 
 def test_the_weights_kept_are_those_at_the_end_of_the_last_fit(network: object) -> None:
-    with fit_hook.recorded(keep_weights=True) as fits:
+    with fit_hook.recorded(is_final=True) as fits:
         network.fit(X, Y, verbose=0)
         network.fit(X, Y, verbose=0)
         trained = network.get_weights()

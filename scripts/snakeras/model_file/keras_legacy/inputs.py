@@ -12,6 +12,7 @@ import numpy as np
 
 from snakeras.model_file.keras_legacy.translation import keras_module, wrap
 
+
 def as_arrays(data: object, parts: int = 1) -> object:
     """Return data with lists of numbers as arrays, and tables and arrays of several types of numbers as floats.
 
@@ -27,11 +28,11 @@ def as_arrays(data: object, parts: int = 1) -> object:
         if is_numbers and not 1 < parts == len(data):
             return np.asarray(data)
         return type(data)(map(as_arrays, data)) if type(data) in (list, tuple) else data
-    if hasattr(data, "dtypes") or getattr(data, "dtype", None) == object:
+    if hasattr(data, "dtypes") or getattr(data, "dtype", None) == np.dtype(object):
         values = np.asarray(data)
         # Keras says what is wrong with others.
         with contextlib.suppress(TypeError, ValueError):
-            return values.astype(keras_module("config").floatx()) if values.dtype == object else data
+            return values.astype(keras_module("config").floatx()) if values.dtype == np.dtype(object) else data
     return data
 
 

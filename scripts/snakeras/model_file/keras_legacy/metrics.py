@@ -48,7 +48,10 @@ class Metrics(dict):
 
     def get(self, name: str, default: object = None) -> object:
         """Return the value under any of the metric's names, or the default."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 def _names(model: object) -> list[str]:
@@ -60,7 +63,7 @@ def _names(model: object) -> list[str]:
 
 
 def for_each_output(metrics: object, count: int) -> object:
-    """Return the argument ``metrics`` of ``compile`` for a model of so many outputs: a plain list is for all of them."""
+    """Return ``metrics`` of ``compile`` for a model of ``count`` outputs: a list without lists in it is for all."""
     import keras
 
     if not isinstance(metrics, list | tuple) or count < 2 or any(isinstance(item, list | tuple) for item in metrics):
@@ -72,23 +75,16 @@ def for_each_output(metrics: object, count: int) -> object:
     return [list(metrics), *(list(map(copied, metrics)) for _ in range(count - 1))] if metrics else metrics
 
 
-def loss_for_each_output(arguments: dict, names: list[str]) -> None:
-    """Give each of several outputs its loss and its weight in the arguments of ``compile``.
+def losses_with_weights(loss: object, weights: object, names: list[str]) -> tuple[object, object]:
+    """Return ``loss`` and ``loss_weights`` of ``compile``, which are given, as lists in the order of the outputs.
 
     Keras 3 takes weights by name in the order of the alphabet where the losses are a list.
     """
-    weights, loss = arguments.get("loss_weights"), arguments.get("loss")
     if isinstance(weights, dict):
         weights = [weights.get(name, 1.0) for name in names]
-    if weights is not None:
-        arguments["loss_weights"] = weights
-        arguments["loss"] = (
-            [loss.get(name) for name in names]
-            if isinstance(loss, dict)
-            else loss
-            if isinstance(loss, list | tuple)
-            else [loss] * len(names)
-        )
+    if isinstance(loss, dict):
+        loss = [loss.get(name) for name in names]
+    return loss if isinstance(loss, list | tuple) else [loss] * len(names), weights
 
 
 def _like_outputs(function, cast):
@@ -138,14 +134,15 @@ def translate_metrics(undo: ExitStack) -> None:
         return before(self, for_each_output(metrics, count), count, *args, **kwargs)
 
     def flatten(_before, self, logs):
-        names = _names(self)
-        known = [name for name in names if name in logs.keys()]
-        values = [logs[name] for name in [*known, *sorted(logs.keys() - set(names))]]
+        names = [name for name in _names(self) if name in set(logs)]
+        values = [logs[name] for name in [*names, *sorted(set(logs) - set(names))]]
         return values[0] if len(values) == 1 else values
 
+    def of_two(operation, _before, x, y):
+        return operation(x, y)
+
     for name in OF_TWO:
-        before = getattr(keras_module("backend"), name)
-        replace(undo, before, lambda _before, x, y, operation=getattr(keras.ops, name): operation(x, y))
+        replace(undo, getattr(keras_module("backend"), name), functools.partial(of_two, getattr(keras.ops, name)))
     metric_before = compile_utils.get_metric
     put(undo, compile_utils, "get_metric", get_metric)
     wrap(undo, compile_utils.CompileMetrics, "_build_metrics_set", build)

@@ -9,7 +9,7 @@ import numpy as np
 
 from snakeras.core.patching import put
 from snakeras.model_file.keras_legacy.inputs import batches_of, with_arrays
-from snakeras.model_file.keras_legacy.metrics import Metrics, for_each_output, loss_for_each_output
+from snakeras.model_file.keras_legacy.metrics import Metrics, for_each_output, losses_with_weights
 from snakeras.model_file.keras_legacy.tables import COMPILE, FIT, LOSSES, METRICS, MODEL, SAVE, SPELLINGS
 from snakeras.model_file.keras_legacy.translation import renamed, renaming, replace, warn, warning, wrap
 
@@ -97,7 +97,11 @@ def translate_models(undo: ExitStack) -> None:
         if isinstance(getattr(self, "_outputs_struct", None), list | tuple) and len(self.outputs) > 1:
             for name in ("metrics", "weighted_metrics"):
                 bound.arguments[name] = for_each_output(bound.arguments[name], len(self.outputs))
-            loss_for_each_output(bound.arguments, self.output_names)
+            if bound.arguments.get("loss_weights"):
+                given = bound.arguments["loss"], bound.arguments["loss_weights"]
+                bound.arguments["loss"], bound.arguments["loss_weights"] = losses_with_weights(
+                    *given, self.output_names
+                )
         return before(*bound.args, **bound.kwargs)
 
     def run(before, self, *args, **kwargs):

@@ -75,7 +75,8 @@ LAYER = {
 }
 KERNEL = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 SEQUENCE_LAYERS = ("RNN", "Conv1D", "TimeDistributed", "Bidirectional")
-HANDLED = {*LAYER, "batch_input_shape", "input_shape", "shape", "input_length", "input_dim", "weights", *itertools.chain(*KERNEL)}
+SHAPES = ("shape", "input_shape", "batch_input_shape", "input_length", "input_dim")
+HANDLED = {*LAYER, *SHAPES, "weights", *itertools.chain(*KERNEL)}
 DATA_FORMATS = {"tf": "channels_last", "th": "channels_first"}
 # The same for other calls; None: left out.
 FIT = {"nb_epoch": "epochs"} | dict.fromkeys(
