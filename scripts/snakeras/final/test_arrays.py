@@ -61,14 +61,16 @@ def _beside(given: Given, inputs: set[str], targets: set[str], fits: fit_hook.Fi
     Both are empty where there are none. ``inputs`` and ``targets`` are the names of what it trained on, where known.
     """
     left = {name: value for name, value in given.items() if name not in inputs | targets}
-    first, forms = next(iter(left), None), [_forms([fits.x] if inputs else []), _forms([fits.y])]
+    forms = [_forms([fits.x] if inputs else []), _forms([fits.y])]
     if not inputs and len(given) < 4:
         return [], []
+    trained = None if inputs else _rows(fits.x) or _rows(next(iter(given.values())))
     for kinds in (("te", "tst", "holdout"), ("val", "dev"), ("",)):
         named = [name for name in left if kinds == ("",) or array_roles.is_held_out(name, kinds)]
         for rows in dict.fromkeys(_rows(left[name]) for name in reversed(named)):
             names = [name for name in named if rows and _rows(left[name]) == rows]
-            if kinds == ("",) and not inputs and first in names:
+            # Arrays of unknown role, as many rows as it trained on.
+            if kinds == ("",) and rows == trained:
                 continue
             y = [name for name in names if array_roles.is_target(name)] or names[-max(len(forms[1]), 1) :]
             x = [name for name in names if name not in y]
