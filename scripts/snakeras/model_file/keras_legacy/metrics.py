@@ -2,8 +2,9 @@
 
 import contextlib
 import functools
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import FunctionType
 
@@ -87,25 +88,43 @@ def losses_with_weights(loss: object, weights: object, names: list[str]) -> tupl
     return loss if isinstance(loss, list | tuple) else [loss] * len(names), weights
 
 
-def _like_outputs(function, cast):
-    """Return a function of targets and outputs that gets the targets in the shape and, with ``cast``, type of these.
+def _is_keras(one: object) -> bool:
+    return (getattr(one, "__module__", None) or "").startswith("keras.")
+
+
+def _uses_backend(function: object) -> bool:
+    """Return whether a function was written for Keras 2: by ``keras.backend``, which has few functions today."""
+    if not isinstance(function, FunctionType):
+        return False
+    names = inspect.getclosurevars(function)
+    used = {getattr(value, "__name__", "") for value in (names.globals | names.nonlocals).values()}
+    return any(name.endswith("backend") for name in used | names.unbound)
+
+
+def _with_targets_of_keras_2(metric: object) -> Callable[..., None]:
+    """Return ``update_state`` of a metric, with targets of the shape (n, 1) in place of (n,).
 
     Keras 3 hands over targets as they are: ``y_true - y_pred`` of the shapes (n,) and (n, 1) has the shape (n, n).
+    Functions of the script get targets of the type of the outputs.
     """
+    from keras import ops
 
-    @functools.wraps(function)
-    def with_targets(y_true, y_pred, *args, **kwargs):
-        from keras import ops
+    update, function = metric.update_state, getattr(metric, "_fn", None)
+    is_own = not _is_keras(function or type(metric))
+    # Class numbers, which today's functions expect in the shape (n,).
+    with_classes = _uses_backend(function) if is_own else not type(metric).__name__.startswith("Sparse")
 
-        if len(y_true.shape) == 1 and tuple(y_pred.shape[1:]) == (1,):
+    @functools.wraps(update)
+    def update_state(y_true, y_pred, *args, **kwargs):
+        if [len(y_true.shape), len(y_pred.shape)] == [1, 2] and (with_classes if y_pred.shape[1] != 1 else is_own):
             y_true = ops.expand_dims(y_true, -1)
-        if cast:
+        if is_own and function:
             # Some functions take whole numbers alone.
             with contextlib.suppress(TypeError, ValueError):
-                return function(ops.cast(y_true, y_pred.dtype), y_pred, *args, **kwargs)
-        return function(y_true, y_pred, *args, **kwargs)
+                return update(ops.cast(y_true, y_pred.dtype), y_pred, *args, **kwargs)
+        return update(y_true, y_pred, *args, **kwargs)
 
-    return with_targets
+    return update_state
 
 
 def translate_metrics(undo: ExitStack) -> None:
@@ -115,9 +134,6 @@ def translate_metrics(undo: ExitStack) -> None:
     from keras.src.trainers.trainer import Trainer
     from keras.src.utils import naming
 
-    def is_own(one):
-        return not (getattr(one, "__module__", None) or "").startswith("keras.")
-
     def get_metric(identifier, y_true, y_pred):
         metric = metric_before(identifier, y_true, y_pred)
         if isinstance(identifier, str):
@@ -125,9 +141,7 @@ def translate_metrics(undo: ExitStack) -> None:
                 metric.name = naming.to_snake_case(identifier)
         elif isinstance(identifier, FunctionType):
             metric.name = identifier.__name__
-        is_function = hasattr(metric, "_fn")
-        if is_own(metric._fn if is_function else type(metric)):
-            metric.update_state = _like_outputs(metric.update_state, is_function)
+        metric.update_state = _with_targets_of_keras_2(metric)
         return metric
 
     def build(before, self, metrics, count, *args, **kwargs):
