@@ -68,7 +68,9 @@ def test_without_a_folder_keras_is_left_to_itself() -> None:
         assert variables == {}
 
 
-WEIGHTS = "import keras; print(keras.utils.get_file('small.weights.h5', 'http://localhost:1/none', cache_subdir='models'))"
+WEIGHTS = (
+    "import keras; print(keras.utils.get_file('small.weights.h5', 'http://localhost:1/none', cache_subdir='models'))"
+)
 
 
 @pytest.mark.parametrize("below", ["", "models"])
