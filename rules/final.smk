@@ -22,9 +22,10 @@ rule retrain:
         layers="results/{name}/final/layers.txt",
         run_record="results/{name}/final/run.json",
     params:
-        model=search_files.fingerprint,
+        model=search_files.final_fingerprint,
         search=rule_params.search,
         final=rule_params.final,
+        test_function=rule_params.test_function,
         job=rule_params.job,
     log:
         "results/{name}/logs/retrain.log",

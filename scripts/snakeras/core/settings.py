@@ -36,6 +36,7 @@ class DataSettings(Section):
     mnist_folder: str | None = None
     keras_home: str | None = None
     files: tuple[str, ...] = Field((), description="a list of paths or patterns of files")
+    test_function: str | None = None
 
 
 class PrunerSettings(Section):

@@ -12,11 +12,12 @@ from typing import TextIO
 import numpy as np
 
 from snakeras.core import files, seeds
-from snakeras.core.errors import flat
+from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
-from snakeras.final import inspection
+from snakeras.final import inspection, test_arrays
 from snakeras.model_file import loader, mlflow_capture, opened_files, parser
+from snakeras.model_file.keras_legacy import old_names
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
 
@@ -32,6 +33,7 @@ UNTESTED = {
     "per_class_accuracy": None,
     "parameters": None,
 }
+CLASSIFICATION = ("test_accuracy", "test_accuracy_interval", "confusion_matrix", "per_class_accuracy")
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ def retrain(
     mnist_folder: str | None,
     result: Path,
     mistakes: Path,
+    test_function: str | None = None,
 ) -> FinalResult:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
+    A model file with its own data is tested on what its function ``test_data`` returns, else by ``test_arrays.find``.
 
     Args:
         best, manifest: ``best.json``, and the manifest of the prepared arrays (None: the file's own data function).
@@ -66,11 +70,13 @@ def retrain(
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
         result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
             fits no model leaves ``result`` empty and has the metric ``model: None``.
+        test_function: Another name of the function ``test_data``.
 
     Raises:
-        UserError: When the model function fails before or in its last fit.
+        UserError: When the model function fails before or in its last fit, or the test function fails.
     """
-    script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
+    named = search.model_function, search.data_function, test_function
+    script = parser.read(sources[0], manifest is None, *named, for_test=True)
     winner = files.read_json(best)
     # train_samples makes the search cheaper; the final model gets all there is.
     search = search.model_copy(update={"train_samples": None})
@@ -83,14 +89,19 @@ def retrain(
         opened_files.recorded() as opened,
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
+        # Before the training, which would be lost if it failed.
+        test = test or _returned_test(model_file, search.seed)
         network, loss, fits = _trained(model_file, winner, final.epochs)
-        test = test or _own_test(model_file, fits)
-    metrics, wrong = _saved_and_tested(network, test, result)
+        if test is None and network is not None:
+            test = _found_test(model_file, fits)
+    with old_names.old_names():
+        metrics, wrong = _saved_and_tested(network, test, result)
     inspection.write(mistakes, wrong)
-    example = described(network, test)
+    tested = test if isinstance(test, test_arrays.HeldOut) else None
+    example = described(network, tested and (tested.x, tested.y))
     metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
     metrics |= {
-        "test_data_seen_by_search": manifest is None,
+        "test_data_seen_by_search": tested.seen if tested else manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final.train_on if manifest else "train",
@@ -116,7 +127,7 @@ def _trained(
     point = model_file.point(winner["point"])
     seeds.seed_everything(winner["seed"])
     loss, returned = None, None
-    with fit_hook.recorded(epochs, keep_weights=True) as fits:
+    with fit_hook.recorded(epochs, is_final=True) as fits:
         try:
             result = loader.checked(model_file.function(point))
             loss, returned = result["loss"], loader.returned_model(result)
@@ -131,21 +142,31 @@ def _trained(
     return returned or fits.model, loss, fits
 
 
-def _saved_and_tested(network: object | None, test: tuple | None, result: Path) -> tuple[dict, arrays.Arrays]:
-    """Save the model, and return its test metrics and its mistakes. Without a model, leave an empty file."""
+def _saved_and_tested(
+    network: object | None, test: test_arrays.HeldOut | str | None, result: Path
+) -> tuple[dict, arrays.Arrays]:
+    """Save the model, and return its test metrics and its mistakes. Without a model, leave an empty file.
+
+    In place of the arrays to test on there may be the reason why there are none.
+    """
     with files.whole(result) as temporary:
         if network is not None:
             network.save(temporary)
-    untested = UNTESTED | {"parameters": None if network is None else int(network.count_params())}
-    if network is None or test is None:
-        return untested, inspection.no_mistakes()
+    if network is None:
+        return UNTESTED, inspection.no_mistakes()
     try:
-        metrics, outputs = test_metrics(network, *test)
+        if not isinstance(test, test_arrays.HeldOut):
+            raise ValueError(test)
+        metrics, outputs = test_metrics(network, test.x, test.y)
     # A script may validate on anything, also on data that do not fit this model.
     except Exception as error:
-        print(f"not tested: {flat(error)}")
-        return untested, inspection.no_mistakes()
-    return metrics, _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, *test)
+        reason = flat(error)
+        print(f"not tested: {reason}")
+        untested = {"parameters": int(network.count_params()), "not_tested": reason}
+        return UNTESTED | untested, inspection.no_mistakes()
+    if "outputs" in metrics:
+        return metrics, inspection.no_mistakes()
+    return metrics, _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, test.x, np.asarray(test.y))
 
 
 def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -> object:
@@ -196,30 +217,40 @@ def _as_list(value: object) -> list:
 
 def _prepared(
     manifest: Path, train_on: str, mnist_folder: str | None, notes: TextIO
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
+) -> tuple[tuple[np.ndarray, ...], test_arrays.HeldOut]:
     """Return the model function's arrays and those of the test."""
     mapped, _ = datasets.read(manifest, "train", "validation", "test", named=mnist_folder, terminal=notes)
     x, y, *validation = (mapped[name] for name in ("x_train", "y_train", "x_validation", "y_validation"))
     if train_on == "all":
         x, y = np.concatenate([x, validation[0]]), np.concatenate([y, validation[1]])
-    return (x, y, *validation), (mapped["x_test"], mapped["y_test"])
+    return (x, y, *validation), test_arrays.HeldOut(mapped["x_test"], mapped["y_test"], seen=False)
 
 
-def _own_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> tuple[object, np.ndarray] | None:
-    """Return inputs and targets to test on where the script has its own data: what its last fit validated on.
-
-    Without validation data: by Hyperas's convention the last two of four or more arrays, or nothing.
-    """
-    if isinstance(fits.validation_data, list | tuple) and len(fits.validation_data) >= 2:
-        x, y = fits.validation_data[:2]
-        return x, np.asarray(y)
-    parameters = loaded.script.parameters
-    if len(parameters) < 4:
+def _returned_test(loaded: loader.Loaded, seed: int) -> test_arrays.HeldOut | None:
+    """Return what the file's test function returns; None if it has none. Raise UserError if it fails."""
+    script = loaded.script
+    if script.test is None:
         return None
-    # Scikit-learn's order has both inputs before both targets.
-    names = parameters[-2:] if not parameters[-2].lower().startswith("y") else (parameters[-3], parameters[-1])
-    x, y = (getattr(loaded.module, name) for name in names)
-    return x, np.asarray(y)
+    # As for the data function: both may split the same data at random.
+    seeds.seed_everything(seeds.of_data(seed))
+    try:
+        x, y = getattr(loaded.module, script.test)()
+    except (Exception, SystemExit) as error:
+        reason = f"{loader.explained(script, error)}{loader.at(script, error)}"
+        raise UserError(
+            f"{script.path}: {script.test}() failed: {reason}; expected it to take no arguments and to return inputs "
+            "and targets"
+        ) from error
+    return test_arrays.HeldOut(x, y, seen=False)
+
+
+def _found_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> test_arrays.HeldOut | str:
+    """Return what the run of the model function tells of its test arrays, or why that is nothing."""
+    given = {name: getattr(loaded.module, name) for name in loaded.script.parameters if hasattr(loaded.module, name)}
+    try:
+        return test_arrays.find(given, fits)
+    except ValueError as error:
+        return str(error)
 
 
 def wilson_interval(successes: int, n: int) -> list[float]:
@@ -230,36 +261,71 @@ def wilson_interval(successes: int, n: int) -> list[float]:
     return [float(interval.low), float(interval.high)]
 
 
-def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndarray]:
+def test_metrics(model: object, x: object, y: object) -> tuple[dict, object]:
     """Return the test metrics of a trained Keras model, and what it predicts.
 
     Args:
         x: Inputs as the model takes them: an array of shape (n, ...) or a list of such.
-        y: Targets as its loss takes them: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
+        y: Targets as its loss takes them: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else; for
+            several outputs a list of such, or a dict by the names of the outputs.
 
     Returns:
         metrics, outputs: ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its
             ``test_accuracy_interval``, ``confusion_matrix`` (rows: true class, columns: predicted) and
-            ``per_class_accuracy`` (None for a class without test data), which are None for other models. The outputs
-            have shape (n, ...).
+            ``per_class_accuracy`` (None for a class without test data), which are None for other models. For several
+            outputs, ``outputs`` has these of each, and its own metrics, by its name. What it predicts has the shape
+            (n, ...), or is a list of such.
     """
     started = time.perf_counter()
-    loss = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)["loss"]
-    outputs = np.asarray(model.predict(x, batch_size=1000, verbose=0))
-    print(f"tested on {len(y)} rows in {time.perf_counter() - started:.1f} s")
+    values = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)
+    outputs = model.predict(x, batch_size=1000, verbose=0)
+    is_several = isinstance(outputs, list | tuple | dict) and len(outputs) > 1
+    if is_several:
+        numbered = [f"output_{number}" for number, _ in enumerate(outputs, 1)]
+        names = list(outputs) if isinstance(outputs, dict) else getattr(model, "output_names", numbered)
+        targets = [np.asarray(y[name]) for name in names] if isinstance(y, dict) else [*map(np.asarray, y)]
+        outputs = [*map(np.asarray, outputs.values() if isinstance(outputs, dict) else outputs)]
+    else:
+        outputs = np.asarray(outputs)
+        targets = [np.asarray(y)]
+    rows = len(targets[0])
+    print(f"tested on {rows} rows in {time.perf_counter() - started:.1f} s")
     metrics = UNTESTED | {
-        "test_loss": float(loss) if math.isfinite(loss) else None,
-        "test_samples": len(y),
+        "test_loss": _finite(values["loss"]),
+        "test_samples": rows,
         "parameters": int(model.count_params()),
     }
+    if not is_several:
+        return metrics | _classification(targets[0], outputs), outputs
+    metrics["outputs"] = {
+        name: {
+            "test_loss": _finite(values.get(f"{name}_loss")),
+            **_classification(target, output),
+            "metrics": {
+                key.removeprefix(f"{name}_"): _finite(value)
+                for key, value in values.items()
+                if key.startswith(f"{name}_") and key != f"{name}_loss"
+            },
+        }
+        for name, target, output in zip(names, targets, outputs, strict=True)
+    }
+    return metrics, outputs
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _classification(y: np.ndarray, outputs: np.ndarray) -> dict:
+    """Return the metrics of a classifier's test, which are None for another model."""
     true, predicted = inspection.classes(y, outputs)
     if true is None:
-        return metrics, outputs
+        return {key: UNTESTED[key] for key in CLASSIFICATION}
     size = max(outputs.shape[-1], 2)
     confusion = np.zeros((size, size), dtype=int)
     np.add.at(confusion, (true, predicted), 1)
     right = int(np.trace(confusion))
-    metrics |= {
+    return {
         "test_accuracy": right / len(y),
         "test_accuracy_interval": wilson_interval(right, len(y)),
         "confusion_matrix": confusion.tolist(),
@@ -267,4 +333,3 @@ def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndar
             int(row[number]) / int(row.sum()) if row.sum() else None for number, row in enumerate(confusion)
         ],
     }
-    return metrics, outputs

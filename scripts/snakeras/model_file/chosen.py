@@ -23,7 +23,7 @@ def model_of(script: Module, name: str | None) -> tuple[Found, SearchCall | None
         except UserError as error:
             mistakes.append(error)
     if name is not None:
-        named = _named(script, "model_function", name)
+        named = _named(script, "search.model_function", name)
         found.sort(key=lambda pair: pair[0].node is not named.node)
         return named, found[0][1] if found else None
     found.sort(key=lambda pair: not has_template(pair[0]))
@@ -38,7 +38,7 @@ def data_of(script: Module, model: Found, call: SearchCall | None, name: str | N
     Raise UserError if it is needed and missing.
     """
     if name is not None:
-        return _named(script, "data_function", name)
+        return _named(script, "search.data_function", name)
     try:
         if call and (found := call.function("data")):
             return found
@@ -63,11 +63,21 @@ def data_of(script: Module, model: Found, call: SearchCall | None, name: str | N
     return None
 
 
+def test_of(script: Module, name: str | None) -> Found | None:
+    """Return the function that gives what the final model is tested on, by its name, else one called ``test_data``."""
+    if name is not None:
+        return _named(script, "data.test_function", name)
+    found = search_call.of_name("test_data", script)
+    if not found or not isinstance(found.node, syntax.Function) or syntax.parameters(found.node)[0]:
+        return None
+    return found
+
+
 def _named(script: Module, key: str, name: str) -> Found:
     """Return the function that the configuration names; raise UserError without it."""
     if found := search_call.named(name, script):
         return found
-    raise UserError(f"{script.path}: has no function {name}, which search.{key} names")
+    raise UserError(f"{script.path}: has no function {name}, which {key} names")
 
 
 def _only_template(script: Module) -> Found:

@@ -12,9 +12,7 @@ from snakeras.model_file.templates import TEMPLATE, is_unused_string
 Digests = dict[str, dict[str, str]]
 
 
-def of_files(
-    paths: list[Path], needs_data: bool = False, model_function: str | None = None, data_function: str | None = None
-) -> Digests:
+def of_files(paths: list[Path], *named: object, for_test: bool = False) -> Digests:
     """Return a digest of each part of each file that decides a trial: by path, then by the part's name.
 
     Parts of the model file are the functions and classes that the model and its data use, all imports, and all
@@ -22,12 +20,12 @@ def of_files(
 
     Args:
         paths: The model file, then the others.
-        needs_data, model_function, data_function: As for ``parser.read``.
+        named, for_test: As for ``parser.read``.
 
     Raises:
         UserError: When the model file cannot be read, or another file is missing.
     """
-    script = parser.read(paths[0], needs_data, model_function, data_function)
+    script = parser.read(paths[0], *named, for_test=for_test)
     return {str(paths[0]): of_script(script)} | {str(path): {"": _of_file(path)} for path in paths[1:]}
 
 

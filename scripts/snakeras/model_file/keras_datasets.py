@@ -14,7 +14,8 @@ from snakeras.model_file.keras_legacy.translation import replace
 def environment(keras_home: str | None) -> Iterator[dict[str, str]]:
     """Yield the environment variables by which Keras finds downloaded files in a folder of the user's.
 
-    The folder has the files or is a Keras home with ``datasets/`` in it; None stands for Keras's default.
+    The folder is a Keras home, with ``datasets/`` in it, or has these files itself. Pretrained weights are in
+    ``models/`` or with the files. None stands for Keras's default.
     """
     if keras_home is None:
         yield {}
@@ -24,7 +25,9 @@ def environment(keras_home: str | None) -> Iterator[dict[str, str]]:
         yield {"KERAS_HOME": str(folder)}
         return
     with tempfile.TemporaryDirectory(prefix="snakeras-") as home:
-        (Path(home) / "datasets").symlink_to(folder)
+        found = {"datasets": folder, "models": folder} | {path.name: path for path in folder.iterdir()}
+        for name, path in found.items():
+            (Path(home) / name).symlink_to(path)
         yield {"KERAS_HOME": home}
 
 

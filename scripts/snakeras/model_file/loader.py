@@ -23,6 +23,7 @@ from snakeras.core.patching import put
 from snakeras.core.settings import TrialSettings
 from snakeras.data import arrays
 from snakeras.model_file import (
+    array_roles,
     data_functions,
     hyperas_compat,
     keras_datasets,
@@ -69,7 +70,7 @@ class Loaded:
             return None
 
     def take_subset(self, wanted: int | None, seed: int) -> None:
-        """Cut every array as long as the first to ``wanted`` rows, stratified where labels are known.
+        """Cut every array as long as the first that is not held out to ``wanted`` rows, stratified by known labels.
 
         None, or more than there are, leaves all.
         """
@@ -77,10 +78,13 @@ class Loaded:
         if wanted is None or not names:
             return
         values = [getattr(self.module, name) for name in names]
-        rows = _rows(values[0])
+        first = next((name for name in names if not array_roles.is_held_out(name)), names[0])
+        rows = _rows(getattr(self.module, first))
         if rows is None or wanted >= rows:
             return
-        labels = arrays.labels_of(values[1]) if len(values) > 1 and _rows(values[1]) == rows else None
+        alike = [name for name, value in zip(names, values, strict=True) if _rows(value) == rows and name != first]
+        target = next((name for name in alike if array_roles.is_target(name) or name == names[1]), None)
+        labels = arrays.labels_of(getattr(self.module, target)) if target else None
         chosen = arrays.stratified_choice(np.zeros(rows) if labels is None else labels, wanted, seed)
         for name, value in zip(names, values, strict=True):
             if _rows(value) == rows:
@@ -141,6 +145,8 @@ def loaded(
     ):
         # Modules that lie beside the script, after the installed ones.
         sys.path.append(str(script.path.parent.resolve()))
+        if prepared is not None:
+            prepared = tuple(array_roles.in_order(script.parameters, prepared))
         try:
             _call_minimize(minimize, script, prepared, search.seed, Path(scratch))
         except UserError:

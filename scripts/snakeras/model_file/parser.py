@@ -30,6 +30,7 @@ class HyperasScript:
     parameters: tuple[str, ...]  # of the model function: names of its arrays
     data: str | None  # name of the data function, if there is one
     data_source: str | None  # as Hyperas can take it
+    test: str | None  # name of the function that returns what the final model is tested on, if there is one
     helpers: dict[str, str]  # sources of the other functions and classes that these use, by name
     own_path: Path  # of the file that the data function stands in, else the model function
     templates: tuple[Template, ...]  # of the model and its helpers, with their places in the files
@@ -90,7 +91,12 @@ class HyperasScript:
 
 
 def read(
-    path: Path, needs_data: bool = False, model_function: str | None = None, data_function: str | None = None
+    path: Path,
+    needs_data: bool = False,
+    model_function: str | None = None,
+    data_function: str | None = None,
+    test_function: str | None = None,
+    for_test: bool = False,
 ) -> HyperasScript:
     """Return what Hyperas takes from a script or notebook.
 
@@ -98,8 +104,9 @@ def read(
     returns the data and which are helpers; they may stand in modules beside the file. Without such a call the model is
     the function with templates that no other such function uses, and the data function is ``data``, ``get_data`` or the
     one that returns variables with the names of the model's parameters; ``needs_data`` says that there must be one. All
-    functions and classes that these use are helpers too. The configuration may give ``model_function`` and
-    ``data_function`` by name.
+    functions and classes that these use are helpers too. The configuration may give ``model_function``,
+    ``data_function`` and ``test_function``, which is called ``test_data`` otherwise, by name; the latter counts only
+    with ``for_test``.
 
     Raises:
         UserError: When the file is missing, is not Python, or has no model function that Hyperas can take.
@@ -108,7 +115,8 @@ def read(
     _check_braces(script)
     model, call = chosen.model_of(script, model_function)
     data = chosen.data_of(script, model, call, data_function, needs_data)
-    first = [*([data] if data else []), *(call.helpers() if call else [])]
+    test = chosen.test_of(script, test_function) if for_test else None
+    first = [*filter(None, [data, test]), *(call.helpers() if call else [])]
     # What the model function's file imports and defines counts most.
     modules = list(dict.fromkeys(found.module for found in [*first, model]))
     for module in modules:
@@ -137,6 +145,7 @@ def read(
         model_source=model_source,
         parameters=tuple(parameters),
         data=data.name if data else None,
+        test=test.name if test else None,
         data_source=data_source,
         helpers={
             found.name: rewriter.decorators_of(found.module.text, found.node) + chosen.source(found)
@@ -234,7 +243,6 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
             f"{data.module.path}: {data.name}() uses {min(wrong)}(), which has templates; the data come before any "
             "search"
         )
-    first = found[0].text
     first = found[0].text
     if not templates.has_name(model_source, first):
         line = module.text.count("\n", 0, module.text.find(first)) + 1

@@ -79,6 +79,8 @@ def _untested(metrics: dict) -> str:
         return "The model file trains no model to keep: there is none to test"
     if metrics["test_loss"] is None:
         return "The final model was not tested: there was no data to test it on, or its loss was no finite number"
+    if "outputs" in metrics:
+        return "The final model has several outputs: final/metrics.json has the test of each"
     return "The final model is no classifier: it was tested, but there are no classes that it could confuse"
 
 

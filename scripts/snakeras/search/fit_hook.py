@@ -1,7 +1,8 @@
 """The hook on ``Model.fit``: learning curves by epoch, pruning, ``search.epochs``."""
 
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -44,13 +45,25 @@ class Fit:
         self.ended.append(run_record.now().isoformat(timespec="milliseconds"))
 
 
+@dataclass(frozen=True)
+class Use:
+    """Data that a model was given outside of training."""
+
+    model: object
+    x: object
+    y: object | None  # None in predict, and where x has the targets too
+
+
 @dataclass
 class Fits:
     """All calls of ``fit`` in one run of a model function, and the model of the last of them."""
 
     calls: list[Fit] = field(default_factory=list)
     model: object | None = None
-    validation_data: object | None = None  # of the last of them
+    x: object | None = None  # of the last of them, as y and validation_data
+    y: object | None = None
+    validation_data: object | None = None
+    uses: list[Use] = field(default_factory=list)  # in their order, if they are kept
     weights: list[np.ndarray] | None = None  # at the end of the last finished one, if they are kept
     pruned: pruners.Stop | None = None
 
@@ -81,9 +94,11 @@ class Fits:
 
 @contextmanager
 def recorded(
-    epochs: int | None = None, pruner: pruners.TrialPruner | None = None, keep_weights: bool = False
+    epochs: int | None = None, pruner: pruners.TrialPruner | None = None, is_final: bool = False
 ) -> Iterator[Fits]:
-    """Record every ``keras.Model.fit`` inside the block; with ``keep_weights`` also the weights at the last one's end.
+    """Record every ``keras.Model.fit`` inside the block.
+
+    With ``is_final`` also the weights at the last one's end, and what models are evaluated and used on.
 
     Each fit trains ``epochs`` epochs; None leaves it to the script. The pruner is asked at the end of every epoch of
     the first fit but its last.
@@ -97,6 +112,8 @@ def recorded(
     inherited = keras.Model.fit
     signature = inspect.signature(inherited)
 
+    # MLflow reads the names of the arguments from the signature.
+    @functools.wraps(inherited)
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
             raise Pruned(fits.pruned)
@@ -119,7 +136,12 @@ def recorded(
                 if fits.pruned:
                     raise Pruned(fits.pruned)
 
-        fits.model, fits.validation_data = self, bound.arguments.get("validation_data")
+        fits.model = self
+        fits.x, fits.y, validation = map(bound.arguments.get, ("x", "y", "validation_data"))
+        fits.validation_data = validation
+        if is_final and validation is not None:
+            is_pair = isinstance(validation, list | tuple)
+            fits.uses.append(Use(self, *validation[:2]) if is_pair else Use(self, validation, None))
         if _gains_from_steps_at_once(self, bound.arguments, call.epochs):
             self.steps_per_execution = STEPS_AT_ONCE
         curve = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
@@ -128,14 +150,31 @@ def recorded(
         call.finished = True
         if pruner and is_first:
             pruner.check(call.metrics)
-        if keep_weights:
+        if is_final:
             fits.weights = [np.copy(weight) for weight in self.get_weights()]
         return history
 
     # Model inherits fit: the hook is set on Model itself and deleted when the block ends.
     with ExitStack() as undo:
         put(undo, keras.Model, "fit", fit)
+        for name in ("evaluate", "test_on_batch", "predict", "predict_on_batch") if is_final else ():
+            put(undo, keras.Model, name, _noting(getattr(keras.Model, name), fits.uses))
         yield fits
+
+
+def _noting(inherited: Callable, uses: list[Use]) -> Callable:
+    """Return a method of ``keras.Model`` that adds to ``uses`` what it is called with."""
+    signature = inspect.signature(inherited)
+
+    @functools.wraps(inherited)
+    def method(self: object, *args: object, **kwargs: object) -> object:
+        # Keras evaluates in fit, too, and says so.
+        if "_use_cached_eval_dataset" not in kwargs:
+            given = signature.bind(self, *args, **models.translated_fit_arguments(kwargs)).arguments
+            uses.append(Use(self, given.get("x"), given.get("y")))
+        return inherited(self, *args, **kwargs)
+
+    return method
 
 
 def _gains_from_steps_at_once(model: object, arguments: dict, epochs: int) -> bool:

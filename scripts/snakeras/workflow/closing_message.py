@@ -9,6 +9,8 @@ from snakeras.search import trial_records
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
+NO_LOSS = "its loss on the test data is no finite number"
+
 
 def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     """Return the last lines of a finished search in results folder ``folder``; None where it is not finished.
@@ -36,7 +38,7 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     elif metrics["model"] is None:
         lines.append(f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g}")
     else:
-        lines.append("The final model was not tested: its fit had no validation data to test it on")
+        lines.append(f"The final model was not tested: {metrics.get('not_tested', NO_LOSS)}")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
     if tracking and tracking.mflux:
         lines.append(f"Tracked in MFlux.ai; to look: {tracking.mflux_host or 'https://www.mflux.ai'}")

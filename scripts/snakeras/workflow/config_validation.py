@@ -147,7 +147,8 @@ def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     """Yield a line for each mistake that takes more to see than the value itself."""
     data, search = settings.data, settings.search
     try:
-        script = parser.read(Path(search.model), data.dataset == "model", search.model_function, search.data_function)
+        named = (search.model_function, search.data_function, data.test_function)
+        script = parser.read(Path(search.model), data.dataset == "model", *named, for_test=True)
         if data.dataset != "model" and len(script.parameters) != 4:
             yield (
                 f"search.model: {script.model}() in {search.model} has {len(script.parameters)} parameters, "

@@ -15,6 +15,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "best": snakemake.input.best,
         "sources": list(snakemake.input.model),
         "final": snakemake.params.final,
+        "test_function": snakemake.params.test_function,
         "result": output.model,
         "mistakes": output.mistakes,
     }

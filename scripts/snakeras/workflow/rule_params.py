@@ -34,6 +34,7 @@ class RuleParams:
         self.arrays = f"resources/prepared/{data.dataset}_{data.validation_fraction}_{search.seed}"
 
         self.final = settings.final.model_dump()
+        self.test_function = data.test_function
         # Where the token lies decides nothing.
         self.tracking = settings.tracking.model_dump(exclude={"mflux_token_file"})
 

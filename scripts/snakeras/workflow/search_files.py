@@ -6,7 +6,8 @@ from pathlib import Path
 
 from snakeras.core.settings import Settings
 from snakeras.data import mnist
-from snakeras.model_file import fingerprint, opened_files, parser
+from snakeras.model_file import opened_files, parser
+from snakeras.model_file.fingerprint import Digests, of_files
 from snakeras.search import earlier_trials, samplers, trial_records
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
@@ -48,11 +49,19 @@ class SearchFiles:
         return list(dict.fromkeys([model, *modules, *([algorithm] if algorithm else []), *named]))
 
     @cached_property
-    def fingerprint(self) -> fingerprint.Digests:
+    def fingerprint(self) -> Digests:
         """What of these files decides a trial. As a param: Snakemake would go by every byte of an input."""
-        search = self._settings.search
-        sources, has_data = list(map(Path, self.model)), not self.manifest
-        return fingerprint.of_files(sources, has_data, search.model_function, search.data_function)
+        return self._fingerprint(for_test=False)
+
+    @cached_property
+    def final_fingerprint(self) -> Digests:
+        """The same for the final model, which the function ``test_data`` decides too."""
+        return self._fingerprint(for_test=True)
+
+    def _fingerprint(self, for_test: bool) -> Digests:
+        search, data = self._settings.search, self._settings.data
+        named = not self.manifest, search.model_function, search.data_function, data.test_function
+        return of_files(list(map(Path, self.model)), *named, for_test=for_test)
 
     @cached_property
     def script_data(self) -> list[str]:

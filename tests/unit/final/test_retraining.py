@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from snakeras.final import retraining
+from snakeras.final import retraining, test_arrays
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (5, 10), (989, 1000), (10_000, 10_000)])
@@ -73,20 +73,59 @@ def test_a_regression_has_a_loss_only() -> None:
     assert metrics["test_loss"] == 0.5
 
 
+class Two(Classifier):
+    """Stands for a model with two outputs: three classes, and a number."""
+
+    output_names = ("kind", "size")
+
+    def evaluate(self, x: list, y: object, **_: object) -> dict:
+        return {"loss": 0.75, "kind_loss": 0.5, "size_loss": 0.25, "kind_acc": 0.8, "size_mae": math.inf}
+
+
+SIZES = np.array([[0.5], [1.5], [2.5], [0.1], [0.2]])
+
+
+@pytest.mark.parametrize(
+    "true", [[np.array([0, 1, 2, 2, 0]), SIZES], {"size": SIZES, "kind": np.array([0, 1, 2, 2, 0])}]
+)
+def test_each_of_several_outputs_is_tested(tmp_path: Path, true: object) -> None:
+    test = test_arrays.HeldOut([PREDICTED, SIZES], true, True)
+    metrics, mistakes = retraining._saved_and_tested(Two(), test, tmp_path / "model.keras")
+    kind, size = metrics["outputs"]["kind"], metrics["outputs"]["size"]
+    assert list(metrics["outputs"]) == ["kind", "size"]
+    assert (metrics["test_loss"], metrics["test_samples"], metrics["test_accuracy"]) == (0.75, 5, None)
+    assert (kind["test_loss"], kind["test_accuracy"], kind["metrics"]) == (0.5, 0.8, {"acc": 0.8})
+    assert kind["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
+    assert (size["test_loss"], size["confusion_matrix"], size["metrics"]) == (0.25, None, {"mae": None})
+    assert not mistakes["classified"]
+
+
+def test_a_model_with_one_output_has_the_keys_it_had() -> None:
+    metrics, _ = retraining.test_metrics(Classifier(), PREDICTED, np.array([0, 1, 2, 2, 0]))
+    assert list(metrics) == list(retraining.UNTESTED)
+
+
 def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
     model = Classifier()
     metrics, mistakes = retraining._saved_and_tested(
-        model, (PREDICTED, np.array([0, 1, 2, 2, 0])), tmp_path / "model.keras"
+        model, test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), tmp_path / "model.keras"
     )
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
     assert model.calls == 1
 
 
-@pytest.mark.parametrize("test", [None, (PREDICTED, np.array([0, 1, 2]))])
-def test_what_is_not_tested_has_no_mistakes(tmp_path: Path, test: tuple | None) -> None:
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("its fit had no validation data", "its fit had no validation data"),
+        (test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2]), True), "could not be broadcast"),
+    ],
+)
+def test_what_is_not_tested_has_no_mistakes_and_says_why(tmp_path: Path, test: object, reason: str) -> None:
     metrics, mistakes = retraining._saved_and_tested(Classifier(), test, tmp_path / "model.keras")
     assert metrics["test_samples"] == 0
+    assert reason in metrics["not_tested"]
     assert not mistakes["classified"]
 
 

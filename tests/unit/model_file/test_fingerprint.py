@@ -40,7 +40,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(text: str = MODEL) -> fingerprint.Digests:
     Path("model.py").write_text(text)
-    return fingerprint.of_files([Path("model.py"), Path("helper.py")], needs_data=True)
+    return fingerprint.of_files([Path("model.py"), Path("helper.py")], True)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_modules_count_by_their_code_and_other_files_by_their_bytes() -> None:
     Path("table.csv").write_text("1,2\n")
     paths = [Path("model.py"), Path("helper.py"), Path("table.csv")]
     found()
-    before = fingerprint.of_files(paths, needs_data=True)
+    before = fingerprint.of_files(paths, True)
     Path("helper.py").write_text("# three\nlayers = 3\n")
-    assert fingerprint.difference(before, fingerprint.of_files(paths, needs_data=True)) is None
+    assert fingerprint.difference(before, fingerprint.of_files(paths, True)) is None
     Path("helper.py").write_text("layers = 4\n")
-    assert fingerprint.difference(before, fingerprint.of_files(paths, needs_data=True)) == "helper.py changed since"
+    assert fingerprint.difference(before, fingerprint.of_files(paths, True)) == "helper.py changed since"
     Path("helper.py").write_text("layers = 3\n")
     Path("table.csv").write_text("1,3\n")
-    assert fingerprint.difference(before, fingerprint.of_files(paths, needs_data=True)) == "table.csv changed since"
+    assert fingerprint.difference(before, fingerprint.of_files(paths, True)) == "table.csv changed since"
     assert fingerprint.difference(before, fingerprint.of_files(paths[:2], True)) == "table.csv is no longer used"
     assert fingerprint.difference(fingerprint.of_files(paths[:2], True), before) == "table.csv is new"
 

@@ -66,3 +66,24 @@ def test_files_of_other_datasets_are_found_in_a_named_folder(
 def test_without_a_folder_keras_is_left_to_itself() -> None:
     with keras_datasets.environment(None) as variables:
         assert variables == {}
+
+
+WEIGHTS = (
+    "import keras; print(keras.utils.get_file('small.weights.h5', 'http://localhost:1/none', cache_subdir='models'))"
+)
+
+
+@pytest.mark.parametrize("below", ["", "models"])
+def test_pretrained_weights_are_found_in_a_folder_without_datasets(tmp_path: Path, below: str) -> None:
+    (tmp_path / below).mkdir(exist_ok=True)
+    path = tmp_path / below / "small.weights.h5"
+    path.write_text("weights")
+    with keras_datasets.environment(str(tmp_path)) as variables:
+        said = subprocess.run(
+            [sys.executable, "-c", WEIGHTS], capture_output=True, text=True, env=os.environ | variables, check=True
+        )
+        found = Path(said.stdout.split()[-1])
+        assert found.samefile(path)
+        # Datasets may lie beside the folder of the weights.
+        assert (Path(variables["KERAS_HOME"]) / "datasets").samefile(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [below or path.name]

@@ -411,6 +411,313 @@ images.fit_generator(flow, samples_per_epoch=20, nb_epoch=1, verbose=0)
     assert "fit_generator is fit today" in texts
 
 
+OWN_METRICS = """
+from keras import backend as K
+def R_squared(y_true, y_pred):
+    return 1 - K.sum(K.square(y_true - y_pred)) / (K.sum(K.square(y_true - K.mean(y_true))) + K.epsilon())
+def fBeta(y_true, y_pred):
+    return K.mean(K.cast(K.equal(y_true, K.round(y_pred)), "float32"))
+def one(loss="mse", metrics=[R_squared], units=1):
+    model = Sequential([Input((8,)), Dense(units)])
+    model.compile("sgd", loss, metrics=metrics)
+    return model
+y = np.arange(20) % 2
+"""
+
+
+def test_own_metrics_keep_the_names_of_their_functions(script: Script) -> None:
+    names, _ = script(
+        OWN_METRICS
+        + """
+model = one(metrics=[R_squared, fBeta, "AUC", "mae"])
+stop = EarlyStopping(monitor="val_R_squared", mode="max", patience=1, min_delta=99)
+keep = ModelCheckpoint("w-{epoch}-{val_R_squared:.3f}.keras", monitor="val_R_squared", mode="max", save_best_only=True)
+plateau = ReduceLROnPlateau(monitor="val_fBeta", mode="max", patience=1, min_delta=99)
+seen = []
+class Own(Callback):
+    def on_epoch_end(self, epoch, logs={}):
+        seen.append((logs["val_R_squared"], logs.get("fBeta"), "val_auc" in logs))
+history = model.fit(X, y, epochs=9, verbose=0, validation_data=(X, y), callbacks=[stop, keep, plateau, CSVLogger("log"),
+                    Own()]).history
+metrics, values = model.metrics_names, model.evaluate(X, y, verbose=0)
+today = history["r_squared"], history["val_AUC"], history["f_beta"]
+"""
+    )
+    assert sorted(names["history"]) == sorted(
+        ["loss", "R_squared", "fBeta", "auc", "mae", "learning_rate"]
+        + ["val_loss", "val_R_squared", "val_fBeta", "val_auc", "val_mae"]
+    )
+    assert len(names["history"]["loss"]) == 2 == len(names["seen"])
+    assert names["today"] == tuple(names["history"][name] for name in ("R_squared", "val_auc", "fBeta"))
+    assert names["keep"].best == max(names["history"]["val_R_squared"])
+    assert len(list(Path().glob("w-*-*.*.keras"))) >= 1
+    assert "R_squared" in Path("log").read_text().split("\n")[0].split(",")
+    assert all(known for *_, known in names["seen"])
+    assert float(names["plateau"].model.optimizer.learning_rate) == pytest.approx(1e-3)
+    assert names["metrics"] == ["loss", "R_squared", "fBeta", "auc", "mae"]
+    assert len(names["values"]) == 5
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint8", "bool", "float32", "float64"])
+def test_own_metrics_get_targets_like_the_outputs(script: Script, kind: str) -> None:
+    names, _ = script(
+        f"""{OWN_METRICS}
+y = y.astype({kind!r})
+model = one(metrics=[R_squared, fBeta])
+history = model.fit(X, y, verbose=0, batch_size=20, validation_data=(X, list(y))).history
+true, predicted = y.astype("float64"), model.predict(X, verbose=0)[:, 0]
+right = 1 - np.sum((true - predicted) ** 2) / np.sum((true - true.mean()) ** 2), np.mean(true == np.round(predicted))
+"""
+    )
+    found = names["history"]["val_R_squared"][0], names["history"]["val_fBeta"][0]
+    assert found == pytest.approx(names["right"], rel=1e-4)
+
+
+def test_class_numbers_reach_own_metrics_as_they_were_written_for(script: Script) -> None:
+    names, _ = script(
+        OWN_METRICS
+        + """
+import keras
+def Old(y_true, y_pred):
+    return K.mean(K.equal(K.max(y_true, axis=-1), K.cast(K.argmax(y_pred, axis=-1), "float32")))
+def today(y_true, y_pred):
+    return keras.ops.mean(keras.ops.equal(y_true, keras.ops.argmax(y_pred, axis=-1)))
+def of_whole_numbers(y_true, y_pred):
+    if "int" not in str(y_true.dtype):
+        raise TypeError("no class numbers")
+    return keras.ops.mean(y_pred)
+class Rows(keras.metrics.Metric):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.count = self.add_weight(name="count", initializer="zeros")
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.count.assign_add(keras.ops.sum(keras.ops.ones_like(y_true - y_pred)))
+    def result(self):
+        return self.count
+model = one("sparse_categorical_crossentropy", ["acc", Old, today, of_whole_numbers], 3)
+values = model.fit(X, np.arange(20) % 3, verbose=0, batch_size=20).history
+rows = one(metrics=[Rows(name="rows")]).fit(X, y.astype("float32"), verbose=0).history["rows"]
+"""
+    )
+    values = names["values"]
+    assert [values["Old"], values["today"]] == [pytest.approx(values["acc"])] * 2
+    assert names["rows"] == [20]
+
+
+TWO = """
+inputs = Input((8,))
+def two(**compiled):
+    model = Model(inputs, [Dense(1, name="z")(inputs), Dense(3, activation="softmax", name="b")(inputs)])
+    model.compile("sgd", **compiled)
+    return model
+y, LOSSES = np.arange(20) % 2, ["mse", "categorical_crossentropy"]
+"""
+
+
+def test_metrics_are_for_every_output(script: Script) -> None:
+    names, _ = script(
+        TWO
+        + """
+import keras
+one = two(loss=LOSSES, metrics=["accuracy"])
+auc = two(loss=LOSSES, metrics=["acc", keras.metrics.MeanSquaredError(name="own")])
+both = two(loss=LOSSES, metrics=["mae", "accuracy"])
+each = two(loss=LOSSES, metrics=[["mae"], ["mse", "acc"]])
+by_name = two(loss={"z": "mse", "b": "mse"}, metrics={"b": "mae"})
+several = {name: model.fit(X, [y, Y], verbose=0).history for name, model in
+           dict(one=one, auc=auc, both=both, each=each, by_name=by_name).items()}
+names, values = each.metrics_names, each.evaluate(X, [y, Y], verbose=0)
+by_key = each.evaluate(X, [y, Y], verbose=0, return_dict=True)
+both.save("both.keras")
+class Own(Model):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = Dense(1), Dense(3)
+    def call(self, x):
+        return self.a(x), self.b(x)
+own = Own()
+own.compile("sgd", "mse", metrics=["mae"])
+own.fit(X, [y, Y], verbose=0)
+"""
+    )
+    losses = {"loss", "z_loss", "b_loss"}
+    metrics = {name: set(history) - losses for name, history in names["several"].items()}
+    assert metrics == {
+        "one": {"z_accuracy", "b_accuracy"},
+        "auc": {"z_acc", "b_acc", "z_own", "b_own"},
+        "both": {"z_accuracy", "b_accuracy", "z_mae", "b_mae"},
+        "each": {"z_mae", "b_mse", "b_acc"},
+        "by_name": {"b_mae"},
+    }
+    # The order of Keras 2, and not that of the alphabet.
+    assert names["names"] == ["loss", "z_loss", "b_loss", "z_mae", "b_mse", "b_acc"]
+    assert names["values"] == pytest.approx([names["by_key"][name] for name in names["names"]])
+    assert len(names["own"].metrics_names) == 5
+    import keras
+
+    with_todays_keras = keras.models.load_model("both.keras")
+    assert len(with_todays_keras.evaluate(names["X"], [names["y"], names["Y"]], verbose=0, return_dict=True)) == 7
+
+
+@pytest.mark.parametrize("losses", ['"mse"', '["mse", "mse"]', '{"b": "mse", "z": "mse"}'])
+@pytest.mark.parametrize("weights", ["[10, 0]", '{"z": 10, "b": 0}', '{"z": 10.0}'])
+def test_the_weights_of_losses_go_to_their_outputs(script: Script, losses: str, weights: str) -> None:
+    names, _ = script(
+        TWO + f"history = two(loss={losses}, loss_weights={weights}).fit(X, [y, Y], verbose=0, batch_size=20).history"
+    )
+    loss, z, b = (names["history"][name][0] for name in ("loss", "z_loss", "b_loss"))
+    assert loss == pytest.approx(10 * z + (b if "10.0" in weights else 0), rel=1e-4)
+
+
+def test_lists_of_numbers_are_arrays(script: Script) -> None:
+    names, _ = script(
+        TWO
+        + """
+plain = Sequential([Input((8,)), Dense(1)])
+plain.compile("sgd", "mse")
+x, rows = X.tolist(), list(y)
+history = plain.fit(x, y.tolist(), validation_data=(x, rows), sample_weight=[1.0] * 20, verbose=0).history
+same = [plain.evaluate(*data, verbose=0) for data in ((X, y), (x, rows), (X, tuple(rows)))]
+predicted = plain.predict(x, verbose=0), plain.predict_on_batch(x)
+on_batch = plain.test_on_batch(x, rows), plain.test_on_batch(X, y)
+more = Input((2,))
+pair = Model([inputs, more], [Dense(1)(inputs), Dense(3)(more)])
+pair.compile("sgd", "mse")
+lists = [x, X[:, :2].tolist()], [rows, Y.tolist()]
+pair.fit(*lists, validation_data=lists, verbose=0)
+losses = pair.evaluate(*lists, verbose=0), pair.evaluate([X, X[:, :2]], [y, Y], verbose=0)
+"""
+    )
+    assert len(names["history"]["val_loss"]) == 1
+    assert names["same"] == pytest.approx([names["same"][0]] * 3)
+    assert np.allclose(*names["predicted"])
+    assert names["on_batch"][0] == pytest.approx(names["on_batch"][1])
+    assert names["losses"][0] == pytest.approx(names["losses"][1])
+
+
+def test_a_sequence_may_give_lists(script: Script) -> None:
+    names, _ = script(
+        TWO
+        + """
+from keras.utils import Sequence
+class Batches(Sequence):
+    def __init__(self, give):
+        self.give = give
+    def __len__(self):
+        return 4
+    def __getitem__(self, index):
+        return self.give(slice(5 * index, 5 * index + 5))
+model = two(loss="mse")
+count = Sequential([Input((8,)), Dense(1)])
+count.compile("sgd", "mse", metrics=[lambda t, p: t - p])
+losses = [model.evaluate(Batches(give), verbose=0)[0] for give in (
+    lambda at: (X[at], [y[at], Y[at]]), lambda at: [X[at].tolist(), [y[at].tolist(), Y[at].tolist()]],
+    lambda at: (X[at].astype("float64"), (y[at], Y[at])))]
+model.fit_generator(Batches(lambda at: (X[at], [y[at], Y[at]])), epochs=1, verbose=0)
+count.fit(Batches(lambda at: [X[at].astype("float64"), y[at].tolist()]), verbose=0)
+shape = count.predict(Batches(lambda at: X[at]), verbose=0).shape
+"""
+    )
+    assert names["losses"] == pytest.approx([names["losses"][0]] * 3)
+    assert names["shape"] == (20, 1)
+
+
+def test_tables_of_several_types(script: Script) -> None:
+    names, _ = script("""
+import pandas as pd
+table = pd.DataFrame(X[:, :7])
+table["flag"] = np.arange(20) % 2 == 0
+model = network()
+for data in (table, table.values):
+    model.fit(data, pd.get_dummies(np.arange(20) % 3), validation_data=(data, Y), verbose=0)
+    try:
+        model.fit(pd.DataFrame([["a"] * 8] * 20), Y, verbose=0)
+    except ValueError as error:
+        refused = error
+""")
+    assert names["refused"]
+
+
+def test_shapes_may_be_numbers(script: Script) -> None:
+    names, texts = script("""
+import keras
+shapes = [keras.Input(shape=5).shape, Input(5).shape, Input(shape=np.int64(5)).shape, Input(shape=(5,)).shape]
+dense = [Sequential([Dense(4, input_shape=number)]) for number in (5, X.shape[1])]
+""")
+    assert names["shapes"] == [(None, 5)] * 4
+    assert [model.input_shape for model in names["dense"]] == [(None, 5), (None, 8)]
+    assert "input_shape=5 is input_shape=(5,) today" in texts
+
+
+def test_a_model_that_begins_with_an_embedding_is_built_at_once(script: Script) -> None:
+    names, texts = script("""
+E, data, ones = np.full((10, 4), 0.5), np.ones((4, 3)), np.ones(4)
+def added(first, *layers):
+    model = Sequential()
+    for layer in (first, *layers):
+        model.add(layer)
+    return model
+with_length = added(Embedding(10, 4, input_length=3), Flatten(), Dense(1))
+without = Sequential([Embedding(10, 4), LSTM(5), Dense(1)])
+later = added(Embedding(10, 4), Flatten(), Dense(1))
+alone = added(Embedding(10, 4))
+for model in (with_length, without, alone):
+    model.layers[0].set_weights([E])
+counts = [model.count_params() for model in (with_length, without, alone)]
+shapes = [with_length.output_shape, with_length.layers[0].output_shape, without.layers[0].output_shape,
+          without.layers[1].output_shape, with_length.layers[1].input_shape]
+for model in (with_length, without, later):
+    model.compile("sgd", "mse")
+    model.fit(data, ones, verbose=0)
+class Own(Layer):
+    def __init__(self):
+        super().__init__()
+        self.output_shape = "its own"
+    def call(self, x):
+        return x
+own = Own().output_shape, hasattr(Dense(3), "output_shape")
+""")
+    assert names["counts"] == [40 + 13, 40 + 200 + 6, 40]
+    assert names["shapes"] == [(None, 1), (None, 3, 4), (None, None, 4), (None, 5), (None, 3, 4)]
+    assert names["later"].count_params() == 40 + 13
+    assert names["own"] == ("its own", False)
+    assert "Layer.output_shape is Layer.output.shape today" in texts
+
+
+def test_tensors_of_two_types_are_compared(script: Script) -> None:
+    names, _ = script("""
+import tensorflow as tf
+from keras import backend as K
+whole, part = tf.constant([1, 2, 3]), tf.constant([1.0, 2.5, 2.5])
+found = {name: getattr(K, name)(whole, part).numpy().tolist() for name in (
+    "equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum")}
+kept = K.equal(x=whole, y=tf.constant([1, 1, 1], "int64")).numpy().tolist()
+""")
+    assert names["found"] == {
+        "equal": [True, False, False],
+        "not_equal": [False, True, True],
+        "greater": [False, False, True],
+        "greater_equal": [True, False, True],
+        "less": [False, True, False],
+        "less_equal": [True, True, False],
+        "maximum": [1.0, 2.5, 3.0],
+        "minimum": [1.0, 2.0, 2.5],
+    }
+    assert names["kept"] == [True, False, False]
+
+
+def test_a_learning_rate_that_nobody_named_and_that_is_another_today(script: Script) -> None:
+    _, texts = script("""
+import keras
+model = Sequential([Dense(1, input_dim=3)])
+model.compile("adadelta", "mse")
+keras.optimizers.Adagrad(lr=0.1), keras.optimizers.Nadam(0.1), keras.optimizers.Adam()
+""")
+    assert [text for text in texts if "was" in text] == [
+        "the learning rate of Adadelta() was 1.0 in Keras 2 without TensorFlow"
+    ]
+
+
 def test_callbacks_see_the_other_name_of_a_metric(script: Script) -> None:
     names, texts = script("""
 from keras import backend as K
@@ -553,6 +860,9 @@ def state() -> dict:
     ]
     held += [keras.optimizers.Adam.__mro__[3], keras.callbacks.ModelCheckpoint, keras.callbacks.History]
     held += [module for name, module in sys.modules.items() if name.startswith("keras.") and "src." not in name]
+    held += [sys.modules["keras.src.trainers.compile_utils"], sys.modules["keras.src.trainers.trainer"].Trainer]
+    held += [sys.modules["keras.src.trainers.compile_utils"].CompileMetrics]
+    held += [sys.modules["keras.src.trainers.data_adapters.py_dataset_adapter"].PyDatasetAdapter]
     held += [sys.modules["keras.src.saving.saving_api"], sys.modules["keras.src.utils.python_utils"]]
     held += [cls for cls in vars(keras.layers).values() if isinstance(cls, type)]
     held += [base for base in keras.Model.__mro__ if base.__module__.startswith("keras")]

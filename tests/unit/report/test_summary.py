@@ -61,7 +61,8 @@ def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
     ("metrics", "said"),
     [
         (METRICS | {"test_accuracy": None, "test_accuracy_interval": None}, "Test loss"),
-        (METRICS | NOTHING, "was not tested"),
+        (METRICS | NOTHING, "was not tested: its loss"),
+        (METRICS | NOTHING | {"not_tested": "no data"}, "was not tested: no data."),
         (METRICS | NOTHING | {"model": None}, "trains no model to keep"),
         (METRICS | {"test_data_seen_by_search": True}, "favourable"),
     ],

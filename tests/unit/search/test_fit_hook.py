@@ -1,5 +1,8 @@
+import contextlib
+
 import numpy as np
 import pytest
+from snakeras.model_file.keras_legacy import old_names
 from snakeras.search import fit_hook
 
 pytestmark = pytest.mark.slow
@@ -59,8 +62,36 @@ def test_the_hook_is_gone_after_the_block(network: object) -> None:
     assert keras.Model.fit is before
 
 
+def test_the_arguments_keep_their_names_for_whoever_reads_them() -> None:
+    import inspect
+
+    import keras
+
+    names = ("fit", "evaluate", "predict")
+    before = [inspect.signature(getattr(keras.Model, name)) for name in names]
+    for within in (contextlib.nullcontext(), old_names.old_names()):
+        with within, fit_hook.recorded(is_final=True):
+            assert [inspect.signature(getattr(keras.Model, name)) for name in names] == before
+
+
+def test_what_a_final_model_is_used_on_is_noted_but_not_what_keras_does_in_a_fit(network: object) -> None:
+    other = X * 2
+    with fit_hook.recorded(is_final=True) as fits:
+        network.fit(X, Y, validation_data=(other, Y), verbose=0)
+        network.fit(X, Y, validation_split=0.5, verbose=0)
+        network.evaluate(other, Y, verbose=0)
+        network.predict(X, verbose=0)
+        network.test_on_batch(x=X, y=Y)
+    assert [id(use.x) for use in fits.uses] == list(map(id, [other, other, X, X]))
+    assert [use.y is None for use in fits.uses] == [False, False, True, False]
+    assert (fits.x is X, fits.y is Y, fits.validation_data) == (True, True, None)
+    with fit_hook.recorded() as fits:
+        network.evaluate(other, Y, verbose=0)
+    assert fits.uses == []
+
+
 def test_the_weights_kept_are_those_at_the_end_of_the_last_fit(network: object) -> None:
-    with fit_hook.recorded(keep_weights=True) as fits:
+    with fit_hook.recorded(is_final=True) as fits:
         network.fit(X, Y, verbose=0)
         network.fit(X, Y, verbose=0)
         trained = network.get_weights()

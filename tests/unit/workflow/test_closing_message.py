@@ -41,7 +41,10 @@ def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
     finished(tmp_path, {}, {}, accuracy=None)
     metrics = files.read_json(tmp_path / "final" / "metrics.json")
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None})
-    assert "was not tested" in closing_message.summary(tmp_path, None)
+    assert "was not tested: its loss on the test data is no" in closing_message.summary(tmp_path, None)
+    reason = {"test_loss": None, "not_tested": "its fit had no validation data"}
+    files.write_json(tmp_path / "final" / "metrics.json", metrics | reason)
+    assert "was not tested: its fit had no validation data" in closing_message.summary(tmp_path, None)
     files.write_json(tmp_path / "final" / "metrics.json", metrics | {"test_loss": None, "model": None})
     assert "trains no model to keep; its loss with these: -0.9" in closing_message.summary(tmp_path, None)
 

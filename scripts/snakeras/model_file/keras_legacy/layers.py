@@ -4,9 +4,11 @@ import functools
 import inspect
 from contextlib import ExitStack
 
+import numpy as np
+
 from snakeras.core.patching import put
 from snakeras.model_file.keras_legacy.tables import DATA_FORMATS, HANDLED, KERNEL, LAYER, SEQUENCE_LAYERS
-from snakeras.model_file.keras_legacy.translation import keras_module, renamed, renaming, replace, warn, wrap
+from snakeras.model_file.keras_legacy.translation import caller, keras_module, renamed, renaming, replace, warn, wrap
 
 
 def _accepted(cls: type) -> set[str]:
@@ -52,6 +54,11 @@ def _init_layer(before, layer, *args, **kwargs):
     args, kwargs = _whole(type(layer), args, kwargs)
     if HANDLED.isdisjoint(kwargs):
         return before(layer, *args, **kwargs)
+    for name in ("shape", "input_shape"):
+        if isinstance(kwargs.get(name), int | np.integer):
+            warn(f"{name}={kwargs[name]} is {name}=({kwargs[name]},) today")
+            kwargs[name] = (int(kwargs[name]),)
+    length = kwargs.get("input_length") if isinstance(layer, keras_module("layers").Embedding) else None
     takes = _accepted(type(layer))
     sequence = any(base.__name__ in SEQUENCE_LAYERS for base in type(layer).__mro__)
     kwargs = _layer_arguments(takes, sequence, kwargs)
@@ -63,6 +70,8 @@ def _init_layer(before, layer, *args, **kwargs):
     before(layer, *args, **kwargs)
     if shape is not None:
         layer._old_batch_shape = tuple(shape)
+    elif length is not None:
+        layer._old_batch_shape = (None, *(length if isinstance(length, list | tuple) else [length]))
     if weights is not None:
         warn("weights of a layer are Layer.set_weights today, after Layer.build")
         build = layer.build
@@ -85,6 +94,22 @@ def _convolution(before, dimensions, *args, **kwargs):
     return before(*args, **kwargs)
 
 
+class _Shape:
+    """The attribute ``input_shape`` or ``output_shape`` of a layer, unless the layer sets one itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: object, _owner: type) -> object:
+        from keras import tree
+
+        # Keras 3 asks whether a layer has it, and expects no.
+        if layer is None or caller()[1]:
+            raise AttributeError(f"{self.name}_shape")
+        warn(f"Layer.{self.name}_shape is Layer.{self.name}.shape today")
+        return tree.map_structure(lambda tensor: tuple(tensor.shape), getattr(layer, self.name))
+
+
 def translate_layers(undo: ExitStack) -> None:
     """Let layers take their old names and arguments until ``undo`` closes."""
     import keras
@@ -105,5 +130,21 @@ def translate_layers(undo: ExitStack) -> None:
             before(self, keras.layers.InputLayer(batch_shape=shape))
         return before(self, layer, *args, **kwargs)
 
+    def build(before, self):
+        """Build a model that begins with an Embedding at once, as Keras 2 did, unless it needs to know the length."""
+        if isinstance(self._layers[0], keras.layers.Embedding):
+            self._layers = [keras.layers.InputLayer(batch_shape=(None, None)), *self._layers]
+            self._layers[0]._old_guess = True
+        try:
+            before(self)
+        except ValueError:
+            if not hasattr(self._layers[0], "_old_guess"):
+                raise
+            self._layers = self._layers[1:]
+            before(self)
+
     wrap(undo, keras.Sequential, "add", add)
+    wrap(undo, keras.Sequential, "_maybe_rebuild", build)
+    for name in ("input", "output"):
+        put(undo, keras.Layer, f"{name}_shape", _Shape(name))
     replace(undo, keras.utils.to_categorical, renaming({"nb_classes": "num_classes", "y": "x"}))

@@ -2,19 +2,16 @@
 
 import functools
 import inspect
-import itertools
-import math
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import GeneratorType
 
 import numpy as np
 
 from snakeras.core.patching import put
+from snakeras.model_file.keras_legacy.inputs import batches_of, with_arrays
+from snakeras.model_file.keras_legacy.metrics import Metrics, for_each_output, losses_with_weights
 from snakeras.model_file.keras_legacy.tables import COMPILE, FIT, LOSSES, METRICS, MODEL, SAVE, SPELLINGS
-from snakeras.model_file.keras_legacy.training import Metrics
-from snakeras.model_file.keras_legacy.translation import keras_module, renamed, renaming, replace, warn, warning, wrap
+from snakeras.model_file.keras_legacy.translation import renamed, renaming, replace, warn, warning, wrap
 
 
 def translated_fit_arguments(kwargs: dict, model: object | None = None) -> dict:
@@ -25,33 +22,6 @@ def translated_fit_arguments(kwargs: dict, model: object | None = None) -> dict:
     if kwargs.get("show_accuracy") and getattr(model, "_compile_metrics", True) is None:
         model.compile(optimizer=model.optimizer, loss=model.loss, metrics=["accuracy"])
     return renamed(kwargs, FIT)
-
-
-def batches_of(data: object, samples: int | None = None) -> tuple[object, int | None]:
-    """Return a generator whose batches Keras takes, and how many steps ``samples`` are; None if that is unknown."""
-    import keras
-
-    size = getattr(data, "batch_size", None)
-    if isinstance(data, Iterator) and size is None:
-        first = next(data, None)
-        x = keras.tree.flatten(first)[0]
-        size = None if x is None else len(x)
-        batches = itertools.chain([] if first is None else [first], data)
-        # Keras takes only tuples of inputs, and only a real generator.
-        data = (
-            tuple(map(_as_keras_takes, batch)) if isinstance(batch, tuple) else _as_keras_takes(batch)
-            for batch in batches
-        )
-    return data, math.ceil(samples / size) if samples and size else None
-
-
-def _as_keras_takes(value: object) -> object:
-    if isinstance(value, list) and value and hasattr(value[0], "shape"):
-        return tuple(map(_as_keras_takes, value))
-    # Keras converts arrays to its float type, but not those of a generator.
-    if str(getattr(value, "dtype", "")) == "float64" and hasattr(value, "astype"):
-        return value.astype(keras_module("config").floatx())
-    return value
 
 
 def _fit_generator(self, generator, steps_per_epoch=None, epochs=1, *args, **kwargs):
@@ -123,12 +93,20 @@ def translate_models(undo: ExitStack) -> None:
             if name != "loss" and isinstance(value, str):
                 warn(f"{name}={value!r} is {name}=[{value!r}] today")
                 bound.arguments[name] = [value]
+        # Not for outputs in a dict, which Keras 3 alone has.
+        if isinstance(getattr(self, "_outputs_struct", None), list | tuple) and len(self.outputs) > 1:
+            for name in ("metrics", "weighted_metrics"):
+                bound.arguments[name] = for_each_output(bound.arguments[name], len(self.outputs))
+            if bound.arguments.get("loss_weights"):
+                given = bound.arguments["loss"], bound.arguments["loss_weights"]
+                bound.arguments["loss"], bound.arguments["loss_weights"] = losses_with_weights(
+                    *given, self.output_names
+                )
         return before(*bound.args, **bound.kwargs)
 
     def run(before, self, *args, **kwargs):
-        if args and isinstance(args[0], GeneratorType):
-            args = (batches_of(args[0])[0], *args[1:])
-        result = before(self, *args, **translated_fit_arguments(kwargs, self))
+        args, kwargs = with_arrays(before, self, args, translated_fit_arguments(kwargs, self))
+        result = before(*args, **kwargs)
         return Metrics(result) if type(result) is dict else result
 
     def new(cls, *args, **kwargs):
@@ -139,7 +117,7 @@ def translate_models(undo: ExitStack) -> None:
     for cls in (Functional, keras.Model):
         wrap(undo, cls, "__init__", renaming(MODEL))
     wrap(undo, keras.Model, "compile", compile_)
-    for name in ("fit", "evaluate", "predict"):
+    for name in ("fit", "evaluate", "predict", "train_on_batch", "test_on_batch", "predict_on_batch"):
         wrap(undo, keras.Model, name, run)
     for name, (text, function) in _METHODS.items():
         put(undo, keras.Model, name, warning(text, function))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 
-from snakeras.model_file.keras_legacy import layers, models, module_names, training
+from snakeras.model_file.keras_legacy import inputs, layers, metrics, models, module_names, training
 from snakeras.model_file.keras_legacy.tables import ADVICE
 
 # Messages of Keras and Python that name an argument or a value, but not what it belongs to.
@@ -29,6 +29,8 @@ def old_names() -> Iterator[None]:
         layers.translate_layers(undo)
         models.translate_models(undo)
         models.translate_saving(undo)
+        inputs.translate_inputs(undo)
+        metrics.translate_metrics(undo)
         training.translate_callbacks(undo)
         training.translate_optimizers(undo)
         yield

@@ -75,7 +75,8 @@ LAYER = {
 }
 KERNEL = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 SEQUENCE_LAYERS = ("RNN", "Conv1D", "TimeDistributed", "Bidirectional")
-HANDLED = {*LAYER, "batch_input_shape", "input_length", "input_dim", "weights", *itertools.chain(*KERNEL)}
+SHAPES = ("shape", "input_shape", "batch_input_shape", "input_length", "input_dim")
+HANDLED = {*LAYER, *SHAPES, "weights", *itertools.chain(*KERNEL)}
 DATA_FORMATS = {"tf": "channels_last", "th": "channels_first"}
 # The same for other calls; None: left out.
 FIT = {"nb_epoch": "epochs"} | dict.fromkeys(
@@ -83,6 +84,8 @@ FIT = {"nb_epoch": "epochs"} | dict.fromkeys(
 )
 MODEL = {"input": "inputs", "output": "outputs"}
 COMPILE = dict.fromkeys(["class_mode", "theano_mode", "sample_weight_mode", "target_tensors"])
+# Learning rates that Keras itself gave, and tensorflow.keras did not.
+RATES = {"Adadelta": 1.0, "Adagrad": 0.01, "Nadam": 0.002, "Adamax": 0.002}
 OPTIMIZER = {"lr": "learning_rate", "schedule_decay": None}
 SAVE = dict.fromkeys(["save_format", "signatures", "options", "save_traces"])
 CHECKPOINT = dict.fromkeys(["load_weights_on_restart", "options"])
@@ -96,6 +99,8 @@ SPELLINGS = {
     "acc": "accuracy", "mse": "mean_squared_error", "mae": "mean_absolute_error", "lr": "learning_rate",
     "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
 }
+# Functions of the backend that take two tensors of different types: Keras 2 made all tensors of one type.
+OF_TWO = ("equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum")
 MERGE = {
     "sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate", "dot": "Dot",
     "cos": "Dot",

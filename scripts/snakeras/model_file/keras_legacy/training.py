@@ -1,45 +1,15 @@
-"""Training in Keras 1 and 2: metrics that have another name in another version, callbacks and optimizers."""
+"""Training in Keras 1 and 2: callbacks and optimizers."""
 
 import importlib.util
 import inspect
 import os
-from collections.abc import Iterator
+import string
 from contextlib import ExitStack
 
 from snakeras.core.patching import put
-from snakeras.model_file.keras_legacy.tables import CALLBACKS, CHECKPOINT, OPTIMIZER, OPTIMIZERS, SPELLINGS
+from snakeras.model_file.keras_legacy.metrics import Metrics, spellings
+from snakeras.model_file.keras_legacy.tables import CALLBACKS, CHECKPOINT, OPTIMIZER, OPTIMIZERS, RATES
 from snakeras.model_file.keras_legacy.translation import keras_module, renamed, renaming, replace, warn, warning, wrap
-
-
-def spellings(name: object) -> Iterator[str]:
-    """Yield the other names of a metric, with the same prefix (``val_``)."""
-    for pair in SPELLINGS.items() if isinstance(name, str) else ():
-        for one, other in (pair, pair[::-1]):
-            if name == one or name.endswith("_" + one):
-                yield name[: -len(one)] + other
-
-
-class Metrics(dict):
-    """Values by metric, which are also found under the metric's other names."""
-
-    def __missing__(self, name: str) -> object:
-        """Return the value under another name, with a warning."""
-        for other in spellings(name):
-            if other in self.keys():
-                warn(f"the metric {name!r} is {other!r} here", always=True)
-                return self[other]
-        raise KeyError(name)
-
-    def __contains__(self, name: object) -> bool:
-        """Return whether the metric is here, under any of its names."""
-        return super().__contains__(name) or any(map(super().__contains__, spellings(name)))
-
-    def get(self, name: str, default: object = None) -> object:
-        """Return the value under any of the metric's names, or the default."""
-        try:
-            return self[name]
-        except KeyError:
-            return default
 
 
 def translate_callbacks(undo: ExitStack) -> None:
@@ -79,8 +49,9 @@ def translate_callbacks(undo: ExitStack) -> None:
             before(self, epoch, batch, logs)
 
     def file_path(before, self, epoch, batch, logs):
-        others = {other: value for name, value in logs.items() for other in spellings(name)}
-        return before(self, epoch, batch, others | dict(logs))
+        logs = Metrics(logs)
+        asked = [field for _, field, _, _ in string.Formatter().parse(self.filepath) if field in logs]
+        return before(self, epoch, batch, dict(logs) | {field: logs[field] for field in asked})
 
     wrap(undo, keras.callbacks.History, "__init__", history)
     wrap(undo, MonitorCallback, "_set_monitor_op", set_monitor_op)
@@ -123,6 +94,9 @@ def translate_optimizers(undo: ExitStack) -> None:
         if kwargs.get("epsilon", 0) is None:
             warn("epsilon=None is epsilon=1e-7 today")
             kwargs["epsilon"] = 1e-7
+        name = type(self).__name__
+        if name in RATES and not args and "learning_rate" not in kwargs:
+            warn(f"the learning rate of {name}() was {RATES[name]} in Keras 2 without TensorFlow", always=True)
         decay = kwargs.pop("decay", None)
         if decay:
             warn("decay is keras.optimizers.schedules.InverseTimeDecay(learning_rate, 1, decay) today")
