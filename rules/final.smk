@@ -7,7 +7,7 @@ rule retrain:
         model=search_files.model,
         data=search_files.manifest,
         script_data=search_files.script_data,
-        best="results/{name}/best.json",
+        winner=lambda wildcards: checkpoints.best.get(name=wildcards.name).output.winner,
     output:
         model="results/{name}/final/model.keras",
         metrics=report(

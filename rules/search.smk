@@ -36,7 +36,8 @@ rule trial:
         "../scripts/trial.py"
 
 
-rule best:
+# A checkpoint: Snakemake looks again at what comes after it, and retrains only if the winner is another one.
+checkpoint best:
     input:
         code=code_files.of("best.py"),
         model=search_files.model,
@@ -55,6 +56,7 @@ rule best:
             category="Search",
             labels={"result": "Best hyperparameters (JSON)"},
         ),
+        winner="results/{name}/winner.json",
     params:
         name=rule_params.name,
         search=rule_params.search,

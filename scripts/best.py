@@ -17,4 +17,5 @@ with rule_script(snakemake):
         manifest=next(map(Path, snakemake.input.data), None),
         table=Path(snakemake.output.table),
         best=Path(snakemake.output.best),
+        winner=Path(snakemake.output.winner),
     )

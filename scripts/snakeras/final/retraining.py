@@ -61,7 +61,7 @@ def retrain(
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
 
     Args:
-        best, model, manifest: ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's
+        best, model, manifest: ``winner.json``, the model file, and the manifest of the prepared arrays (None: the file's
             own data function).
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
         result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
@@ -103,7 +103,7 @@ def retrain(
 def _trained(
     model_file: loader.Loaded, winner: dict, epochs: int | None
 ) -> tuple[object | None, float | None, fit_hook.Fits]:
-    """Call the model function with the hyperparameters of the best trial, by ``best.json``.
+    """Call the model function with the hyperparameters of the best trial, by ``winner.json``.
 
     Return the Keras model (None if the file fits none), the loss (None if the function failed after its last fit) and
     the fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is

@@ -13,7 +13,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
     print("retraining with the best hyperparameters, then testing it", file=terminal)
     output = snakemake.output
     arguments = {
-        "best": snakemake.input.best,
+        "best": snakemake.input.winner,
         "model": snakemake.input.model[0],
         "final": snakemake.params.final,
         "result": output.model,

@@ -1,3 +1,8 @@
+from pathlib import Path
+
+from published import search
+from snakeras.core import files
+from snakeras.core.settings import TrialSettings
 from snakeras.search import result_files
 
 
@@ -28,3 +33,15 @@ def test_a_row_a_trial_and_a_column_a_hyperparameter() -> None:
 def test_a_hyperparameter_does_not_hide_a_column() -> None:
     text = result_files.as_csv([trial(0, -0.5) | {"hyperparameters": {"loss": "mse", "epochs": 3}}])
     assert text.splitlines()[0] == "trial,status,loss,val_accuracy,epochs,hyperparameter.loss,hyperparameter.epochs"
+
+
+def test_what_the_final_model_depends_on_is_the_winner_alone(tmp_path: Path) -> None:
+    settings = TrialSettings().model_dump()
+    few, more, better = ([0.5, 0.7, None], [0.5, 0.7, None, 0.6, 0.7], [0.5, 0.7, None, 0.8])
+    folders = [search(tmp_path / str(len(found)), settings, found).folder for found in (few, more, better)]
+    first, same, other = (files.read_json(folder / "winner.json") for folder in folders)
+    assert first == same
+    assert (first["trial"], first["hyperparameters"]) == (1, {"units": 9.0, "optimizer": "adam"})
+    assert first["point"] == {"units": 9.0, "optimizer": 0}
+    assert other["trial"] == 3
+    assert files.read_json(folders[0] / "best.json")["trials"] != files.read_json(folders[1] / "best.json")["trials"]
