@@ -61,7 +61,8 @@ rule pictures:
 
 
 onstart:
-    stale_lock.note_run(settings, {"search": rule_params.search, "data": rule_params.data})
+    made_with = {"search": rule_params.search, "data": rule_params.data}
+    stale_lock.note_run(settings, made_with, search_files.waiting(workflow.dag))
 
 
 onsuccess:

@@ -61,8 +61,8 @@ def retrain(
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
 
     Args:
-        best, model, manifest: ``winner.json``, the model file, and the manifest of the prepared arrays (None: the file's
-            own data function).
+        best, model, manifest: ``winner.json``, the model file, and the manifest of the prepared arrays (None: the
+            file's own data function).
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
         result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
             fits no model leaves ``result`` empty and has the metric ``model: None``.

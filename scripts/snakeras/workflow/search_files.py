@@ -74,6 +74,12 @@ class SearchFiles:
             names.append("data")
         return [f"{self.results}/tracking/{name}.json" for name in names]
 
+    def waiting(self, dag: object) -> list[str]:
+        """Return the trials that Snakemake is going to publish by ``dag`` and does not run first."""
+        planned = {str(path) for job in dag.needrun_jobs() for path in job.output}
+        pairs = zip(self.trials, self.published, strict=False)
+        return [Path(trial).stem for trial, run in pairs if run in planned and trial not in planned]
+
     @property
     def linked_runs(self) -> list[str]:
         """Of ``published``, the trials whose runs can be opened in a browser; none where the tracker has no address."""
