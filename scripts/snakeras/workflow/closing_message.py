@@ -6,6 +6,7 @@ from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings, TrackingSettings
 from snakeras.search import trial_records
+from snakeras.workflow import progress
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
@@ -24,8 +25,8 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
         return None
     point = ", ".join(f"{name}={text.number(value)}" for name, value in best["hyperparameters"].items())
     lines = ["", f"Best hyperparameters (trial {trial_records.name(best['trial'])}): {point}"]
-    if best["val_accuracy"] is not None:
-        lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
+    lines.append(f"Best loss of the search: {_loss(best, folder)}")
+    lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]
         lines.append(
@@ -45,6 +46,15 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
         look = tracking.uri if is_address else f"mlflow ui --backend-store-uri {tracking.uri}"
         lines.append(f"Tracked in MLflow; to look: {look}")
     return "\n".join(lines)
+
+
+def _loss(best: dict, folder: Path) -> str:
+    """Return the loss of the best trial, and in brackets the metric that the pruner goes by."""
+    try:
+        record = trial_records.read(folder / "trials" / f"{trial_records.name(best['trial'])}.json")
+    except UserError:
+        return f"{best['loss']:.6g}"
+    return " ".join([f"{best['loss']:.6g}", *(f"({metric})" for metric in progress.monitored(record))])
 
 
 def unpublished(settings: Settings, search_files: SearchFiles, rule_params: RuleParams) -> str | None:

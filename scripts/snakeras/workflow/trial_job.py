@@ -6,7 +6,7 @@ from typing import TextIO
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child_process
-from snakeras.search import best_trial, run_trial, trial_records
+from snakeras.search import run_trial, trial_records
 from snakeras.workflow import progress, training_job
 
 
@@ -42,5 +42,4 @@ def run(snakemake: object, terminal: TextIO) -> None:
     model_folder.mkdir(exist_ok=True)
     files.write_json(Path(snakemake.output.run_record), computation.run_record)
     files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
-    best = best_trial.best(earlier)
-    print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best), file=terminal)
+    print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, earlier), file=terminal)

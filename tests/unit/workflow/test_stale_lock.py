@@ -109,13 +109,8 @@ def test_trials_wait_for_the_jobs_of_the_snakemake_that_noted_them_alone(
     if not waiting:
         files.write_json(files.RUN_NOTES / "x.json", note | {"process": 2**22 + 1})
     job = "from snakeras.workflow import stale_lock; print(stale_lock.waiting('x'), stale_lock.waiting('y'))"
-    printed = subprocess.run(
-        [sys.executable, "-c", job],
-        env={"PYTHONPATH": str(ROOT / "scripts")},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "scripts"))
+    printed = subprocess.run([sys.executable, "-c", job], capture_output=True, text=True, check=True).stdout
     assert printed == f"{waiting} []\n"
 
 
