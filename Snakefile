@@ -23,7 +23,7 @@ from snakeras.workflow.search_files import SearchFiles
 basedir = Path(workflow.current_basedir)
 settings = read_or_exit(config, basedir)
 code_files = CodeFiles(basedir / "scripts")
-rule_params = RuleParams(settings, in_job=workflow.remote_exec)
+rule_params = RuleParams(settings, in_job=workflow.remote_exec, in_module=not workflow.modifier.is_main_snakefile())
 search_files = SearchFiles(
     settings, in_job=workflow.remote_exec, shared=not workflow.storage_settings.default_storage_provider
 )

@@ -67,7 +67,7 @@ def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "target"), [("Snakefile", "theirs.txt"), ("configured.smk", "results/theirs/best.json")]
+    ("file", "target"), [("Snakefile", "theirs.txt"), ("configured.smk", "results/theirs/plots/summary.html")]
 )
 def test_as_a_module_of_another_workflow(tmp_path: Path, file: str, target: str) -> None:
     text = (SCENARIOS / "imported" / file).read_text().replace("@snakefile@", str(ROOT / "Snakefile"))
@@ -78,5 +78,12 @@ def test_as_a_module_of_another_workflow(tmp_path: Path, file: str, target: str)
     )
     name = "theirs" if "theirs/" in target else "mnist"
     assert f"results/{name}/trials/0000.json" in plan.stdout + plan.stderr
-    subprocess.run([*command, "--", target], cwd=tmp_path, capture_output=True, env=environment(), check=True)
+    run = subprocess.run(
+        [*command, "--", target], cwd=tmp_path, capture_output=True, text=True, env=environment(), check=True
+    )
     assert (tmp_path / target).exists()
+    if name == "theirs":
+        # Each line says whose it is: there may be several searches, and only the main workflow's onsuccess runs.
+        assert "\ntheirs: trial 0000 starts, one of 1\n" in run.stderr
+        assert "\nBest hyperparameters of theirs (trial 0000): " in run.stderr
+        assert f"\nFiles: {Path(target).parents[1] / 'best.json'}, " in run.stderr

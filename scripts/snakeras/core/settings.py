@@ -188,9 +188,15 @@ class JobSettings(Section):
     mnist_folder: str | None
     keras_home: str | None
     mflux_token_file: str | None
+    label: str | None = None  # the search's name where lines have to say whose they are
 
     @classmethod
-    def of(cls, settings: Settings) -> "JobSettings":
-        """Return the part of ``settings`` that jobs need."""
+    def of(cls, settings: Settings, label: str | None = None) -> "JobSettings":
+        """Return the part of ``settings`` that jobs need, with this ``label``."""
         flat = settings.search.model_dump() | settings.data.model_dump() | settings.tracking.model_dump()
-        return cls(**{key: flat[key] for key in cls.model_fields})
+        return cls(**{key: (flat | {"label": label})[key] for key in cls.model_fields})
+
+    @property
+    def whose(self) -> str:
+        """The beginning of a line for people: empty unless it has to say whose it is."""
+        return f"{self.label}: " if self.label else ""

@@ -1,20 +1,24 @@
 """What Snakemake prints at its end: the best trial, the test accuracy, where the files are."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings, TrackingSettings
 from snakeras.search import trial_records
 from snakeras.workflow import progress
-from snakeras.workflow.rule_params import RuleParams
-from snakeras.workflow.search_files import SearchFiles
+
+# A job that prints the last lines has not all that these import.
+if TYPE_CHECKING:
+    from snakeras.workflow.rule_params import RuleParams
+    from snakeras.workflow.search_files import SearchFiles
 
 
-def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
+def summary(folder: Path, tracking: TrackingSettings | None, label: str | None = None) -> str | None:
     """Return the last lines of a finished search in results folder ``folder``; None where it is not finished.
 
-    Without ``tracking`` they do not say where to look at its runs.
+    Without ``tracking`` they do not say where to look at its runs; with a ``label`` they say whose they are.
     """
     try:
         best, metrics = (files.read_json(folder / name) for name in ("best.json", "final/metrics.json"))
@@ -24,7 +28,8 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     if metrics["hyperparameters"] != best["hyperparameters"]:
         return None
     point = ", ".join(f"{name}={text.number(value)}" for name, value in best["hyperparameters"].items())
-    lines = ["", f"Best hyperparameters (trial {trial_records.name(best['trial'])}): {point}"]
+    whose = f" of {label}" if label else ""
+    lines = ["", f"Best hyperparameters{whose} (trial {trial_records.name(best['trial'])}): {point}"]
     lines.append(f"Best loss of the search: {_loss(best, folder)}")
     lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
     if metrics["test_accuracy"] is not None:
@@ -57,7 +62,7 @@ def _loss(best: dict, folder: Path) -> str:
     return " ".join([f"{best['loss']:.6g}", *(f"({metric})" for metric in progress.monitored(record))])
 
 
-def unpublished(settings: Settings, search_files: SearchFiles, rule_params: RuleParams) -> str | None:
+def unpublished(settings: Settings, search_files: "SearchFiles", rule_params: "RuleParams") -> str | None:
     """Return the last lines of a search of which only publishing is missing; None if anything else is."""
     results = Path(search_files.results)
     try:

@@ -19,7 +19,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
     trial, settings = int(snakemake.wildcards.trial), JobSettings(**snakemake.params.job)
     search = TrialSettings(**snakemake.params.search)
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
-    print(progress.starts(trial, settings.max_evals), file=terminal)
+    print(settings.whose + progress.starts(trial, settings.max_evals), file=terminal)
     sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
     earlier, determined_by = run_trial.determined(
         trial, sources, search, snakemake.params.data, manifest, record_path.parent
@@ -42,4 +42,5 @@ def run(snakemake: object, terminal: TextIO) -> None:
     model_folder.mkdir(exist_ok=True)
     files.write_json(Path(snakemake.output.run_record), computation.run_record)
     files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
-    print(progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, earlier), file=terminal)
+    line = progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, earlier)
+    print(settings.whose + line, file=terminal)

@@ -46,7 +46,14 @@ def test_the_summary_has_what_the_search_went_by_and_how_its_trials_ended(tmp_pa
     record = {"format": trial_records.FORMAT, "trial": 3, "loss": 0.125, "fits": fits, "determined_by": {}}
     files.write_json(tmp_path / "trials" / "0003.json", trial_records.sealed(record))
     lines = closing_message.summary(tmp_path, None).splitlines()
+    assert lines[1] == "Best hyperparameters (trial 0003): "
     assert lines[2:4] == ["Best loss of the search: 0.125 (val_acc 0.7500)", "Trials: 6 (2 pruned, 1 failed)"]
+
+
+def test_the_summary_of_one_of_several_searches_has_its_name(tmp_path: Path) -> None:
+    finished(tmp_path, {"f1": 8.0}, {"f1": 8.0})
+    lines = closing_message.summary(tmp_path, None, "reviews").splitlines()
+    assert lines[1] == "Best hyperparameters of reviews (trial 0003): f1=8"
 
 
 def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) -> None:
