@@ -12,7 +12,7 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import closing_message, stale_lock
+from snakeras.workflow import closing_message, stale_lock, unpublished
 from snakeras.workflow.code_files import CodeFiles
 from snakeras.workflow.config_validation import read_or_exit
 from snakeras.workflow.outdated_trials import OutdatedTrials
@@ -70,4 +70,4 @@ onsuccess:
 
 
 onerror:
-    print(closing_message.unpublished(settings, search_files, rule_params) or "")
+    print(unpublished.message(settings, search_files, rule_params) or "")

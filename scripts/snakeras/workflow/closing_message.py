@@ -1,18 +1,12 @@
 """What Snakemake prints at its end: the best trial, the test accuracy, where the files are."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from snakeras.core import files, text
 from snakeras.core.errors import UserError
-from snakeras.core.settings import Settings, TrackingSettings
+from snakeras.core.settings import TrackingSettings
 from snakeras.search import trial_records
 from snakeras.workflow import progress
-
-# A job that prints the last lines has not all that these import.
-if TYPE_CHECKING:
-    from snakeras.workflow.rule_params import RuleParams
-    from snakeras.workflow.search_files import SearchFiles
 
 
 def summary(folder: Path, tracking: TrackingSettings | None, label: str | None = None) -> str | None:
@@ -60,25 +54,3 @@ def _loss(best: dict, folder: Path) -> str:
     except UserError:
         return f"{best['loss']:.6g}"
     return " ".join([f"{best['loss']:.6g}", *(f"({metric})" for metric in progress.monitored(record))])
-
-
-def unpublished(settings: Settings, search_files: "SearchFiles", rule_params: "RuleParams") -> str | None:
-    """Return the last lines of a search of which only publishing is missing; None if anything else is."""
-    results = Path(search_files.results)
-    try:
-        best = files.read_json(results / "best.json")
-        provenance = best["provenance"]
-        # What lies there may be of an earlier configuration.
-        is_current = (
-            provenance["config"] == {"search": rule_params.search, "data": rule_params.data}
-            and provenance["model_sha256"] == files.sha256_of_file(Path(search_files.model[0]))
-            and sum(best["trials"].values()) == settings.search.max_evals
-            # Snakemake takes away what a job that failed was to make.
-            and all(Path(path).exists() for path in search_files.trials)
-        )
-    except (UserError, OSError, KeyError):
-        return None
-    lines = summary(results, tracking=None)
-    if not is_current or not lines or all(Path(path).exists() for path in search_files.published):
-        return None
-    return f"{lines}\nNot all of it is published yet: see the lines above, then call again"

@@ -4,7 +4,7 @@ import pytest
 from snakeras.core import files
 from snakeras.core.settings import Settings, TrackingSettings
 from snakeras.search import trial_records
-from snakeras.workflow import closing_message
+from snakeras.workflow import closing_message, unpublished
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
@@ -89,7 +89,7 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
 
     def lines(**search: object) -> str | None:
         settings = Settings(name="x", search={"model": "model.py", "max_evals": 2} | search)
-        return closing_message.unpublished(settings, SearchFiles(settings), RuleParams(settings))
+        return unpublished.message(settings, SearchFiles(settings), RuleParams(settings))
 
     params = RuleParams(Settings())
     results = Path("results/x")

@@ -13,12 +13,11 @@ WITHOUT_A_RULE = {
         for name in (
             "code_files",
             "config_validation",
-            "closing_message",
             "outdated_trials",
             "report_files",
             "rule_params",
             "search_files",
-            "stale_lock",
+            "unpublished",
             "watch",
         )
     ),
