@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from workflow_folder import ROOT, SCENARIOS, environment, new_folder
+import snakeras
+import yaml
+from snakeras import from_python
+from snakeras.core.errors import UserError
+from workflow_folder import ROOT, SCENARIOS, Folder, environment, new_folder
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +47,26 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
     # A module beside the script is part of it.
     (folder.path / "shapes.py").write_text("classes = 4\n")
     assert folder.planned()["trial"] == 3
+
+
+def test_a_search_from_python_is_that_of_the_command_line(
+    twin: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(twin.path)
+    monkeypatch.setattr(from_python, "WORKFLOW", twin.path)
+    config = yaml.safe_load((twin.results / "config.yaml").read_text())
+    name, model = config.pop("name"), config["search"].pop("model")
+    found = snakeras.run(model=model, name=name, **config)
+    assert "Nothing to be done" in capsys.readouterr().out
+    assert found.results.samefile(twin.results)
+    assert found.best == json.loads((twin.results / "best.json").read_text())
+    assert len(found.study.trials) == 4
+    assert found.study.best_trial.number == found.best["trial"]
+    with pytest.raises(UserError, match="^search.max_eval: unknown key, did you mean search.max_evals[?]$"):
+        snakeras.run(model=model, name=name, search={"max_eval": 3})
+    # A model file has its own data unless others are named.
+    with pytest.raises(UserError, match="has no data function"):
+        snakeras.run(model=model, name=name)
 
 
 def test_when_all_trials_fail_best_says_why(all_failed) -> None:

@@ -7,6 +7,7 @@ from snakeras.workflow.code_files import CodeFiles
 SCRIPTS = ROOT / "scripts"
 # Modules that the Snakefile, make and the command line use, and no rule.
 WITHOUT_A_RULE = {
+    "from_python",
     "report/dashboard",
     *(
         f"workflow/{name}"
