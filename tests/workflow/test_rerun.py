@@ -135,6 +135,21 @@ def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, c
     assert continued.outcome()[0].startswith((finished.results / "trials.csv").read_bytes())
 
 
+def test_the_same_winner_is_not_trained_again(twin) -> None:
+    append(twin.path / "scripts/snakeras/search/result_files.py", "\n# edited\n")
+    model = twin.results / "final" / "model.keras"
+    before = model.stat().st_mtime_ns
+    said = twin.run("--", f"results/{twin.name}/final/metrics.json")
+    assert "checkpoint best:" in said
+    assert "rule retrain:" not in said
+    assert model.stat().st_mtime_ns == before
+    # Nothing has changed but times.
+    assert twin.planned() == {}
+    winner = twin.results / "winner.json"
+    winner.write_text(winner.read_text().replace('"seed": ', '"seed": 1', 1))
+    assert twin.planned()["retrain"] == 1
+
+
 def test_a_lost_result_is_made_again(twin) -> None:
     (twin.results / "final" / "model.keras").unlink()
     assert twin.planned() == FINAL
