@@ -20,7 +20,7 @@ help:  ## What can be made
 
 run: setup  ## The main job; more for Snakemake in ARGS, e.g. make run ARGS="--configfile configs/tutorial.yaml"
 	@PYTHONPATH=scripts python -m snakeras.workflow.stale_lock $(ARGS)
-	@snakemake --cores $(CORES) --resources gpu=1 --quiet host rules progress $(ARGS)
+	@snakemake --cores $(CORES) --resources gpu=1 $(ARGS)
 
 watch:  ## How far the searches in this folder are, from another terminal; --once in ARGS: and end
 	@PYTHONPATH=scripts python -m snakeras.workflow.watch $(ARGS)

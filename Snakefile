@@ -12,7 +12,7 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import closing_message, config_validation, mistakes, stale_lock
+from snakeras.workflow import closing_message, config_validation, mistakes, stale_lock, unpublished
 from snakeras.workflow.code_files import CodeFiles
 from snakeras.workflow.outdated_trials import OutdatedTrials
 from snakeras.workflow.report_files import ReportFiles
@@ -24,7 +24,7 @@ settings = config_validation.read_or_exit(config, basedir, in_job=not workflow.i
 if workflow.is_main_process:
     mistakes.forget(settings.name)
 code_files = CodeFiles(basedir / "scripts")
-rule_params = RuleParams(settings, in_job=workflow.remote_exec)
+rule_params = RuleParams(settings, in_job=workflow.remote_exec, in_module=not workflow.modifier.is_main_snakefile())
 search_files = SearchFiles(
     settings, in_job=workflow.remote_exec, shared=not workflow.storage_settings.default_storage_provider
 )
@@ -62,7 +62,8 @@ rule pictures:
 
 
 onstart:
-    stale_lock.note_run(settings, {"search": rule_params.search, "data": rule_params.data})
+    made_with = {"search": rule_params.search, "data": rule_params.data}
+    stale_lock.note_run(settings, made_with, search_files.waiting(workflow.dag))
     for line in filter(None, (outdated_trials.reasons(), config_validation.hint(settings))):
         print(line, file=sys.stderr)
 
@@ -72,4 +73,4 @@ onsuccess:
 
 
 onerror:
-    print(closing_message.unpublished(settings, search_files, rule_params) or "")
+    print(unpublished.message(settings, search_files, rule_params) or "")

@@ -7,7 +7,7 @@ rule retrain:
         model=ancient(search_files.model),
         data=search_files.manifest,
         script_data=search_files.script_data,
-        best="results/{name}/best.json",
+        winner=lambda wildcards: checkpoints.best.get(name=wildcards.name).output.winner,
         outdated=outdated_trials.force_final,
     output:
         model="results/{name}/final/model.keras",

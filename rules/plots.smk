@@ -146,6 +146,7 @@ rule summarize:
     params:
         final=rule_params.final,
         config=rule_params.configuration,
+        job=rule_params.job,
     log:
         "results/{name}/logs/plots/summary.log",
     benchmark:

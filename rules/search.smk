@@ -37,7 +37,8 @@ rule trial:
         "../scripts/trial.py"
 
 
-rule best:
+# A checkpoint: Snakemake looks again at what comes after it, and retrains only if the winner is another one.
+checkpoint best:
     input:
         code=code_files.of("best.py"),
         model=ancient(search_files.model),
@@ -56,6 +57,7 @@ rule best:
             category="Search",
             labels={"result": "Best hyperparameters (JSON)"},
         ),
+        winner="results/{name}/winner.json",
     params:
         name=rule_params.name,
         model=search_files.fingerprint,

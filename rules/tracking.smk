@@ -75,6 +75,7 @@ rule publish_final:
         search="results/{name}/tracking/search.json",
         data=search_files.manifest,
         best="results/{name}/best.json",
+        winner="results/{name}/winner.json",
         table="results/{name}/trials.csv",
         metrics="results/{name}/final/metrics.json",
         example="results/{name}/final/example.json",

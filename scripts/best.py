@@ -18,6 +18,7 @@ with rule_script(snakemake) as terminal:
         manifest=next(map(Path, snakemake.input.data), None),
         table=Path(snakemake.output.table),
         best=Path(snakemake.output.best),
+        winner=Path(snakemake.output.winner),
     )
     if warning := result_files.different_data(folder, len(snakemake.input.trials)):
         print(warning, file=terminal)

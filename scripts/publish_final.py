@@ -15,6 +15,7 @@ with rule_script(snakemake) as terminal, redacting():
         parent=files.read_json(Path(snakemake.input.search)),
         name=params.name,
         best=Path(snakemake.input.best),
+        winner=Path(snakemake.input.winner),
         table=Path(snakemake.input.table),
         metrics=Path(snakemake.input.metrics),
         model=Path(snakemake.input.model),

@@ -1,20 +1,23 @@
-"""Publish one trial to MLflow."""
+"""Publish one trial to MLflow, and with it those that wait too."""
 
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.tracking import connection, trial_run
+from snakeras.tracking import connection, waiting_trials
 from snakeras.tracking.redaction import redacting
+from snakeras.workflow import stale_lock
 from snakeras.workflow.rule_script import rule_script
 
 with rule_script(snakemake), redacting():
-    published = trial_run.publish_trial(
+    name = snakemake.params.name
+    published = waiting_trials.publish_trial(
         tracking=connection.settings_of(snakemake.params),
         parent=files.read_json(Path(snakemake.input.search)),
-        name=snakemake.params.name,
-        record=Path(snakemake.input.trial),
-        run_record=Path(snakemake.input.run_record),
-        folder=Path(snakemake.input.model),
+        name=name,
+        trial=snakemake.wildcards.trial,
+        trials=Path(snakemake.input.trial).parent,
         manifest=next(map(Path, snakemake.input.data), None),
+        waiting=stale_lock.waiting(name),
+        published=stale_lock.published(name),
     )
     files.write_json(Path(snakemake.output.run), published)

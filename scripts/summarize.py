@@ -4,10 +4,12 @@ from pathlib import Path
 
 import yaml
 from snakeras.core import files
+from snakeras.core.settings import TrackingSettings
 from snakeras.report import captions, summary
+from snakeras.workflow import closing_message
 from snakeras.workflow.rule_script import rule_script
 
-with rule_script(snakemake):
+with rule_script(snakemake) as terminal:
     configuration = Path(snakemake.output.configuration)
     files.write_text(configuration, yaml.safe_dump(snakemake.params.config, sort_keys=False, allow_unicode=True))
     figures = summary.write(
@@ -20,3 +22,7 @@ with rule_script(snakemake):
         html=Path(snakemake.output.page),
     )
     captions.write(Path(snakemake.input.text), figures, Path(snakemake.output.caption))
+    # Of a module, Snakemake runs no onsuccess.
+    if label := snakemake.params.job["label"]:
+        tracking = TrackingSettings(**snakemake.params.config["tracking"])
+        print(closing_message.summary(configuration.parent, tracking, label), file=terminal)

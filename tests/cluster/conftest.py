@@ -9,7 +9,7 @@ from cluster_folder import CONFIGURATION, HERE, ClusterFolder, light, why_not
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A Slurm of one node with two GPUs that are none, and its state; the tests are skipped where it cannot start."""
-    pytest.importorskip("snakemake_executor_plugin_slurm", reason="envs/requirements-cluster.txt is not installed")
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="Slurm's plugin is not installed: make setup-cluster")
     if reason := why_not():
         pytest.skip(reason)
     state = tmp_path_factory.mktemp("slurm")

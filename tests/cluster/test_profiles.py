@@ -42,9 +42,9 @@ def bucket(folder: Folder) -> Iterator[dict[str, str]]:
 
 
 def dry_run(folder: Folder, profile: str, more: dict[str, str] | None = None) -> str:
-    command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", *folder.arguments, *ARGUMENTS]
+    command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", "--quiet", "host"]
     run = subprocess.run(
-        [*command, "--dry-run"],
+        [*command, *folder.arguments, *ARGUMENTS, "--dry-run"],
         cwd=folder.path,
         env=environment() | (more or {}),
         stdout=subprocess.PIPE,
@@ -64,10 +64,13 @@ def resources(said: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def needs(*modules: str) -> None:
+CLOUD = "uv pip install --no-deps --requirement envs/requirements-cloud.txt"
+
+
+def needs(*modules: str, install: str = "make setup-cluster") -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed")
+            pytest.skip(f"{module} is not installed: {install}")
 
 
 def test_slurm(folder: Folder) -> None:
@@ -86,7 +89,7 @@ def test_cluster_generic(folder: Folder) -> None:
 
 
 def test_kubernetes(folder: Folder, bucket: dict[str, str]) -> None:
-    needs("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3")
+    needs("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3", install=CLOUD)
     said = dry_run(folder, "kubernetes", bucket)
     asked = resources(said)["trial"]
     assert (asked["gpu"], asked["gpu_manufacturer"]) == ("1", "nvidia")
@@ -94,7 +97,7 @@ def test_kubernetes(folder: Folder, bucket: dict[str, str]) -> None:
 
 
 def test_aws_batch(folder: Folder, bucket: dict[str, str]) -> None:
-    needs("snakemake_executor_plugin_aws_batch", "snakemake_storage_plugin_s3")
+    needs("snakemake_executor_plugin_aws_batch", "snakemake_storage_plugin_s3", install=CLOUD)
     where = {"SNAKEMAKE_AWS_BATCH_JOB_QUEUE": "queue", "SNAKEMAKE_AWS_BATCH_JOB_ROLE": "role"}
     said = dry_run(folder, "aws-batch", bucket | where)
     assert resources(said)["trial"]["_gpus"] == "1"
@@ -105,7 +108,7 @@ def test_aws_batch(folder: Folder, bucket: dict[str, str]) -> None:
 def test_a_profile_leaves_to_the_default_one_what_suits_every_site(profile: str) -> None:
     default = yaml.safe_load(Path(ROOT / "profiles/default/config.yaml").read_text())
     if profile == "default":
-        assert default.keys() == {"keep-going", "rerun-incomplete", "rerun-triggers"}
+        assert default.keys() == {"keep-going", "rerun-incomplete", "rerun-triggers", "quiet"}
     else:
         own = yaml.safe_load(Path(ROOT / "profiles" / profile / "config.yaml").read_text())
         assert not default.keys() & own.keys()

@@ -79,6 +79,7 @@ class Search:
         return {
             "name": self.name,
             "best": self.folder / "best.json",
+            "winner": self.folder / "winner.json",
             "table": self.folder / "trials.csv",
             "metrics": own / "metrics.json",
             "model": own / "model.keras",
@@ -123,6 +124,7 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
         manifest=found.manifest,
         table=folder / "trials.csv",
         best=folder / "best.json",
+        winner=folder / "winner.json",
     )
     write_final(found, 0.9)
     return found

@@ -44,7 +44,8 @@ class Folder:
         return self.path / "results" / self.name
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *self.arguments, *arguments]
+        told = ["--quiet", "host"]  # all that Snakemake has to say of its jobs
+        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *told, *self.arguments, *arguments]
 
     def run(self, *arguments: str, cores: int = 2, fails: bool = False) -> str:
         """Run Snakemake to its end; returns all that it printed."""
@@ -70,13 +71,13 @@ class Folder:
         path, at_sigterm = list(sys.path), signal.getsignal(signal.SIGTERM)
         try:
             with chdir(self.path), redirect_stdout(output), redirect_stderr(output), pytest.raises(SystemExit) as end:
-                cli.main(["--cores", "2", *self.arguments, "--dry-run", *arguments])
+                cli.main(self.command("--dry-run", *arguments)[3:])
         finally:
             sys.path[:] = path
             signal.signal(signal.SIGTERM, at_sigterm)
         printed = output.getvalue()
         assert end.value.code == 0, f"{printed}{end.value}"
-        jobs = Counter(re.findall(r"^(?:local)?rule (\w+):$", printed, re.MULTILINE))
+        jobs = Counter(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):$", printed, re.MULTILINE))
         assert jobs or "Nothing to be done" in printed, printed
         return {rule: count for rule, count in jobs.items() if rule != "all"}
 

@@ -81,8 +81,8 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
         "resources": {"mem_mb": 8000, "runtime": 60},
     }
     keys = {key for section in changed.values() for key in section}
-    # max_evals is above, and keras_home, which goes with another dataset, in test_use.
-    assert set(JobSettings.model_fields) - {"max_evals", "keras_home"} <= keys
+    # max_evals is above; keras_home, which goes with another dataset, and label, which is no setting, are in test_use.
+    assert set(JobSettings.model_fields) - {"max_evals", "keras_home", "label"} <= keys
     assert (
         finished.planned("--config", *(f"{section}={json.dumps(values)}" for section, values in changed.items())) == {}
     )
@@ -139,6 +139,21 @@ def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, c
     at_once.run("--config", "search={max_evals: 5}", "--", f"results/{at_once.name}/best.json", cores=1)
     assert continued.outcome() == at_once.outcome()
     assert continued.outcome()[0].startswith((finished.results / "trials.csv").read_bytes())
+
+
+def test_the_same_winner_is_not_trained_again(twin) -> None:
+    append(twin.path / "scripts/snakeras/search/result_files.py", "\n# edited\n")
+    model = twin.results / "final" / "model.keras"
+    before = model.stat().st_mtime_ns
+    said = twin.run("--", f"results/{twin.name}/final/metrics.json")
+    assert "checkpoint best:" in said
+    assert "rule retrain:" not in said
+    assert model.stat().st_mtime_ns == before
+    # Nothing has changed but times.
+    assert twin.planned() == {}
+    winner = twin.results / "winner.json"
+    winner.write_text(winner.read_text().replace('"seed": ', '"seed": 1', 1))
+    assert twin.planned()["retrain"] == 1
 
 
 def test_a_lost_result_is_made_again(twin) -> None:

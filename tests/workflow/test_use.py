@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from workflow_folder import ROOT, SCENARIOS, environment, new_folder
+import snakeras
+import yaml
+from snakeras import from_python
+from snakeras.core.errors import UserError
+from workflow_folder import ROOT, SCENARIOS, Folder, environment, new_folder
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +61,26 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
     assert folder.planned("--config", "search={max_evals: 4}") == {}
 
 
+def test_a_search_from_python_is_that_of_the_command_line(
+    twin: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(twin.path)
+    monkeypatch.setattr(from_python, "WORKFLOW", twin.path)
+    config = yaml.safe_load((twin.results / "config.yaml").read_text())
+    name, model = config.pop("name"), config["search"].pop("model")
+    found = snakeras.run(model=model, name=name, **config)
+    assert "Nothing to be done" in capsys.readouterr().out
+    assert found.results.samefile(twin.results)
+    assert found.best == json.loads((twin.results / "best.json").read_text())
+    assert len(found.study.trials) == 4
+    assert found.study.best_trial.number == found.best["trial"]
+    with pytest.raises(UserError, match="^search.max_eval: unknown key, did you mean search.max_evals[?]$"):
+        snakeras.run(model=model, name=name, search={"max_eval": 3})
+    # A model file has its own data unless others are named.
+    with pytest.raises(UserError, match="has no data function"):
+        snakeras.run(model=model, name=name)
+
+
 def test_when_all_trials_fail_best_says_why(all_failed) -> None:
     place = "failed.py, line 11: raise ValueError("
     assert f"best: all 2 trials failed in the same way: ValueError: kernel larger than its input ({place}" in (
@@ -100,7 +124,7 @@ def test_from_another_folder_with_another_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "target"), [("Snakefile", "theirs.txt"), ("configured.smk", "results/theirs/best.json")]
+    ("file", "target"), [("Snakefile", "theirs.txt"), ("configured.smk", "results/theirs/plots/summary.html")]
 )
 def test_as_a_module_of_another_workflow(tmp_path: Path, file: str, target: str) -> None:
     text = (SCENARIOS / "imported" / file).read_text().replace("@snakefile@", str(ROOT / "Snakefile"))
@@ -111,5 +135,12 @@ def test_as_a_module_of_another_workflow(tmp_path: Path, file: str, target: str)
     )
     name = "theirs" if "theirs/" in target else "mnist"
     assert f"results/{name}/trials/0000.json" in plan.stdout + plan.stderr
-    subprocess.run([*command, "--", target], cwd=tmp_path, capture_output=True, env=environment(), check=True)
+    run = subprocess.run(
+        [*command, "--", target], cwd=tmp_path, capture_output=True, text=True, env=environment(), check=True
+    )
     assert (tmp_path / target).exists()
+    if name == "theirs":
+        # Each line says whose it is: there may be several searches, and only the main workflow's onsuccess runs.
+        assert "\ntheirs: trial 0000 starts, one of 1\n" in run.stderr
+        assert "\nBest hyperparameters of theirs (trial 0000): " in run.stderr
+        assert f"\nFiles: {Path(target).parents[1] / 'best.json'}, " in run.stderr

@@ -1,26 +1,34 @@
 """The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
 
 from types import NoneType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Argument = Annotated[str, Field(coerce_numbers_to_str=True)]
+NULL = ("null", "~", "")  # as --config hands it over
 
 
 class Section(BaseModel):
     """A part of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    null: ClassVar[dict] = {}  # what null in place of the section stands for: its defaults
+    main: ClassVar[str]  # the key that a section is about, for examples in error lines
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_null(cls, value: object) -> object:
+        return cls.null if value is None or (isinstance(value, str) and value in NULL) else value
 
     @field_validator("*", mode="before")
     @classmethod
     def _read(cls, value: object, info: ValidationInfo) -> object:
         """Return ``value`` as YAML means it: ``--config`` hands over strings, and true is no number."""
         expected = cls.model_fields[info.field_name].annotation
-        if isinstance(value, str) and value in ("null", "~", "") and NoneType in get_args(expected):
+        if isinstance(value, str) and value in NULL and NoneType in get_args(expected):
             return None
         # pydantic alone would take true for 1, and 1 for true.
         if not isinstance(value, str) and isinstance(value, bool) != (expected is bool):
@@ -31,6 +39,7 @@ class Section(BaseModel):
 class DataSettings(Section):
     """``data``: what the trials train on."""
 
+    main = "dataset"
     dataset: Literal["mnist", "mnist-5k", "model"] = "mnist"
     validation_fraction: float = Field(0.1667, gt=0, lt=1)
     mnist_folder: str | None = None
@@ -40,13 +49,19 @@ class DataSettings(Section):
 
 
 class PrunerSettings(Section):
-    """``search.pruner``, with the keys of every type of pruner."""
+    """``search.pruner``, with the keys of every type of pruner; the name of a type alone stands for it."""
 
+    main = "type"
     type: Literal["none", "median", "halving"] = "none"
     min_epochs: Count = 1
     reduction: int = Field(4, ge=2)
     n_startup_trials: int = Field(5, ge=0)
     n_warmup_steps: int = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_name(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) and value not in NULL else value
 
 
 class NoPruner(Section):
@@ -101,6 +116,7 @@ class TrialSettings(Section):
 class SearchSettings(TrialSettings):
     """``search``: the search, its trials, and how their jobs run."""
 
+    main = "model"
     pruner: PrunerSettings = PrunerSettings()
     model: str = "models/mnist_cnn.py"
     max_evals: Count = 12
@@ -124,6 +140,7 @@ class SearchSettings(TrialSettings):
 class FinalSettings(Section):
     """``final``: the model trained again with the best hyperparameters."""
 
+    main = "epochs"
     epochs: Count | None = None
     train_on: Literal["all", "train"] = "all"
 
@@ -131,8 +148,10 @@ class FinalSettings(Section):
 class TrackingSettings(Section):
     """``tracking``: where runs are published, and what of them."""
 
+    null = {"uri": None}
+    main = "uri"
     uri: str | None = "sqlite:///mlflow.db"
-    experiment: Annotated[str, StringConstraints(min_length=1, max_length=500)] = "MNIST hyperas"
+    experiment: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
     models: Literal["all", "best", "none"] = "all"
     registered_model: Annotated[str, StringConstraints(pattern=r"^[^/:\n]{1,256}$")] | None = Field(
         None, description="a text without '/' and ':', or null"
@@ -146,6 +165,7 @@ class TrackingSettings(Section):
 class ResourceSettings(Section):
     """``resources``: what a job that trains asks of a cluster at its first attempt."""
 
+    main = "mem_mb"
     mem_mb: Count = 4000  # MB
     runtime: Count = 240  # minutes
 
@@ -175,9 +195,15 @@ class JobSettings(Section):
     mnist_folder: str | None
     keras_home: str | None
     mflux_token_file: str | None
+    label: str | None = None  # the search's name where lines have to say whose they are
 
     @classmethod
-    def of(cls, settings: Settings) -> "JobSettings":
-        """Return the part of ``settings`` that jobs need."""
+    def of(cls, settings: Settings, label: str | None = None) -> "JobSettings":
+        """Return the part of ``settings`` that jobs need, with this ``label``."""
         flat = settings.search.model_dump() | settings.data.model_dump() | settings.tracking.model_dump()
-        return cls(**{key: flat[key] for key in cls.model_fields})
+        return cls(**{key: (flat | {"label": label})[key] for key in cls.model_fields})
+
+    @property
+    def whose(self) -> str:
+        """The beginning of a line for people: empty unless it has to say whose it is."""
+        return f"{self.label}: " if self.label else ""

@@ -65,7 +65,7 @@ def retrain(
     A model file with its own data is tested on what its function ``test_data`` returns, else by ``test_arrays.find``.
 
     Args:
-        best, manifest: ``best.json``, and the manifest of the prepared arrays (None: the file's own data function).
+        best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
         sources: The model file, then what else of the user's own decides a trial.
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
         result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
@@ -117,7 +117,7 @@ def retrain(
 def _trained(
     model_file: loader.Loaded, winner: dict, epochs: int | None
 ) -> tuple[object | None, float | None, fit_hook.Fits]:
-    """Call the model function with the hyperparameters of the best trial, by ``best.json``.
+    """Call the model function with the hyperparameters of the best trial, by ``winner.json``.
 
     Return the Keras model (None if the file fits none), the loss (None if the function failed after its last fit) and
     the fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is

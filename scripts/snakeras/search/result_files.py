@@ -1,4 +1,4 @@
-"""Write ``trials.csv`` and ``best.json`` of a finished search: no times, hosts or paths."""
+"""Write ``trials.csv``, ``best.json`` and ``winner.json`` of a finished search: no times, hosts or paths."""
 
 import csv
 import io
@@ -23,8 +23,11 @@ def conclude(
     manifest: Path | None,
     table: Path,
     best: Path,
+    winner: Path,
 ) -> None:
-    """Write ``trials.csv`` and ``best.json`` from trials 0 to ``max_evals - 1``.
+    """Write ``trials.csv``, ``best.json`` and ``winner.json`` from trials 0 to ``max_evals - 1``.
+
+    ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better.
 
     Raises:
         UserError: When a trial's file is missing, altered or made with another configuration, or when all trials
@@ -32,8 +35,8 @@ def conclude(
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
     records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
-    winner = best_trial.best(records)
-    if winner is None:
+    won = best_trial.best(records)
+    if won is None:
         raise UserError(all_failed(records, sources[0]))
     config = {"search": fixed["search"], "data": data}
     files.write_text(table, as_csv(records))
@@ -41,8 +44,8 @@ def conclude(
         best,
         {
             "name": name,
-            **{key: winner[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
-            "point": point(winner),
+            **{key: won[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
+            "point": point(won),
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             "provenance": {
                 "seed": search.seed,
@@ -50,11 +53,13 @@ def conclude(
                 "data_sha256": fixed["data"]["digest"],
                 "config": config,
                 "config_sha256": files.sha256_of(config),
-                "trial_digest": winner["digest"],
-                "packages": winner["determined_by"]["packages"],
+                "trial_digest": won["digest"],
+                "packages": won["determined_by"]["packages"],
             },
         },
     )
+    kept = {key: won[key] for key in ("trial", "hyperparameters", "seed", "digest")}
+    files.write_json(winner, kept | {"point": point(won)})
 
 
 def different_data(folder: Path, max_evals: int) -> str | None:

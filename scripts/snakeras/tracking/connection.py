@@ -155,10 +155,10 @@ def _check_listening(uri: str, name: str) -> None:
 
 
 @contextmanager
-def locked(*names: str) -> Iterator[None]:
+def locked(*names: str, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     """Hold the lock of these names, which is one for all processes of this user on this machine.
 
-    Raise UserError if another process holds it for ten minutes.
+    Raise UserError if another process holds it for ``timeout`` seconds (-1: wait as long as it does).
     """
     from filelock import FileLock, Timeout
 
@@ -166,7 +166,7 @@ def locked(*names: str) -> Iterator[None]:
     path = folder / f"{files.sha256_of(names)}.lock"
     try:
         files.make_private(folder)
-        with FileLock(path, fallback_to_soft=False).acquire(timeout=LOCK_TIMEOUT):
+        with FileLock(path, fallback_to_soft=False).acquire(timeout=timeout):
             yield
     except Timeout:
-        raise UserError(f"{path}: another process has kept this lock for {LOCK_TIMEOUT:.0f} s") from None
+        raise UserError(f"{path}: another process has kept this lock for {timeout:.0f} s") from None

@@ -20,6 +20,7 @@ def publish_final(
     parent: dict,
     name: str,
     best: Path,
+    winner: Path,
     table: Path,
     metrics: Path,
     model: Path,
@@ -32,19 +33,19 @@ def publish_final(
     """Publish what a search found into its run, and register the final model.
 
     ``parent`` is what ``publish_search`` returned, and ``name``, ``trials``, ``manifest`` and ``config`` are as there.
-    ``best`` and ``table`` are ``best.json`` and ``trials.csv``; ``metrics``, ``model``, ``example`` and ``run_record``
-    files of the final model.
+    ``best``, ``winner`` and ``table`` are ``best.json``, ``winner.json`` and ``trials.csv``; ``metrics``, ``model``,
+    ``example`` and ``run_record`` files of the final model. A final model of the same winner is no new version.
 
     Returns:
         dict: ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
             ``mflux_best_run_id`` if a model group is named.
     """
-    winner, ran = files.read_json(best), files.read_json(run_record)
+    found, ran = files.read_json(best), files.read_json(run_record)
     client = connection.connect(tracking)
     run_id = parent["run_id"]
     with connection.explained(tracking), connection.locked(client.tracking_uri, run_id):
-        digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, best)])
-        _log_values(client, parent, name, digest, winner, files.read_json(metrics), ran)
+        digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, winner)])
+        _log_values(client, parent, name, digest, found, files.read_json(metrics), ran)
         for path in (best, table, metrics):
             client.log_artifact(run_id, str(path))
         client.log_dict(run_id, config, "config.json")
@@ -54,7 +55,7 @@ def publish_final(
         if files.read_json(metrics)["model"]:
             run = client.get_run(run_id)
             described = None if example.read_text().strip() == "null" else files.read_json(example)
-            model_id = keras_model.log(client, run, model, winner["provenance"]["packages"], end, described, digest)
+            model_id = keras_model.log(client, run, model, found["provenance"]["packages"], end, described, digest)
             registered, source = tracking.registered_model or name, f"models:/{model_id}"
             tags, key = {FINALS: digest}, "tracking.registered_model"
             version = logged_models.register(client, registered, source, run_id, model_id, FINALS, tags, key=key)
@@ -63,7 +64,7 @@ def publish_final(
         client.set_terminated(run_id, "FINISHED", end)
     if tracking.models == "best":
         tracking = tracking.model_copy(update={"models": "all"})
-    number = trial_records.name(winner["trial"])
+    number = trial_records.name(found["trial"])
     record, run_record, folder = trials / f"{number}.json", trials / f"{number}.run.json", trials / number
     best_run = trial_run.publish_trial(tracking, parent, name, record, run_record, folder, manifest)["run_id"]
     published = {"run_id": run_id, "model_id": model_id, "model_uri": model_uri, "best_run_id": best_run}
@@ -73,7 +74,7 @@ def publish_final(
 
 
 def _log_values(
-    client: "MlflowClient", parent: dict, name: str, digest: str, winner: dict, final: dict, ran: dict
+    client: "MlflowClient", parent: dict, name: str, digest: str, best: dict, final: dict, ran: dict
 ) -> None:
     """Log metrics and tags of the final model to the run of the search.
 
@@ -87,16 +88,16 @@ def _log_values(
             "test_accuracy": final["test_accuracy"],
             "test_loss": final["test_loss"],
             "final_objective": final["loss"],
-            "best_val_acc": winner["val_accuracy"],
-            "best_objective": winner["loss"],
+            "best_val_acc": best["val_accuracy"],
+            "best_objective": best["loss"],
         }
         prefix = f"final {step + 1}/" if step else "final/"
         points = run_content.points(single, end, step)
         points += run_content.curves(final["fits"], ran.get("epochs_ended", []), end, prefix)
         runs.log_metrics(client, run, points)
         published.append(digest)
-    tags = run_content.as_tags(run_content.hyperparameters(winner["hyperparameters"])) | {
-        "snakeras.best_trial": str(winner["trial"]),
+    tags = run_content.as_tags(run_content.hyperparameters(best["hyperparameters"])) | {
+        "snakeras.best_trial": str(best["trial"]),
         "snakeras.status": "completed",
         FINALS: " ".join(published),
         **run_content.commit(ran),

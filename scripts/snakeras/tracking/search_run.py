@@ -45,7 +45,7 @@ def publish_search(
     digest = files.sha256_of([name, determined_by])
     client = connection.connect(tracking)
     with connection.explained(tracking), connection.locked(client.tracking_uri, digest):
-        experiment_id = _experiment(client, tracking.experiment)
+        experiment_id = _experiment(client, tracking.experiment or name)
         # A tracker older than MLflow 3 does not know this call: so this job fails, and not each of the trials' too.
         client.search_logged_models([experiment_id], max_results=1)
         start = _start(trials, search.parallelism, began)

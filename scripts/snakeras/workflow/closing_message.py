@@ -4,18 +4,17 @@ from pathlib import Path
 
 from snakeras.core import files, text
 from snakeras.core.errors import UserError
-from snakeras.core.settings import Settings, TrackingSettings
+from snakeras.core.settings import TrackingSettings
 from snakeras.search import trial_records
-from snakeras.workflow.rule_params import RuleParams
-from snakeras.workflow.search_files import SearchFiles
+from snakeras.workflow import progress
 
 NO_LOSS = "its loss on the test data is no finite number"
 
 
-def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
+def summary(folder: Path, tracking: TrackingSettings | None, label: str | None = None) -> str | None:
     """Return the last lines of a finished search in results folder ``folder``; None where it is not finished.
 
-    Without ``tracking`` they do not say where to look at its runs.
+    Without ``tracking`` they do not say where to look at its runs; with a ``label`` they say whose they are.
     """
     try:
         best, metrics = (files.read_json(folder / name) for name in ("best.json", "final/metrics.json"))
@@ -25,9 +24,10 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     if metrics["hyperparameters"] != best["hyperparameters"]:
         return None
     point = ", ".join(f"{name}={text.number(value)}" for name, value in best["hyperparameters"].items())
-    lines = ["", f"Best hyperparameters (trial {trial_records.name(best['trial'])}): {point}"]
-    if best["val_accuracy"] is not None:
-        lines.append(f"Validation accuracy in the search: {best['val_accuracy']:.4f}")
+    whose = f" of {label}" if label else ""
+    lines = ["", f"Best hyperparameters{whose} (trial {trial_records.name(best['trial'])}): {point}"]
+    lines.append(f"Best loss of the search: {_loss(best, folder)}")
+    lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]
         lines.append(
@@ -49,23 +49,10 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     return "\n".join(lines)
 
 
-def unpublished(settings: Settings, search_files: SearchFiles, rule_params: RuleParams) -> str | None:
-    """Return the last lines of a search of which only publishing is missing; None if anything else is."""
-    results = Path(search_files.results)
+def _loss(best: dict, folder: Path) -> str:
+    """Return the loss of the best trial, and in brackets the metric that the pruner goes by."""
     try:
-        best = files.read_json(results / "best.json")
-        provenance = best["provenance"]
-        # What lies there may be of an earlier configuration.
-        is_current = (
-            provenance["config"] == {"search": rule_params.search, "data": rule_params.data}
-            and provenance["model_digest"] == files.sha256_of(search_files.fingerprint)
-            and sum(best["trials"].values()) == settings.search.max_evals
-            # Snakemake takes away what a job that failed was to make.
-            and all(Path(path).exists() for path in search_files.trials)
-        )
-    except (UserError, OSError, KeyError):
-        return None
-    lines = summary(results, tracking=None)
-    if not is_current or not lines or all(Path(path).exists() for path in search_files.published):
-        return None
-    return f"{lines}\nNot all of it is published yet: see the lines above, then call again"
+        record = trial_records.read(folder / "trials" / f"{trial_records.name(best['trial'])}.json")
+    except UserError:
+        return f"{best['loss']:.6g}"
+    return " ".join([f"{best['loss']:.6g}", *(f"({metric})" for metric in progress.monitored(record))])

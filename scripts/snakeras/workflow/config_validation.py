@@ -3,6 +3,7 @@
 import difflib
 import importlib.metadata
 import json
+import math
 import os
 import re
 import sys
@@ -11,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import yaml
 from pydantic import ValidationError
 
 from snakeras.core.errors import UserError
-from snakeras.core.settings import Settings
+from snakeras.core.settings import Section, Settings
 from snakeras.data import datasets
 from snakeras.model_file import opened_files, parser, script_arguments, search_space, syntax
 from snakeras.search import samplers
@@ -72,7 +74,35 @@ def _line(mistake: dict) -> str:
     key = ".".join(path) or "config"
     value = mistake["input"]
     found = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    return f"{key}: found {found}, expected {_expected(known_keys().get(key, {'type': 'object'}))}"
+    # It may hold a password.
+    if key == "tracking":
+        value, found = 0, "a value without keys"
+    line = f"{key}: found {found}, expected {_expected(known_keys().get(key, {'type': 'object'}))}"
+    return f"{line}, such as {_example(path, value)}" if key in sections() else line
+
+
+def sections() -> dict[str, type[Section]]:
+    """Return the sections of the configuration by their keys, such as ``search.pruner``."""
+
+    def inside(section: type[Section], prefix: str) -> Iterator[tuple[str, type[Section]]]:
+        for name, field in section.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+                yield prefix + name, field.annotation
+                yield from inside(field.annotation, f"{prefix}{name}.")
+
+    return dict(inside(Settings, ""))
+
+
+def _example(path: list[str], value: object) -> str:
+    """Return how a section is written, with ``value`` where its main key takes that."""
+    section = sections()[".".join(path)]
+    try:
+        value = section.model_validate({section.main: value}).model_dump()[section.main]
+    except ValidationError:
+        value = section().model_dump()[section.main]
+    for key in (section.main, *reversed(path)):
+        value = {key: value}
+    return yaml.safe_dump(value, default_flow_style=True, width=math.inf).strip()[1:-1]
 
 
 @cache

@@ -4,15 +4,18 @@ from pathlib import Path
 from typing import TextIO
 
 from snakeras.core import files
+from snakeras.core.settings import JobSettings
 from snakeras.final import retraining
 from snakeras.workflow import mistakes, training_job
 
 
 def run(snakemake: object, terminal: TextIO) -> None:
     """Retrain the best trial's model, test it and write its files. Raise UserError when it fails."""
+    whose = JobSettings(**snakemake.params.job).whose
+    print(f"{whose}retraining with the best hyperparameters, then testing it", file=terminal)
     output = snakemake.output
     arguments = {
-        "best": snakemake.input.best,
+        "best": snakemake.input.winner,
         "sources": list(snakemake.input.model),
         "final": snakemake.params.final,
         "test_function": snakemake.params.test_function,

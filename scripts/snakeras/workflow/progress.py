@@ -1,13 +1,14 @@
 """Lines about the progress of a search: a trial's outcome, the best so far, the time left. Read from trials' files."""
 
+from collections import Counter
 from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.times import busy_seconds, duration
-from snakeras.search import best_trial, earlier_trials, trial_records
+from snakeras.search import best_trial, earlier_trials, pruners, trial_records
 
-KEYS = ("trial", "status", "failure", "pruned", "loss", "val_accuracy", "determined_by")
+KEYS = ("trial", "status", "failure", "pruned", "loss", "fits", "determined_by")
 
 
 def starts(trial: int, total: int) -> str:
@@ -20,17 +21,12 @@ def best_completed(records: list[dict]) -> dict | None:
     return best_trial.best(record for record in records if record["status"] == "completed")
 
 
-def ends(
-    trial: int, total: int, folder: Path, parallelism: int, best: dict | None = None, model: Path | None = None
-) -> str:
+def ends(trial: int, total: int, folder: Path, parallelism: int, earlier: list[dict], model: Path | None = None) -> str:
     """Return the line for a trial that has just written its files into ``folder``.
 
-    It reads only the trials that may have run at the same time: all that this one looked back on are finished. So it
-    takes no longer for the thousandth trial than for the first.
-
-    Args:
-        best: The best of the completed trials that it looked back on.
-        model: The model file, to say where a trial failed.
+    It reads only the trials that may have run at the same time: all that this one looked back on, ``earlier``, are
+    finished. So it takes no longer for the thousandth trial than for the first. ``model``, the model file, is to say
+    where a trial failed.
     """
     before = len(earlier_trials.visible(trial, parallelism))
     near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
@@ -38,15 +34,21 @@ def ends(
     this = ended[trial][0]
     # Files of an earlier configuration may still lie there, of trials that will run again.
     ended = {number: pair for number, pair in ended.items() if _same_search(pair[0], this)}
-    done = before + sum(number >= before for number in ended)
+    records = [*earlier, *(record for number, (record, _) in ended.items() if number >= before)]
     parts = [f"trial {trial_records.name(trial)}: {_like(this, ended) or outcome(this, model)}"]
-    if best := best_completed([record for record, _ in ended.values()] + ([best] if best else [])):
+    if best := best_completed(records):
         parts.append(f"best so far {outcome(best)} (trial {trial_records.name(best['trial'])})")
-    parts.append(f"{done} of {total} done")
-    if done < total:
-        left = seconds_left(total - done, [run for _, run in ended.values()])
+    parts.append(f"{len(records)} of {total} done{bad(Counter(record['status'] for record in records))}")
+    if len(records) < total:
+        left = seconds_left(total - len(records), [run for _, run in ended.values()])
         parts.append(f"about {duration(left)} left")
     return "; ".join(parts)
+
+
+def bad(counts: dict[str, int]) -> str:
+    """Return in brackets how many trials were pruned and how many failed; nothing if all completed."""
+    named = [f"{counts[status]} {status}" for status in ("pruned", "failed") if counts.get(status)]
+    return f" ({', '.join(named)})" if named else ""
 
 
 def seconds_left(trials: int, runs: list[dict]) -> float:
@@ -88,6 +90,18 @@ def outcome(record: dict, model: Path | None = None) -> str:
     if record["status"] == "pruned":
         pruned = record["pruned"]
         return f"pruned after epoch {pruned['epoch']} ({pruned['monitor']} {pruned['value']:.4f})"
-    if isinstance(record["val_accuracy"], float):
-        return f"val_accuracy {record['val_accuracy']:.4f}"
-    return f"loss {record['loss']:.6g}"
+    return ", ".join([f"loss {record['loss']:.6g}", *monitored(record)])
+
+
+def monitored(record: dict) -> list[str]:
+    """Return the metric that the pruner goes by and its last value, as a text; empty if there is none beside the loss.
+
+    That is the last fit's that has it, as a trial's ``val_accuracy``.
+    """
+    monitor = record["determined_by"].get("search", {}).get("pruner", {}).get("monitor", "auto")
+    for metrics in (fit["metrics"] for fit in reversed(record["fits"])):
+        if found := pruners.monitored(metrics, monitor, "auto"):
+            value = metrics[found[0]][-1]
+            # A value that JSON cannot express is no float.
+            return [f"{found[0]} {value:.4f}"] if isinstance(value, float) and value != record["loss"] else []
+    return []

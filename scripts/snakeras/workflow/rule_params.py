@@ -11,11 +11,13 @@ class RuleParams:
 
     Args:
         in_job: Whether this Snakemake is that of one job on a cluster.
+        in_module: Whether another workflow uses this one as a module, perhaps for one search of several.
     """
 
-    def __init__(self, settings: Settings, in_job: bool = False) -> None:
+    def __init__(self, settings: Settings, in_job: bool = False, in_module: bool = False) -> None:
         search, data = settings.search, settings.data
         self._settings = settings
+        self._label = settings.name if in_module else None
         self.name = settings.name
         self.mnist_sha256 = mnist.SHA256
         self.threads = search.threads
@@ -43,7 +45,7 @@ class RuleParams:
 
         Snakemake does not compare params that depend on resources: hence that argument.
         """
-        return JobSettings.of(self._settings).model_dump()
+        return JobSettings.of(self._settings, self._label).model_dump()
 
     def configuration(self, _wildcards: object, resources: object) -> dict:
         """Return the whole configuration, to be kept beside the results; not compared, as ``job``."""

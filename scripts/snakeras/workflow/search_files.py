@@ -26,7 +26,7 @@ class SearchFiles:
         self._in_job = in_job
         self._shared = shared
         self.results = f"results/{settings.name}"
-        names = ("best.json", "trials.csv", "final/model.keras", "final/metrics.json")
+        names = ("best.json", "trials.csv", "winner.json", "final/model.keras", "final/metrics.json")
         self.results_to_keep = [f"{self.results}/{name}" for name in names]
 
         # Of each trial: its JSON file, and its run record, which says when and where it ran.
@@ -91,6 +91,12 @@ class SearchFiles:
         if tracking.mflux and self.manifest:
             names.append("data")
         return [f"{self.results}/tracking/{name}.json" for name in names]
+
+    def waiting(self, dag: object) -> list[str]:
+        """Return the trials that Snakemake is going to publish by ``dag`` and does not run first."""
+        planned = {str(path) for job in dag.needrun_jobs() for path in job.output}
+        pairs = zip(self.trials, self.published, strict=False)
+        return [Path(trial).stem for trial, run in pairs if run in planned and trial not in planned]
 
     @property
     def linked_runs(self) -> list[str]:

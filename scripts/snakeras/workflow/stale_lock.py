@@ -4,6 +4,7 @@ import base64
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -21,8 +22,12 @@ TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
 PATIENCE = 5  # seconds: jobs of a killed Snakemake notice and end
 
 
-def note_run(settings: Settings, made_with: dict) -> None:
-    """Write down which machine runs which search here: processes on another machine cannot be seen."""
+def note_run(settings: Settings, made_with: dict, waiting: list[str]) -> None:
+    """Write down which machine runs which search here: processes on another machine cannot be seen.
+
+    ``waiting`` are trials that were ended before, and have still to be published.
+    """
+    shutil.rmtree(published(settings.name), ignore_errors=True)
     note = {
         "host": platform.node(),
         "process": os.getpid(),
@@ -30,8 +35,25 @@ def note_run(settings: Settings, made_with: dict) -> None:
         "model": settings.search.model,
         "trials": settings.search.max_evals,
         "made_with": made_with,
+        "waiting": waiting,
     }
     files.write_json(files.RUN_NOTES / f"{settings.name}.json", note)
+
+
+def published(name: str) -> Path:
+    """Return the folder for what the Snakemake of now has published of the trials that waited."""
+    return files.RUN_NOTES / "published" / name
+
+
+def waiting(name: str) -> list[str]:
+    """Return the trials that waited when the Snakemake that runs this job started; none without a note of its own."""
+    import psutil
+
+    try:
+        note = files.read_json(files.RUN_NOTES / f"{name}.json")
+    except UserError:
+        return []
+    return note["waiting"] if note["process"] in {parent.pid for parent in psutil.Process().parents()} else []
 
 
 def notes(folder: Path) -> list[dict]:

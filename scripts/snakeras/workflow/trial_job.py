@@ -6,7 +6,7 @@ from typing import TextIO
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child_process
-from snakeras.search import best_trial, run_trial, trial_records
+from snakeras.search import run_trial, trial_records
 from snakeras.workflow import mistakes, progress, training_job
 
 
@@ -29,7 +29,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
         limits = [child_process.Limit(60 * minutes, child_process.TimedOut(line))]
     with mistakes.said_once(record_path.parents[1], snakemake):
-        print(progress.starts(trial, settings.max_evals), file=terminal)
+        print(settings.whose + progress.starts(trial, settings.max_evals), file=terminal)
         computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
     death = computation.death
     if death is None:
@@ -46,6 +46,5 @@ def run(snakemake: object, terminal: TextIO) -> None:
     model_folder.mkdir(exist_ok=True)
     files.write_json(Path(snakemake.output.run_record), computation.run_record)
     files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
-    best = best_trial.best(earlier)
-    line = progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, best, sources[0])
-    print(line, file=terminal)
+    line = progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, earlier, sources[0])
+    print(settings.whose + line, file=terminal)

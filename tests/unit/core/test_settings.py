@@ -68,3 +68,8 @@ def test_a_job_gets_its_part_of_the_settings() -> None:
     settings = Settings(search={"retries": 5}, data={"keras_home": "/here"}, tracking={"mflux_token_file": "/there"})
     job = JobSettings.of(settings)
     assert (job.retries, job.keras_home, job.mflux_token_file, job.max_evals) == (5, "/here", "/there", 12)
+    assert (job.label, job.whose) == (None, "")
+
+
+def test_lines_of_one_of_several_searches_begin_with_its_name() -> None:
+    assert JobSettings.of(Settings(name="mine"), "mine").whose == "mine: "

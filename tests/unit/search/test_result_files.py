@@ -1,6 +1,9 @@
+from contextlib import chdir
 from pathlib import Path
 
+from published import search
 from snakeras.core import files
+from snakeras.core.settings import TrialSettings
 from snakeras.search import result_files
 
 
@@ -46,3 +49,20 @@ def test_a_data_function_that_draws_without_a_seed_is_warned_of(tmp_path: Path) 
         files.write_json(tmp_path / f"000{trial}.run.json", {"data_digest": digest} if digest else {})
     assert result_files.different_data(tmp_path, 3) is None
     assert "gave 2 different sets of data in 4 trials" in result_files.different_data(tmp_path, 4)
+
+
+def test_what_the_final_model_depends_on_is_the_winner_alone(tmp_path: Path) -> None:
+    settings = TrialSettings().model_dump()
+    few, more, better = ([0.5, 0.7, None], [0.5, 0.7, None, 0.6, 0.7], [0.5, 0.7, None, 0.8])
+    folders = [tmp_path / str(len(found)) for found in (few, more, better)]
+    for folder, found in zip(folders, (few, more, better), strict=True):
+        folder.mkdir()
+        with chdir(folder):
+            search(Path("results"), settings, found)
+    folders = [folder / "results" for folder in folders]
+    first, same, other = (files.read_json(folder / "winner.json") for folder in folders)
+    assert first == same
+    assert (first["trial"], first["hyperparameters"]) == (1, {"units": 9.0, "optimizer": "adam"})
+    assert first["point"] == {"units": 9.0, "optimizer": 0}
+    assert other["trial"] == 3
+    assert files.read_json(folders[0] / "best.json")["trials"] != files.read_json(folders[1] / "best.json")["trials"]

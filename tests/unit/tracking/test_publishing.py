@@ -205,6 +205,21 @@ def test_a_new_final_model_is_the_next_version(found: Search, settings: Tracking
     assert len(tracker.search_model_versions("name='squares'")) == 2
 
 
+def test_the_experiment_is_called_as_the_search_unless_it_has_a_name(found: Search, settings: TrackingSettings) -> None:
+    for given, name in ((None, "squares"), ("mine", "mine")):
+        opened = search_run.publish_search(settings.model_copy(update={"experiment": given}), **found.opening())
+        assert client(settings).get_experiment(opened["experiment_id"]).name == name
+
+
+def test_more_trials_that_find_nothing_better_are_no_new_version(found: Search, settings: TrackingSettings) -> None:
+    first = publish(found, settings)
+    best = files.read_json(found.folder / "best.json")
+    files.write_json(found.folder / "best.json", best | {"trials": {"completed": 9, "failed": 1, "pruned": 2}})
+    assert publish(found, settings)["model_uri"] == first["model_uri"] == "models:/squares/1"
+    assert len(client(settings).search_model_versions("name='squares'")) == 1
+    assert len(content(settings, first)["squares"]["metrics"]["test_accuracy"]) == 1
+
+
 @pytest.mark.parametrize(("models", "logged"), [("all", 5), ("best", 1), ("none", 0)])
 def test_whose_models_are_logged(found: Search, settings: TrackingSettings, models: str, logged: int) -> None:
     opened = publish(found, settings.model_copy(update={"models": models, "registered_model": "mine"}))

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from snakeras.core import files
 from snakeras.core.settings import Settings, TrackingSettings
-from snakeras.workflow import closing_message
+from snakeras.search import trial_records
+from snakeras.workflow import closing_message, unpublished
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
@@ -11,7 +12,13 @@ MODEL = "def model(x):\n    y = {{uniform(0, 1)}}\n    return x + y\n"
 
 
 def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:
-    files.write_json(folder / "best.json", {"trial": 3, "hyperparameters": best_point, "val_accuracy": accuracy})
+    best = {
+        "trial": 3,
+        "hyperparameters": best_point,
+        "loss": 0.125,
+        "trials": {"completed": 3, "failed": 1, "pruned": 2},
+    }
+    files.write_json(folder / "best.json", best)
     metrics = {
         "model": "model.keras",
         "loss": -0.9,
@@ -25,9 +32,30 @@ def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float 
 def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0, "kind": "a"}, {"f1": 8.0, "kind": "a"})
     said = closing_message.summary(tmp_path, TrackingSettings(uri="http://tracker:5000"))
-    for part in ("(trial 0003): f1=8, kind=a", "search: 0.9900", "0.9900 (95 % interval 0.9800", "http://tracker:5000"):
+    for part in (
+        "(trial 0003): f1=8, kind=a",
+        "Best loss of the search: 0.125\n",
+        "0.9900 (95 % interval 0.9800",
+        "http://tracker:5000",
+    ):
         assert part in said
     assert str(tmp_path / "best.json") in said
+
+
+def test_the_summary_has_what_the_search_went_by_and_how_its_trials_ended(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {})
+    fits = [{"metrics": {"val_acc": [0.5, 0.75], "val_loss": [1.0, 2.0]}}]
+    record = {"format": trial_records.FORMAT, "trial": 3, "loss": 0.125, "fits": fits, "determined_by": {}}
+    files.write_json(tmp_path / "trials" / "0003.json", trial_records.sealed(record))
+    lines = closing_message.summary(tmp_path, None).splitlines()
+    assert lines[1] == "Best hyperparameters (trial 0003): "
+    assert lines[2:4] == ["Best loss of the search: 0.125 (val_acc 0.7500)", "Trials: 6 (2 pruned, 1 failed)"]
+
+
+def test_the_summary_of_one_of_several_searches_has_its_name(tmp_path: Path) -> None:
+    finished(tmp_path, {"f1": 8.0}, {"f1": 8.0})
+    lines = closing_message.summary(tmp_path, None, "reviews").splitlines()
+    assert lines[1] == "Best hyperparameters of reviews (trial 0003): f1=8"
 
 
 def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) -> None:
@@ -66,7 +94,7 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
 
     def lines(**search: object) -> str | None:
         settings = Settings(name="x", search={"model": "model.py", "max_evals": 2} | search)
-        return closing_message.unpublished(settings, SearchFiles(settings), RuleParams(settings))
+        return unpublished.message(settings, SearchFiles(settings), RuleParams(settings))
 
     params = RuleParams(Settings())
     results = Path("results/x")

@@ -7,18 +7,18 @@ from snakeras.workflow.code_files import CodeFiles
 SCRIPTS = ROOT / "scripts"
 # Modules that the Snakefile, make and the command line use, and no rule.
 WITHOUT_A_RULE = {
+    "from_python",
     "report/dashboard",
     *(
         f"workflow/{name}"
         for name in (
             "code_files",
             "config_validation",
-            "closing_message",
             "outdated_trials",
             "report_files",
             "rule_params",
             "search_files",
-            "stale_lock",
+            "unpublished",
             "watch",
         )
     ),

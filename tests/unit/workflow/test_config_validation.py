@@ -67,6 +67,20 @@ def test_strings_from_the_command_line_equal_values_from_a_file() -> None:
     ]
 
 
+@pytest.mark.parametrize("null", [None, "null", "~", ""])
+def test_a_section_that_is_null_has_its_defaults(null: str | None) -> None:
+    defaults = settled({})
+    for section in ("data", "search", "final", "resources"):
+        assert settled({section: null}) == defaults
+    assert settled({"tracking": null}) == settled({"tracking": {"uri": None}})
+
+
+def test_a_pruner_may_be_its_name_alone() -> None:
+    for name in ("none", "median", "halving"):
+        assert settled({"search": {"pruner": name}}) == settled({"search": {"pruner": {"type": name}}})
+    assert settled({"search": {"pruner": None}}) == settled({"search": {"pruner": "none"}})
+
+
 @given(st.integers(1, 10**6))
 def test_a_whole_number_reads_alike_in_every_spelling(number: int) -> None:
     for spelling in (number, str(number), float(number)):
@@ -97,7 +111,27 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"max_evals": 3}, "max_evals: unknown key, did you mean search.max_evals?"),
         ({"serach": {}}, "serach: unknown key, did you mean search?"),
         ({"data": {"zzz": 1}}, "data.zzz: unknown key, expected one of data.dataset, data.validation_fraction"),
-        ({"search": 5}, "search: found 5, expected keys with values"),
+        (
+            {"search": 5},
+            "search: found 5, expected keys with values, such as search: {model: models/mnist_cnn.py}",
+        ),
+        (
+            {"search": "reviews.py"},
+            "search: found 'reviews.py', expected keys with values, such as search: {model: reviews.py}",
+        ),
+        ({"data": "model"}, "data: found 'model', expected keys with values, such as data: {dataset: model}"),
+        ({"final": 5}, "final: found 5, expected keys with values, such as final: {epochs: 5}"),
+        ({"final": "all"}, "final: found 'all', expected keys with values, such as final: {epochs: null}"),
+        ({"resources": 8000}, "resources: found 8000, expected keys with values, such as resources: {mem_mb: 8000}"),
+        (
+            {"tracking": "https://me:s3cret@host/"},
+            "tracking: found a value without keys, expected keys with values, such as tracking: {uri: 'sqlite:///ml",
+        ),
+        ({"search": {"pruner": "halvng"}}, "search.pruner.type: found 'halvng', expected one of none, median, halving"),
+        (
+            {"search": {"pruner": 4}},
+            "search.pruner: found 4, expected keys with values, such as search: {pruner: {type: none}}",
+        ),
         ({"name": "../up"}, "name: found '../up', expected a text of letters"),
         ({"name": 7}, "name: found 7, expected a text"),
         ({"data": {"dataset": "cifar"}}, "data.dataset: found 'cifar', expected one of mnist, mnist-5k, model"),

@@ -1,13 +1,22 @@
 from pathlib import Path
 
+import pytest
 from snakeras.core import files
 from snakeras.workflow import progress
 
 
+def record(number: int, **changes: object) -> dict:
+    made = {"trial": number, "status": "completed", "failure": None, "loss": -0.5, "pruned": None}
+    made |= {"fits": fits(val_accuracy=[0.1, 0.5]), "determined_by": {"model": "m", "trial": number}}
+    return made | changes
+
+
+def fits(**metrics: list) -> list[dict]:
+    return [{"epochs": 2, "metrics": metrics}]
+
+
 def finish(folder: Path, number: int, start: str, end: str, **changes: object) -> None:
-    document = {"trial": number, "status": "completed", "failure": None, "loss": -0.5, "val_accuracy": 0.5}
-    document |= {"pruned": None} | changes
-    document.setdefault("determined_by", {"model": "m", "trial": number})
+    document = record(number, **changes)
     files.write_json(folder / f"{number:04d}.json", document)
     files.write_json(
         folder / f"{number:04d}.run.json",
@@ -16,13 +25,15 @@ def finish(folder: Path, number: int, start: str, end: str, **changes: object) -
 
 
 def test_a_line_tells_how_far_the_search_is(tmp_path: Path) -> None:
-    finish(tmp_path, 0, "10:00:00", "10:01:00", loss=-0.9, val_accuracy=0.9)
-    finish(tmp_path, 1, "10:00:30", "10:02:00", loss=-0.25, val_accuracy=0.25)
+    finish(tmp_path, 0, "10:00:00", "10:01:00", loss=0.1, fits=fits(val_accuracy=[0.9, 0.4]))
+    finish(tmp_path, 1, "10:00:30", "10:02:00", loss=0.25, fits=fits(val_accuracy=[0.7]))
     (tmp_path / "0002.json").write_text("{")
     # Left from another configuration.
     finish(tmp_path, 3, "09:00:00", "09:30:00", loss=-0.99, determined_by={"model": "other", "trial": 3})
-    assert progress.ends(1, 6, tmp_path, parallelism=2) == (
-        "trial 0001: val_accuracy 0.2500; best so far val_accuracy 0.9000 (trial 0000); 2 of 6 done; about 4 min left"
+    # The search goes by the loss, whatever else is higher.
+    assert progress.ends(1, 6, tmp_path, parallelism=2, earlier=[]) == (
+        "trial 0001: loss 0.25, val_accuracy 0.7000; best so far loss 0.1, val_accuracy 0.4000 (trial 0000); "
+        "2 of 6 done; about 4 min left"
     )
 
 
@@ -30,17 +41,23 @@ def test_only_trials_that_may_have_run_beside_it_are_read(tmp_path: Path) -> Non
     # All before them are finished, and what is to be known of these is handed over.
     for number in range(90, 101):
         finish(tmp_path, number, "10:00:00", "10:00:10")
-    best = {"trial": 7, "status": "completed", "failure": None, "pruned": None, "loss": -0.75, "val_accuracy": 0.75}
-    assert progress.ends(100, 200, tmp_path, 4, best) == (
-        "trial 0100: val_accuracy 0.5000; best so far val_accuracy 0.7500 (trial 0007); 101 of 200 done; "
-        "about 2 min left"
+    earlier = [record(number) for number in range(97)]
+    earlier[7] |= {"loss": -0.75}
+    earlier[8] |= {"status": "pruned", "loss": -0.8}
+    earlier[9] |= {"status": "failed", "loss": None}
+    earlier[10] |= {"status": "failed", "loss": None}
+    assert progress.ends(100, 200, tmp_path, 4, earlier) == (
+        "trial 0100: loss -0.5, val_accuracy 0.5000; best so far loss -0.75, val_accuracy 0.5000 (trial 0007); "
+        "101 of 200 done (1 pruned, 2 failed); about 2 min left"
     )
 
 
 def test_a_pruned_trial_says_where(tmp_path: Path) -> None:
     pruned = {"epoch": 3, "monitor": "val_loss", "value": 0.5}
     finish(tmp_path, 0, "10:00:00", "10:01:00", status="pruned", pruned=pruned)
-    assert progress.ends(0, 1, tmp_path, 1) == "trial 0000: pruned after epoch 3 (val_loss 0.5000); 1 of 1 done"
+    assert progress.ends(0, 1, tmp_path, 1, []) == (
+        "trial 0000: pruned after epoch 3 (val_loss 0.5000); 1 of 1 done (1 pruned)"
+    )
 
 
 def test_a_failed_trial_says_where_but_the_same_only_once(tmp_path: Path) -> None:
@@ -48,7 +65,8 @@ def test_a_failed_trial_says_where_but_the_same_only_once(tmp_path: Path) -> Non
     for number in range(3):
         finish(tmp_path, number, "10:00:00", "10:01:00", val_accuracy=None, **failed)
         failed["failed_at"] = "line 3: raise x" if number == 0 else "line 4: raise x"
-    lines = [progress.ends(number, 3, tmp_path, 1, model=Path("mine.py")) for number in range(3)]
+    records = [progress.read(tmp_path, number)[0] for number in range(3)]
+    lines = [progress.ends(number, 3, tmp_path, 1, records[:number], Path("mine.py")) for number in range(3)]
     assert [line.split(";")[0] for line in lines] == [
         "trial 0000: failed (ValueError: x (mine.py, line 3: raise x))",
         "trial 0001: failed in the same way as trial 0000",
@@ -57,5 +75,27 @@ def test_a_failed_trial_says_where_but_the_same_only_once(tmp_path: Path) -> Non
 
 
 def test_a_failed_trial_says_why(tmp_path: Path) -> None:
-    finish(tmp_path, 0, "10:00:00", "10:01:00", status="failed", failure="ValueError: x", loss=None, val_accuracy=None)
-    assert progress.ends(0, 1, tmp_path, 1) == "trial 0000: failed (ValueError: x); 1 of 1 done"
+    finish(tmp_path, 0, "10:00:00", "10:01:00", status="failed", failure="ValueError: x", loss=None, fits=[])
+    assert progress.ends(0, 1, tmp_path, 1, []) == "trial 0000: failed (ValueError: x); 1 of 1 done (1 failed)"
+
+
+@pytest.mark.parametrize(
+    ("monitor", "metrics", "shown"),
+    [
+        ("auto", {"val_acc": [0.25], "val_loss": [1.0]}, ["val_acc 0.2500"]),
+        ("auto", {"val_f1": [0.5], "val_loss": [1.5]}, ["val_loss 1.5000"]),
+        ("val_f1", {"val_accuracy": [0.75], "val_f1": [0.5]}, ["val_f1 0.5000"]),
+        ("auto", {"loss": [0.5]}, []),
+        ("auto", {}, []),
+        # It is the loss already, or was none of JSON's numbers.
+        ("auto", {"val_loss": [2.0, 0.75]}, []),
+        ("auto", {"val_loss": [{"$python": "float", "value": "nan"}]}, []),
+    ],
+)
+def test_the_monitored_metric_has_its_own_name(monitor: str, metrics: dict, shown: list[str]) -> None:
+    determined_by = {"search": {"pruner": {"type": "median", "monitor": monitor}}}
+    fit = record(0, loss=0.75, fits=fits(**metrics), determined_by=determined_by)
+    assert progress.monitored(fit) == shown
+    # Of several fits it is the last that has it.
+    several = [*fits(val_acc=[0.125]), *fits(val_acc=[0.375]), *fits(loss=[1.0])]
+    assert progress.monitored(record(0, fits=several)) == ["val_acc 0.3750"]

@@ -98,6 +98,11 @@ def test_params_are_json_and_make_typed_settings_again() -> None:
     assert JobSettings(**params.job(None, None)).trial_timeout == 5.0
 
 
+def test_jobs_of_a_module_know_the_name_of_the_search() -> None:
+    found = [RuleParams(Settings(name="mine"), in_module=in_module).job(None, None) for in_module in (False, True)]
+    assert [job["label"] for job in found] == [None, "mine"]
+
+
 def test_snakemake_never_compares_what_decides_nothing() -> None:
     params = RuleParams(Settings())
     for function in (params.job, params.configuration):

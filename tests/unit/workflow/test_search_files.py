@@ -87,3 +87,15 @@ def test_runs_are_linked_where_the_tracker_has_an_address(tracking: dict, linked
     files = SearchFiles(Settings(tracking=tracking))
     assert len(files.linked_runs) == linked
     assert files.linked_search == (["results/mnist/tracking/search.json"] if linked else [])
+
+
+def test_trials_that_wait_to_be_published_are_those_that_do_not_run_first() -> None:
+    def waiting(*planned: str, **tracking: object) -> list[str]:
+        jobs = [SimpleNamespace(output=[f"results/mnist/{path}", "other"]) for path in planned]
+        files = SearchFiles(Settings(search={"max_evals": 4}, tracking=tracking))
+        return files.waiting(SimpleNamespace(needrun_jobs=lambda: jobs))
+
+    planned = ["trials/0002.json", "tracking/0000.json", "tracking/0002.json", "tracking/0003.json"]
+    assert waiting(*planned, "tracking/final.json") == ["0000", "0003"]
+    assert waiting("trials/0002.json", "best.json") == []
+    assert waiting(*planned, uri=None) == []

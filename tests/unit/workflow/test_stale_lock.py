@@ -5,8 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from snakeras.core import files
 from snakeras.core.errors import UserError
+from snakeras.core.settings import Settings
 from snakeras.search import trial_records
 from snakeras.workflow import stale_lock
 
@@ -94,3 +96,28 @@ def test_trials_that_outlived_their_snakemake_are_kept(tmp_path) -> None:
     assert stale_lock.keep_finished(tmp_path) == 1
     assert [path.exists() for path in [*done, *undone]] == [False] * 3 + [True] * 3
     assert stale_lock.keep_finished(tmp_path) == 0
+
+
+@pytest.mark.parametrize("waiting", [["0001"], []])
+def test_trials_wait_for_the_jobs_of_the_snakemake_that_noted_them_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waiting: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # This process is the Snakemake, a child of it the job.
+    stale_lock.note_run(Settings(name="x"), {}, ["0001"])
+    note = files.read_json(files.RUN_NOTES / "x.json")
+    if not waiting:
+        files.write_json(files.RUN_NOTES / "x.json", note | {"process": 2**22 + 1})
+    job = "from snakeras.workflow import stale_lock; print(stale_lock.waiting('x'), stale_lock.waiting('y'))"
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "scripts"))
+    printed = subprocess.run([sys.executable, "-c", job], capture_output=True, text=True, check=True).stdout
+    assert printed == f"{waiting} []\n"
+
+
+def test_what_an_earlier_run_published_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("x", "y"):
+        files.write_json(stale_lock.published(name) / "0000.json", {})
+    stale_lock.note_run(Settings(name="x"), {}, [])
+    assert not stale_lock.published("x").exists()
+    assert stale_lock.published("y").exists()

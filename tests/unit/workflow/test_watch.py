@@ -27,7 +27,8 @@ def finish(folder: Path, trial: int, minute: int, seed: int = 1, **changes: obje
     path = folder / "results" / "mnist" / "trials" / f"{trial:04d}.json"
     determined_by = {"search": {"seed": seed}, "data": {"dataset": "mnist", "digest": "d"}, "trial": trial}
     document = {"trial": trial, "status": "completed", "failure": None, "pruned": None, "loss": -trial / 10}
-    files.write_json(path, document | {"val_accuracy": trial / 10, "determined_by": determined_by} | changes)
+    document |= {"fits": [{"metrics": {"val_accuracy": [0.0, trial / 10]}}], "determined_by": determined_by}
+    files.write_json(path, document | changes)
     times = {"started": f"2026-11-24T10:0{minute}:00+00:00", "finished": f"2026-11-24T10:0{minute + 1}:00+00:00"}
     files.write_json(path.with_suffix(".run.json"), times)
 
@@ -46,7 +47,7 @@ def hand_over(folder: Path, trial: int, starts: bool) -> None:
 
 def test_a_search_at_work(folder: Path) -> None:
     finish(folder, 0, 0)
-    finish(folder, 1, 2, status="failed", failure="ValueError: x", loss=None, val_accuracy=None)
+    finish(folder, 1, 2, status="failed", failure="ValueError: x", loss=None, fits=[])
     finish(folder, 2, 1)
     # Of other settings: it is going to run again.
     finish(folder, 3, 1, seed=2)
@@ -55,7 +56,7 @@ def test_a_search_at_work(folder: Path) -> None:
     assert watch.Watch(folder).lines(NOW) == [
         "mnist: 3 of 6 trials done (2 completed, 0 pruned, 1 failed)",
         "  running: 0003; in the queue: 1",
-        "  best so far: val_accuracy 0.2000 (trial 0002)",
+        "  best so far: loss -0.2, val_accuracy 0.2000 (trial 0002)",
         "  last: trial 0001: failed (ValueError: x)",
         "  about 3 min left, until 10:06",
     ]
