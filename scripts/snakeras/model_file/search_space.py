@@ -111,6 +111,8 @@ def _evaluated(template: templates.Template, known: dict) -> str | None:
             space = hyperopt.pyll.as_apply(eval(_expression(template), dict(known)))
             hyperopt.base.Domain(None, space)
             value = hyperopt.pyll.stochastic.sample(space, np.random.default_rng(0))["x"]
+        except OSError:  # a file that a trial may find
+            return None
         except Exception as error:
             name = re.match(r"\W*(\w+)", template.text)[1]
             form = f"{one_line(error)}, expected {name}({templates.DISTRIBUTIONS[name]})"
@@ -125,7 +127,7 @@ def _names_seen(script: parser.HyperasScript) -> tuple[dict[str, object], set[st
     """
     hyperopt = hyperas_compat.import_hyperopt()
     known: dict[str, object] = {function.__name__: function for function in (*HARMLESS, tuple, zip)}
-    others = {"fmin", "tpe", "Trials", "STATUS_OK", *script.helpers, *script.parameters}
+    others = {"fmin", "tpe", "Trials", "STATUS_OK"}
     for item in script.imports:
         try:
             if CHEAP.match(item.statement):
@@ -134,11 +136,10 @@ def _names_seen(script: parser.HyperasScript) -> tuple[dict[str, object], set[st
         except Exception:  # as in Hyperas, a package that is not there matters only where it is used
             pass
         others.add(item.name)
-    for node in ast.walk(ast.parse(f"{script.data_source or ''}\n{script.text}")):
-        if isinstance(node, ast.Global):
-            others |= set(node.names)
+    others.discard("hp")  # Hyperas imports hyperopt's after all others
     data = ast.parse(script.data_source or "")
-    others |= syntax.names_set(data) | {node.name for node in ast.walk(data) if isinstance(node, syntax.Definition)}
-    others -= {"hp"} if "hp" not in script.helpers else set()
+    others |= {*script.helpers, *script.parameters} | syntax.names_set(data)
+    others |= {node.name for node in ast.walk(data) if isinstance(node, syntax.Definition)}
+    others |= {name for node in ast.walk(ast.parse(script.text)) if isinstance(node, ast.Global) for name in node.names}
     known = {name: value for name, value in (known | {"hp": hyperopt.hp}).items() if name not in others}
     return known, others | set(dir(builtins)) - known.keys()

@@ -276,3 +276,12 @@ def test_lines_with_less_indentation_than_their_function(tmp_path: Path) -> None
         "def model(x):\n# a comment\n    a = {{uniform(0, 1)}} + max(\nx, 1)\n"
         "    b = '''one\n    two'''\n    return a\n"
     )
+
+
+def test_lines_are_found_again_in_what_hyperas_made_of_the_file(tmp_path: Path) -> None:
+    text = "def data():\n    both = (1,\n            2)\n    x, y = both\n    return x, y\n"
+    text += "def model(x, y):\n    a = f(1, n={{choice([\n        1,\n        2])}}) + {{uniform(0, 1)}}\n    b = a\n"
+    found = script(tmp_path, text)
+    lines = ["a = f(1, n=space['n']) + space['n_1']", "    b = a", "both = (1, 2)", "x, y = data()", ""]
+    assert [found.line_of(line) for line in lines] == [7, 10, 2, None, None]
+    assert found.data_returns == 5
