@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from snakeras.core.errors import UserError, flat
-from snakeras.model_file import chosen, data_functions, rewriter, syntax, templates
+from snakeras.model_file import chosen, data_functions, rewriter, search_call, syntax, templates
 from snakeras.model_file.search_call import Found
 from snakeras.model_file.syntax import Import, Module
 from snakeras.model_file.templates import TEMPLATE
@@ -81,7 +81,10 @@ def read(
     _check_braces(script)
     model, call = chosen.model_of(script, model_function)
     data = chosen.data_of(script, model, call, data_function, needs_data)
-    first = [*([data] if data else []), *(call.helpers() if call else [])]
+    given = call.data_arguments() if call and data and needs_data else ([], {})
+    values = [node for value in (*given[0], *given[1].values()) for node in ast.walk(value)]
+    passed = [search_call.of_name(node.id, call.module) for node in values if isinstance(node, ast.Name)]
+    first = [*filter(None, [data, *passed]), *(call.helpers() if call else [])]
     # What the model function's file imports and defines counts most.
     modules = list(dict.fromkeys(found.module for found in [*first, model]))
     for module in modules:
@@ -96,7 +99,6 @@ def read(
 
     data_source, calls_data = None, False
     if data and needs_data:
-        given = call.data_arguments() if call else ([], {})
         data_source, calls_data = data_functions.source(data, parameters, *given)
     # Nothing calls a data function that is inlined, unless the model does.
     if data and (calls_data or data in chosen.used_by(model)):
