@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from snakeras.core.errors import UserError
-from snakeras.model_file import chosen, data_functions, rewriter, syntax, templates
+from snakeras.model_file import chosen, data_functions, rewriter, search_call, syntax, templates
 from snakeras.model_file.search_call import Found
 from snakeras.model_file.syntax import Import, Module
 from snakeras.model_file.templates import SUBSTITUTE, Name, Template
@@ -116,7 +116,10 @@ def read(
     model, call = chosen.model_of(script, model_function)
     data = chosen.data_of(script, model, call, data_function, needs_data)
     test = chosen.test_of(script, test_function) if for_test else None
-    first = [*filter(None, [data, test]), *(call.helpers() if call else [])]
+    given = call.data_arguments() if call and data and needs_data else ([], {})
+    values = [node for value in (*given[0], *given[1].values()) for node in ast.walk(value)]
+    passed = [search_call.of_name(node.id, call.module) for node in values if isinstance(node, ast.Name)]
+    first = [*filter(None, [data, test, *passed]), *(call.helpers() if call else [])]
     # What the model function's file imports and defines counts most.
     modules = list(dict.fromkeys(found.module for found in [*first, model]))
     for module in modules:
@@ -131,7 +134,6 @@ def read(
 
     data_source, calls_data = None, False
     if data and needs_data:
-        given = call.data_arguments() if call else ([], {})
         data_source, calls_data = data_functions.source(data, parameters, *given)
     # Nothing calls a data function that is inlined, unless the model does.
     if data and (calls_data or data in chosen.used_by(model)):

@@ -93,7 +93,10 @@ class SearchCall:
             def visit_Name(self, node: ast.Name) -> ast.expr:
                 known = {item.name for item in module.imports} | set(module.definitions) | set(dir(builtins))
                 assigned = module.value_of(node.id)
-                if assigned is None and node.id not in known:
+                methods = [inner.func for inner in ast.walk(assigned or node) if isinstance(inner, ast.Call)]
+                roots = {ast.unparse(method).partition(".")[0] for method in methods}
+                # What a method returns depends on what its object has been told before, as of a parser of arguments.
+                if roots - known or (assigned is None and node.id not in known):
                     raise UserError(
                         f"{_at(module, node)}: the data function gets {node.id}, which is set where nothing runs; "
                         "write its value"
@@ -157,7 +160,7 @@ def named(name: str, module: Module) -> Found | None:
         return Found(module, name)
     for node, around in syntax.in_scopes(module.tree):
         if isinstance(node, syntax.Function) and node.name == name:
-            if isinstance(around[-1], ast.ClassDef):
+            if around and isinstance(around[-1], ast.ClassDef):
                 raise UserError(_no_method(module, node, f"{around[-1].name}.{name}"))
             return Found(module.seen_from(around), name)
     try:

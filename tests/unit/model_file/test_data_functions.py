@@ -81,6 +81,9 @@ MAIN = f"{TWO}def main():\n    here = 9\n    optim.minimize(model=create, data=l
         (f"N: int = 4\n{TWO}", ", data_args=(N * 2, max(N, 1))", (8, 4, 3)),
         (f"SIZES = {{'a': 6}}\n{TWO}", ", data_args=(SIZES['a'],)", (6, 2, 3)),
         (MAIN, "", (9, 2, 3)),
+        (f"def seven():\n    return 7\nN = seven()\n{TWO}", ", data_args=(N,)", (7, 2, 3)),
+        (f"def seven():\n    return 7\n{TWO}".replace("a, b, c\n", "a(), b, c\n"), ", data_args=(seven,)", (7, 2, 3)),
+        (f"N = str(5)\n{TWO}", ", data_args=(N + 'b',)", ("5b", 2, 3)),
         (TWO.replace("a, b", "a=1, b"), "", (1, 2, 3)),
         (TWO, "(5, c=6)", (5, 2, 6)),
         (TWO.replace("return", "if z == 0:\n        return x, y, 1\n    return"), ", data_args=(1,)", (1, 2, 3)),
@@ -105,6 +108,11 @@ def test_parameters_have_the_values_of_the_call(tmp_path: Path, text: str, call:
         (TWO, ", data_args=5", "line 8: found data_args=5, expected the values in brackets, such as data_args=(1, 2)"),
         (TWO, ", data_args=(n,)", "line 8: the data function gets n, which is set where nothing runs; write its value"),
         (f"n = 1\nn = 2\n{TWO}", ", data_args=(n,)", "line 10: the data function gets n, which is set where nothing"),
+        (
+            f"import argparse\np = argparse.ArgumentParser()\np.add_argument('--n')\nargs = p.parse_args()\n{TWO}",
+            ", data_args=(args.n,)",
+            "line 12: the data function gets args, which is set where nothing runs; write its value",
+        ),
         (
             MAIN.replace("main()", "main(here)").replace("here = 9", ""),
             "",
