@@ -8,8 +8,10 @@ rule retrain:
         data=search_files.manifest,
         script_data=search_files.script_data,
         best="results/{name}/best.json",
+        lost=outdated_trials.force_lost_model,
     output:
-        model="results/{name}/final/model.keras",
+        # With the model, whose file is called after its kind.
+        folder=directory("results/{name}/final"),
         metrics=report(
             "results/{name}/final/metrics.json",
             caption="../report/metrics.rst",

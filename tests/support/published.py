@@ -73,7 +73,7 @@ class Search:
             "best": self.folder / "best.json",
             "table": self.folder / "trials.csv",
             "metrics": own / "metrics.json",
-            "model": own / "model.keras",
+            "folder": own,
             "example": own / "example.json",
             "run_record": own / "run.json",
             "trials": self.trials,

@@ -117,9 +117,11 @@ def _images(x: object, index: np.ndarray) -> np.ndarray | None:
 
 
 def layers(model: object | None) -> str:
-    """Return Keras's own summary of a model as text; a line that says so where there is none."""
+    """Return Keras's own summary of a model as text, or an estimator's; a line that says so where there is none."""
     if model is None:
         return "There is no final model, and so it has no layers.\n"
+    if not hasattr(model, "summary"):
+        return f"{model}\n"
     lines: list[str] = []
     model.summary(line_length=100, expand_nested=True, print_fn=lambda line, **_: lines.append(line))
     return "\n".join(lines) + "\n"

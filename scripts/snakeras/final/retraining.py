@@ -15,8 +15,8 @@ from snakeras.core import files, seeds
 from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
-from snakeras.final import inspection
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
+from snakeras.final import estimators, inspection
+from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, parser
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
 
@@ -25,6 +25,7 @@ CONFIDENCE = 0.95
 # The metrics of a model without test data; also the keys of all others.
 UNTESTED = {
     "test_loss": None,
+    "test_metrics": {},
     "test_samples": 0,
     "test_accuracy": None,
     "test_accuracy_interval": None,
@@ -40,8 +41,8 @@ class FinalResult:
 
     metrics: dict
     example: dict | None  # what the model takes and gives, by ``described``
-    layers: str  # Keras's summary of it, by ``inspection.layers``
-    run: dict  # for the run record: ``device`` and ``epochs_ended``
+    layers: str  # a summary of it, by ``inspection.layers``
+    run: dict  # for the run record: ``device``, ``epochs_ended`` and ``estimator``
     notes: str  # lines for people
 
 
@@ -52,7 +53,7 @@ def retrain(
     final: FinalSettings,
     manifest: Path | None,
     mnist_folder: str | None,
-    result: Path,
+    folder: Path,
     mistakes: Path,
 ) -> FinalResult:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
@@ -64,8 +65,8 @@ def retrain(
         best, model, manifest: ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's
             own data function).
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
-        result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
-            fits no model leaves ``result`` empty and has the metric ``model: None``.
+        folder: For the trained model, by ``kept_models``; a file without one has the metric ``model: None``.
+        mistakes: Where the test's mistakes (by ``inspection.mistakes``) go.
 
     Raises:
         UserError: When the model function fails before or in its last fit.
@@ -78,16 +79,17 @@ def retrain(
     prepared, test = _prepared(manifest, final.train_on, mnist_folder, notes) if manifest else (None, None)
     # What the script logs to MLflow is kept for the search's trials only.
     with (
-        tempfile.TemporaryDirectory(prefix="snakeras-") as folder,
-        mlflow_capture.capture_runs(Path(folder)),
+        tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
+        mlflow_capture.capture_runs(Path(logged)),
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
         network, loss, fits = _trained(model_file, winner, final.epochs)
         test = test or _own_test(model_file, fits)
-    metrics, wrong = _saved_and_tested(network, test, result)
+    kept = None if network is None else kept_models.save(network, folder, model)
+    metrics, wrong = _tested(network, test)
     inspection.write(mistakes, wrong)
     example = described(network, test)
-    metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
+    metrics = {"model": kept, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": manifest is None,
         "trial": winner["trial"],
@@ -96,7 +98,7 @@ def retrain(
         "fits": fits.as_json()["fits"],
     }
     layers = _for_pictures(inspection.layers, lambda: inspection.layers(None), network)
-    run = {"device": gpus.in_use(), "epochs_ended": fits.ended}
+    run = {"device": gpus.in_use(), "epochs_ended": fits.ended, "estimator": kept_models.about(network)}
     return FinalResult(metrics, example, layers, run, notes.getvalue())
 
 
@@ -105,8 +107,8 @@ def _trained(
 ) -> tuple[object | None, float | None, fit_hook.Fits]:
     """Call the model function with the hyperparameters of the best trial, by ``best.json``.
 
-    Return the Keras model (None if the file fits none), the loss (None if the function failed after its last fit) and
-    the fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is
+    Return the model (None if there is none to keep), the loss (None if the function failed after its last fit) and the
+    fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is
     taken as it is.
     """
     script = model_file.script
@@ -116,7 +118,7 @@ def _trained(
     with fit_hook.recorded(epochs, keep_weights=True) as fits:
         try:
             result = loader.checked(model_file.function(point))
-            loss, returned = result["loss"], loader.returned_model(result)
+            loss, returned = result["loss"], kept_models.returned(result)
         except (Exception, SystemExit) as error:
             reason = fits.reason(loader.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
@@ -124,26 +126,39 @@ def _trained(
                 raise UserError(f"{script.path}: the model function failed: {reason}{at}") from error
             # A script may index its curves by its own number of epochs, for example.
             print(f"ignored, after the last fit: {reason}")
-    if returned is None and fits.model is not None:
+    if returned is not None:
+        return returned, loss, fits
+    if fits.model is not None:
         fits.model.set_weights(fits.weights)
-    return returned or fits.model, loss, fits
+    return fits.model, loss, fits
 
 
-def _saved_and_tested(network: object | None, test: tuple | None, result: Path) -> tuple[dict, arrays.Arrays]:
-    """Save the model, and return its test metrics and its mistakes. Without a model, leave an empty file."""
-    with files.whole(result) as temporary:
-        if network is not None:
-            network.save(temporary)
-    untested = UNTESTED | {"parameters": None if network is None else int(network.count_params())}
-    if network is None or test is None:
-        return untested, inspection.no_mistakes()
+def _tested(network: object | None, test: tuple | None) -> tuple[dict, arrays.Arrays]:
+    """Return the test metrics of a model, and its mistakes."""
+    if network is None:
+        return UNTESTED, inspection.no_mistakes()
+    untested = UNTESTED | {"parameters": _parameters(network)}
     try:
-        metrics, outputs = test_metrics(network, *test)
+        if test is None:
+            raise ValueError("there are no arrays beside those that it trains on")
+        (x, y), classes = test, None
+        if kept_models.is_estimator(network):
+            network = estimators.Tested(network, y)
+            y, classes = network.targets, network.classes
+        metrics, outputs = test_metrics(network, x, y)
     # A script may validate on anything, also on data that do not fit this model.
     except Exception as error:
         print(f"not tested: {flat(error)}")
-        return untested, inspection.no_mistakes()
-    return metrics, _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, *test)
+        return untested | {"not_tested": flat(error)}, inspection.no_mistakes()
+    found = _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, x, y)
+    if classes is not None:
+        metrics["classes"], found["classes"] = list(map(str, classes)), classes.astype(str)
+    return metrics, found
+
+
+def _parameters(model: object) -> int | None:
+    """Return how many weights a Keras model has; None for another model."""
+    return int(model.count_params()) if hasattr(model, "count_params") else None
 
 
 def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -> object:
@@ -156,13 +171,15 @@ def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -
 
 
 def described(model: object | None, test: tuple | None) -> dict | None:
-    """Return what a Keras model takes and gives, with an example, for those who serve it without loading it first.
+    """Return what a model takes and gives, with an example, for those who serve it without loading it first.
 
     Returns:
         dict: ``inputs`` and ``outputs``: ``name``, ``dtype`` and ``shape`` (None for any number) of each; ``example``:
             one row of test data for each input, and ``prediction``: what the model makes of it, both as nested lists;
             None where there is no test data. None for a model without defined inputs.
     """
+    if kept_models.is_estimator(model):
+        return estimators.described(model, test[0]) if test else None
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         return None
 
@@ -220,6 +237,10 @@ def _own_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> tuple[object, np.nd
     return x, np.asarray(y)
 
 
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
 def wilson_interval(successes: int, n: int) -> list[float]:
     """Return the 95 % Wilson score interval of a proportion (Wilson 1927), by SciPy, as [low, high]."""
     from scipy.stats import binomtest
@@ -229,26 +250,28 @@ def wilson_interval(successes: int, n: int) -> list[float]:
 
 
 def test_metrics(model: object, x: object, y: np.ndarray) -> tuple[dict, np.ndarray]:
-    """Return the test metrics of a trained Keras model, and what it predicts.
+    """Return the test metrics of a trained Keras model or ``estimators.Tested``, and what it predicts.
 
     Args:
         x: Inputs as the model takes them: an array of shape (n, ...) or a list of such.
         y: Targets as its loss takes them: one-hot (n, classes), class numbers (n,) or (n, 1), or anything else.
 
     Returns:
-        metrics, outputs: ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its
+        metrics, outputs: ``test_loss``, ``test_metrics`` (those that the model was compiled with, by their names) and
+            ``parameters``; for a classifier ``test_accuracy`` with its
             ``test_accuracy_interval``, ``confusion_matrix`` (rows: true class, columns: predicted) and
             ``per_class_accuracy`` (None for a class without test data), which are None for other models. The outputs
             have shape (n, ...).
     """
     started = time.perf_counter()
-    loss = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)["loss"]
+    values = model.evaluate(x, y, batch_size=1000, verbose=0, return_dict=True)
     outputs = np.asarray(model.predict(x, batch_size=1000, verbose=0))
     print(f"tested on {len(y)} rows in {time.perf_counter() - started:.1f} s")
     metrics = UNTESTED | {
-        "test_loss": float(loss) if math.isfinite(loss) else None,
+        "test_loss": _finite(values.get("loss")),
+        "test_metrics": {name: _finite(value) for name, value in values.items() if name != "loss"},
         "test_samples": len(y),
-        "parameters": int(model.count_params()),
+        "parameters": _parameters(model),
     }
     true, predicted = inspection.classes(y, outputs)
     if true is None:

@@ -16,7 +16,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "best": snakemake.input.best,
         "model": snakemake.input.model[0],
         "final": snakemake.params.final,
-        "result": output.model,
+        "folder": output.folder,
         "mistakes": output.mistakes,
     }
     computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)

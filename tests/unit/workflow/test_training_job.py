@@ -83,7 +83,7 @@ def retrain(tmp_path: Path, manifest: Path, search: dict):
                 "final": {"epochs": None, "train_on": "all"} | final_settings,
                 "manifest": str(manifest),
                 "mnist_folder": None,
-                "result": str(tmp_path / "model.keras"),
+                "folder": str(tmp_path),
                 "mistakes": str(tmp_path / "mistakes.npz"),
             },
             tmp_path / "log",
@@ -130,14 +130,14 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
         "final": {"epochs": None, "train_on": "all"},
         "manifest": None,
         "mnist_folder": None,
-        "result": str(tmp_path / "model.keras"),
+        "folder": str(tmp_path),
         "mistakes": str(tmp_path / "mistakes.npz"),
     }
     metrics = child_process.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
     assert metrics["model"] is None
     assert 1.25 <= metrics["loss"] < 1.26
     assert metrics["test_data_seen_by_search"] is True
-    assert (tmp_path / "model.keras").read_bytes() == b""
+    assert not list(tmp_path.glob("model.*"))
 
 
 def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:
