@@ -86,7 +86,8 @@ def retrain(
         network, loss, fits = _trained(model_file, winner, final.epochs)
         test = test or _own_test(model_file, fits)
     kept = None if network is None else kept_models.save(network, folder, model)
-    metrics, wrong = _tested(network, test)
+    texts = _for_pictures(_texts, lambda: None, model_file, test[1]) if test else None
+    metrics, wrong = _tested(network, test, texts)
     inspection.write(mistakes, wrong)
     example = described(network, test)
     metrics = {"model": kept, "loss": loss} | metrics
@@ -98,7 +99,7 @@ def retrain(
         "fits": fits.as_json()["fits"],
     }
     layers = _for_pictures(inspection.layers, lambda: inspection.layers(None), network)
-    run = {"device": gpus.in_use(), "epochs_ended": fits.ended, "estimator": kept_models.about(network)}
+    run = {"device": gpus.in_use(), "epochs_ended": fits.ended} | kept_models.about(network)
     return FinalResult(metrics, example, layers, run, notes.getvalue())
 
 
@@ -133,7 +134,19 @@ def _trained(
     return fits.model, loss, fits
 
 
-def _tested(network: object | None, test: tuple | None) -> tuple[dict, arrays.Arrays]:
+def _texts(loaded: loader.Loaded, y: np.ndarray) -> np.ndarray | None:
+    """Return the last array of texts that the model function was given with one for each target of the test."""
+    values = [getattr(loaded.module, name, None) for name in reversed(loaded.script.parameters)]
+    for value in values:
+        # Targets may be texts too.
+        if np.ndim(value) == 1 and len(value) == len(y) and not np.array_equal(value, y):
+            texts = np.asarray(value)
+            if all(isinstance(text, str) for text in texts):
+                return texts
+    return None
+
+
+def _tested(network: object | None, test: tuple | None, texts: object | None) -> tuple[dict, arrays.Arrays]:
     """Return the test metrics of a model, and its mistakes."""
     if network is None:
         return UNTESTED, inspection.no_mistakes()
@@ -150,7 +163,7 @@ def _tested(network: object | None, test: tuple | None) -> tuple[dict, arrays.Ar
     except Exception as error:
         print(f"not tested: {flat(error)}")
         return untested | {"not_tested": flat(error)}, inspection.no_mistakes()
-    found = _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, x, y)
+    found = _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, x, y, texts)
     if classes is not None:
         metrics["classes"], found["classes"] = list(map(str, classes)), classes.astype(str)
     return metrics, found

@@ -63,16 +63,16 @@ def _pickle(model: object, path: Path, own: Iterable[Path]) -> None:
         path.write_bytes(cloudpickle.dumps(model))
 
 
-def about(model: object) -> dict | None:
-    """Return what a run record says of an estimator; None for another model.
+def about(model: object) -> dict:
+    """Return what a run record says of an estimator, under ``estimator``; nothing of another model.
 
     That is ``packages``: the versions of those that its parts come from; and ``predicts``: whether it can.
     """
     if not is_estimator(model):
-        return None
+        return {}
     roots = {"cloudpickle", "numpy", "sklearn"}
     roots |= {type(part).__module__.split(".")[0] for part in (model, *model.get_params().values())}
     distributions = importlib.metadata.packages_distributions()
     names = sorted({distributions[root][0] for root in roots - sys.stdlib_module_names if root in distributions})
     packages = {name: importlib.metadata.version(name) for name in names}
-    return {"packages": packages, "predicts": hasattr(model, "predict")}
+    return {"estimator": {"packages": packages, "predicts": hasattr(model, "predict")}}

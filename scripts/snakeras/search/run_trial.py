@@ -68,7 +68,7 @@ def run(
         evaluation = evaluate(script, prepared, search, trial, earlier, report, mnist_folder)
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model, model)
-    run = evaluation.run | {"device": gpus.in_use(), "estimator": kept_models.about(evaluation.model)}
+    run = evaluation.run | {"device": gpus.in_use()} | kept_models.about(evaluation.model)
     return TrialResult(evaluation.record, run, notes.getvalue())
 
 

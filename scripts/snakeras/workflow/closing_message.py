@@ -5,9 +5,12 @@ from pathlib import Path
 from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Settings, TrackingSettings
+from snakeras.final import test_figures
 from snakeras.search import trial_records
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
+
+NO_LOSS = "its loss on the test data is no finite number"
 
 
 def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
@@ -33,10 +36,17 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
         )
     elif metrics["test_loss"] is not None:
         lines.append(f"Test loss of the final model: {metrics['test_loss']:.6g}")
-    elif metrics["model"] is None:
-        lines.append(f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g}")
-    else:
-        lines.append("The final model was not tested: its fit had no validation data to test it on")
+    figures = test_figures.named(metrics)
+    lines += [f"Test {name} of the final model: {value:.6g}" for name, value in figures.items()]
+    if metrics["model"] is None:
+        lines.append(
+            "The model file trains no model to keep, neither a Keras model nor a scikit-learn estimator; its loss with "
+            f"these: {metrics['loss']:.6g}"
+        )
+    elif metrics["test_accuracy"] is None and metrics["test_loss"] is None and not figures:
+        lines.append(f"The final model was not tested: {metrics.get('not_tested', NO_LOSS)}")
+    elif metrics["test_data_seen_by_search"]:
+        lines.append("Tested on the validation data, by which the search chose: the test is favourable")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
     if tracking and tracking.mflux:
         lines.append(f"Tracked in MFlux.ai; to look: {tracking.mflux_host or 'https://www.mflux.ai'}")
