@@ -29,11 +29,13 @@ def uses_keras(paths: Iterable[Path]) -> bool:
         except UserError:
             continue
         named = [item.statement for item in module.imports if item.root not in local]
+        nodes = list(ast.walk(module.tree))
+        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        executes = any(
+            getattr(node.func, "id", None) in ("exec", "eval") for node in nodes if isinstance(node, ast.Call)
+        )
         # What importlib may be given.
-        constants = [node.value for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
-        named += [text for text in constants if isinstance(text, str) and re.fullmatch(r"[\w.]+", text)]
-        if re.search(r"\b(exec|eval)\(", module.text):
-            named.append(module.text)
+        named += texts if executes else filter(re.compile(r"[\w.]+").fullmatch, texts)
         if any(map(_KERAS.search, named)):
             return True
     return False

@@ -40,12 +40,12 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     lines += [f"Test {name} of the final model: {value:.6g}" for name, value in figures.items()]
     if metrics["model"] is None:
         lines.append(
-            "The model file trains no model to keep, neither a Keras model nor a scikit-learn estimator; its loss with "
-            f"these: {metrics['loss']:.6g}"
+            f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g} (kept are Keras models "
+            "and scikit-learn estimators)"
         )
     elif metrics["test_accuracy"] is None and metrics["test_loss"] is None and not figures:
         lines.append(f"The final model was not tested: {metrics.get('not_tested', NO_LOSS)}")
-    elif metrics["test_data_seen_by_search"]:
+    elif metrics.get("test_data_seen_by_search"):
         lines.append("Tested on the validation data, by which the search chose: the test is favourable")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
     if tracking and tracking.mflux:

@@ -1,8 +1,8 @@
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from snakeras.final import retraining
 
@@ -27,13 +27,10 @@ class Classifier(SimpleNamespace):
         return x
 
     def evaluate(self, x: np.ndarray, y: np.ndarray, **_: object) -> dict:
-        return {"loss": 0.5}
+        return {"loss": 0.5, "auc": 0.75, "kappa": math.nan}
 
     def count_params(self) -> int:
         return 42
-
-    def save(self, path: Path) -> None:
-        path.write_text("a model")
 
 
 PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
@@ -71,22 +68,33 @@ def test_a_regression_has_a_loss_only() -> None:
     metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
     assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None
     assert metrics["test_loss"] == 0.5
+    assert metrics["test_metrics"] == {"auc": 0.75, "kappa": None}
 
 
-def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
+def test_texts_that_the_model_function_was_given_are_found() -> None:
+    def found(**values: object) -> object:
+        loaded = SimpleNamespace(module=SimpleNamespace(**values), script=SimpleNamespace(parameters=list(values)))
+        return retraining._texts(loaded, np.array(["a", "b"]))
+
+    texts = ["one", "two"]
+    assert found(x=np.ones((2, 3)), y=["a", "b"], texts=texts, more=["one"]).tolist() == texts
+    assert found(texts=pd.Series(texts, index=[7, 9]), x=[[1], [2]]).tolist() == texts
+    assert found(x=np.ones(2), y=np.array(["a", "b"]), n=2) is None
+
+
+def test_the_mistakes_are_those_of_the_confusion_matrix() -> None:
     model = Classifier()
-    metrics, mistakes = retraining._saved_and_tested(
-        model, (PREDICTED, np.array([0, 1, 2, 2, 0])), tmp_path / "model.keras"
-    )
+    metrics, mistakes = retraining._tested(model, (PREDICTED, np.array([0, 1, 2, 2, 0])), None)
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
     assert model.calls == 1
 
 
 @pytest.mark.parametrize("test", [None, (PREDICTED, np.array([0, 1, 2]))])
-def test_what_is_not_tested_has_no_mistakes(tmp_path: Path, test: tuple | None) -> None:
-    metrics, mistakes = retraining._saved_and_tested(Classifier(), test, tmp_path / "model.keras")
+def test_what_is_not_tested_has_no_mistakes(test: tuple | None) -> None:
+    metrics, mistakes = retraining._tested(Classifier(), test, None)
     assert metrics["test_samples"] == 0
+    assert metrics["not_tested"]
     assert not mistakes["classified"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from snakeras.final import retraining
+from snakeras.model_file import kept_models
 from snakeras.tracking import saved_model
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,29 @@ def test_a_model_that_does_not_tell_has_no_signature(saved: tuple) -> None:
     assert retraining.described(Mine(), None) is None
     with saved_model.folder(saved[1], PACKAGES, CREATED, "r", "m") as folder:
         assert mlflow.models.Model.load(folder / "MLmodel").signature is None
+
+
+@pytest.mark.parametrize("predicts", [True, False])
+def test_mlflow_loads_an_estimator(tmp_path: Path, predicts: bool) -> None:
+    import mlflow.sklearn
+    from sklearn.linear_model import LinearRegression
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.arange(6.0).reshape(3, 2)
+    model = (LinearRegression() if predicts else StandardScaler()).fit(x, x[:, 0])
+    path = tmp_path / kept_models.save(model, tmp_path, tmp_path / "script.py")
+    example = json.loads(json.dumps(retraining.described(model, (x, x[:, 0]))))
+    about = kept_models.about(model)["estimator"]
+    with saved_model.folder(path, PACKAGES, CREATED, "r" * 32, "m-1", about, example) as folder:
+        assert type(mlflow.sklearn.load_model(str(folder))) is type(model)
+        requirements = [line.split("==")[0] for line in (folder / "requirements.txt").read_text().split()]
+        assert requirements == ["mlflow", "cloudpickle", "numpy", "scikit-learn"]
+        flavors = mlflow.models.Model.load(folder / "MLmodel").flavors
+        assert ("python_function" in flavors) == predicts
+        if predicts:
+            served = mlflow.pyfunc.load_model(str(folder))
+            assert np.allclose(served.predict(served.input_example), example["prediction"][0])
+            assert served.metadata.get_input_schema().inputs[0].shape == (-1, 2)
 
 
 WITHOUT = """

@@ -47,3 +47,27 @@ def test_what_cannot_be_read_is_left_to_snakemake(text: str | None) -> None:
     if text is not None:
         TRIAL.write_text(text)
     assert forced() == set()
+
+
+def forced_final(folder: Path, in_job: bool = False) -> set[str]:
+    workflow = SimpleNamespace(remote_exec=in_job, dag=SimpleNamespace(forcefiles=set()))
+    trials = OutdatedTrials(workflow, SearchFiles(Settings()), PARAMS)
+    assert trials.force_lost_model(SimpleNamespace(name=folder.parent.name)) == []
+    return workflow.dag.forcefiles
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.joblib"])
+def test_a_final_model_that_is_lost_is_forced(name: str) -> None:
+    final = Path("results/mnist/final")
+    final.mkdir()
+    metrics = final / "metrics.json"
+    assert forced_final(final) == set()
+    metrics.write_text(json.dumps({"model": name}))
+    assert forced_final(final) == {str(metrics)}
+    assert forced_final(final, in_job=True) == set()
+    (final / name).write_text("a model")
+    assert forced_final(final) == set()
+    (final / name).unlink()
+    for text in ('{"model": null}', "half a fil", "[]", "{}"):
+        metrics.write_text(text)
+        assert forced_final(final) == set()
