@@ -31,11 +31,9 @@ def uses_keras(paths: Iterable[Path]) -> bool:
         named = [item.statement for item in module.imports if item.root not in local]
         nodes = list(ast.walk(module.tree))
         texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        executes = any(
-            getattr(node.func, "id", None) in ("exec", "eval") for node in nodes if isinstance(node, ast.Call)
-        )
-        # What importlib may be given.
-        named += texts if executes else filter(re.compile(r"[\w.]+").fullmatch, texts)
+        calls = {getattr(node.func, "id", None) for node in nodes if isinstance(node, ast.Call)}
+        # Without these, what importlib may be given.
+        named += texts if calls & {"exec", "eval"} else filter(re.compile(r"[\w.]+").fullmatch, texts)
         if any(map(_KERAS.search, named)):
             return True
     return False

@@ -40,8 +40,8 @@ def summary(folder: Path, tracking: TrackingSettings | None) -> str | None:
     lines += [f"Test {name} of the final model: {value:.6g}" for name, value in figures.items()]
     if metrics["model"] is None:
         lines.append(
-            f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g} (kept are Keras models "
-            "and scikit-learn estimators)"
+            f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g} (Keras models and "
+            "scikit-learn estimators are kept)"
         )
     elif metrics["test_accuracy"] is None and metrics["test_loss"] is None and not figures:
         lines.append(f"The final model was not tested: {metrics.get('not_tested', NO_LOSS)}")

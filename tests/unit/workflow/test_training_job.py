@@ -14,7 +14,7 @@ from snakeras.core.errors import UserError
 from snakeras.data import datasets
 from snakeras.final import retraining
 from snakeras.process import child_process, lifetime
-from snakeras.search import trial_records
+from snakeras.search import run_trial, trial_records
 from snakeras.workflow import training_job
 
 pytestmark = pytest.mark.slow
@@ -158,7 +158,8 @@ def data():
 
 def forest(x_train, y_train, x_test, y_test):
     imported = "tensor" + "flow" in sys.modules
-    model = RandomForestClassifier(int({{quniform(3, 9, 1)}}), max_depth={{choice([1, 2, None])}}, max_features=np.int(2))
+    trees = np.int({{quniform(3, 9, 1)}})
+    model = RandomForestClassifier(trees, max_depth={{choice([1, 2, None])}})
     model.fit(x_train, y_train)
     return {"loss": random.random() - model.score(x_test, y_test), "imported": imported, "model": model}
 """
