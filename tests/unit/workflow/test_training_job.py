@@ -182,7 +182,8 @@ def test_without_keras_a_trial_is_the_same_and_an_estimator_is_kept(tmp_path: Pa
     assert found[0] == found[1]
     assert isinstance(joblib.load(tmp_path / "0000" / "model.joblib"), RandomForestClassifier)
 
-    point = {label: values[0] for label, values in found[0]["hyperopt"]["misc"]["vals"].items()}
+    values = trial_records.decode(found[0]["hyperopt"]["misc"]["vals"])
+    point = {label: trial_records.plain(value) for label, (value,) in values.items()}
     best = {key: found[0][key] for key in ("trial", "seed", "hyperparameters")} | {"point": point}
     (tmp_path / "best.json").write_text(json.dumps(best))
     final = {"epochs": None, "train_on": "all"}
