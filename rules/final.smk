@@ -10,7 +10,8 @@ rule retrain:
         winner=lambda wildcards: checkpoints.best.get(name=wildcards.name).output.winner,
         outdated=outdated_trials.force_final,
     output:
-        model="results/{name}/final/model.keras",
+        # With the model, whose file is called after its kind.
+        folder=directory("results/{name}/final"),
         metrics=report(
             "results/{name}/final/metrics.json",
             caption="../report/metrics.rst",

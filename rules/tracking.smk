@@ -80,7 +80,7 @@ rule publish_final:
         metrics="results/{name}/final/metrics.json",
         example="results/{name}/final/example.json",
         run_record="results/{name}/final/run.json",
-        model=ancient("results/{name}/final/model.keras"),
+        model=ancient("results/{name}/final"),
     output:
         run="results/{name}/tracking/final.json",
     params:

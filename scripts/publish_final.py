@@ -18,7 +18,7 @@ with rule_script(snakemake) as terminal, redacting():
         winner=Path(snakemake.input.winner),
         table=Path(snakemake.input.table),
         metrics=Path(snakemake.input.metrics),
-        model=Path(snakemake.input.model),
+        folder=Path(snakemake.input.model),
         example=Path(snakemake.input.example),
         run_record=Path(snakemake.input.run_record),
         trials=Path(params.trials),

@@ -82,7 +82,7 @@ class Search:
             "winner": self.folder / "winner.json",
             "table": self.folder / "trials.csv",
             "metrics": own / "metrics.json",
-            "model": own / "model.keras",
+            "folder": own,
             "example": own / "example.json",
             "run_record": own / "run.json",
             "trials": self.trials,

@@ -1,6 +1,10 @@
 """Random seeds, each derived from ``search.seed`` and its purpose; hyperopt's generator is in ``run_trial``."""
 
 import hashlib
+import random
+import sys
+
+import numpy as np
 
 
 def derive(seed: int, *purpose: str | int) -> int:
@@ -30,7 +34,8 @@ def of_split(seed: int) -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's ``random``, NumPy's global generator, TensorFlow and Keras."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
+    """Seed Python's ``random``, NumPy's global generator and, where Keras is imported, TensorFlow and Keras."""
+    random.seed(seed)
+    np.random.seed(seed)
+    if keras := sys.modules.get("keras"):
+        keras.utils.set_random_seed(seed)

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from snakeras.core import files
+from snakeras.core.text import number, shortened
 from snakeras.data import arrays
 
 MOST = 100  # mistakes that are kept
+NUMBERS, TEXT = 8, 300  # how many numbers of an input are shown, and how many characters of a text
 SMALLEST_SIDE, LARGEST_SIDE = 8, 128  # pixels of an image
 MNIST_PIXELS = 28 * 28
 # Rounding, also in half precision, may take a probability this far out of 0 to 1.
@@ -20,7 +22,7 @@ def no_mistakes() -> arrays.Arrays:
     return _typed(False, [], rows=0, count=0, index=[], true=[], predicted=[])
 
 
-def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
+def mistakes(outputs: np.ndarray, x: object, y: np.ndarray, texts: object = None) -> arrays.Arrays:
     """Return the misclassified rows of a test, the most confident first.
 
     Args:
@@ -28,6 +30,7 @@ def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
             taken for logits and become probabilities by softmax (or the logistic function).
         x: Inputs of the model: an array of shape (n, ...), or a list of such.
         y: Targets, as ``classes`` takes them.
+        texts: A text for each row that the inputs were made from, if there is one.
 
     Returns:
         dict of str to numpy.ndarray: ``classified`` (bool): whether this is a classification at all; ``rows`` and
@@ -35,7 +38,7 @@ def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
             these ``index`` (the row), ``true``, ``predicted`` (classes), all int64, and ``probability`` (float32, of
             the predicted class). If the input is images, also ``image``: float32, shape (k, height, width) or (k,
             height, width, 3), 0 to 1 over the range of all of ``x``; of a side longer than 128 pixels only every
-            second, third, ... pixel.
+            second, third, ... pixel. Else ``input``, in words: the text, or the first numbers.
     """
     true, predicted = classes(y, outputs)
     if true is None:
@@ -48,7 +51,9 @@ def mistakes(outputs: np.ndarray, x: object, y: np.ndarray) -> arrays.Arrays:
     known = {"index": index, "true": true[index], "predicted": predicted[index]}
     found = _typed(True, probability[first], rows=len(true), count=len(wrong), **known)
     images = _images(x, index)
-    return found if images is None else found | {"image": images}
+    if images is not None:
+        return found | {"image": images}
+    return found | {"input": np.array([_in_words(x if texts is None else texts, row) for row in index], str)}
 
 
 def write(path: Path, found: arrays.Arrays) -> None:
@@ -116,10 +121,25 @@ def _images(x: object, index: np.ndarray) -> np.ndarray | None:
     return np.nan_to_num(scaled).clip(0, 1).astype(np.float32)
 
 
+def _in_words(x: object, row: int) -> str:
+    """Return an input as people may read it: a text, or its first numbers without zeros that fill a sequence up."""
+    if isinstance(x, dict):
+        x = list(x.values())
+    if isinstance(x, list | tuple) and all(getattr(part, "ndim", 0) for part in x):
+        return "; ".join(_in_words(part, row) for part in x)
+    value = np.ravel(x.iloc[row] if hasattr(x, "iloc") else x[row])
+    if value.dtype.kind in "iu" and len(value) > NUMBERS:
+        value = np.trim_zeros(value)
+    words = [number(item) for item in value[:NUMBERS].tolist()] + ["…"] * (len(value) > NUMBERS)
+    return shortened(", ".join(words), TEXT)
+
+
 def layers(model: object | None) -> str:
-    """Return Keras's own summary of a model as text; a line that says so where there is none."""
+    """Return Keras's own summary of a model as text, or an estimator's; a line that says so where there is none."""
     if model is None:
         return "There is no final model, and so it has no layers.\n"
+    if not hasattr(model, "summary"):
+        return f"{model}\n"
     lines: list[str] = []
     model.summary(line_length=100, expand_nested=True, print_fn=lambda line, **_: lines.append(line))
     return "\n".join(lines) + "\n"

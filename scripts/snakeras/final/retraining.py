@@ -15,8 +15,8 @@ from snakeras.core import files, seeds
 from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
-from snakeras.final import inspection, test_arrays
-from snakeras.model_file import loader, mlflow_capture, opened_files, parser
+from snakeras.final import estimators, inspection, test_arrays
+from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.model_file.keras_legacy import old_names
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
@@ -26,6 +26,7 @@ CONFIDENCE = 0.95
 # The metrics of a model without test data; also the keys of all others.
 UNTESTED = {
     "test_loss": None,
+    "test_metrics": {},
     "test_samples": 0,
     "test_accuracy": None,
     "test_accuracy_interval": None,
@@ -42,8 +43,8 @@ class FinalResult:
 
     metrics: dict
     example: dict | None  # what the model takes and gives, by ``described``
-    layers: str  # Keras's summary of it, by ``inspection.layers``
-    run: dict  # for the run record: ``device`` and ``epochs_ended``
+    layers: str  # a summary of it, by ``inspection.layers``
+    run: dict  # for the run record: ``device``, ``epochs_ended`` and ``estimator``
     notes: str  # lines for people
 
 
@@ -54,7 +55,7 @@ def retrain(
     final: FinalSettings,
     manifest: Path | None,
     mnist_folder: str | None,
-    result: Path,
+    folder: Path,
     mistakes: Path,
     test_function: str | None = None,
 ) -> FinalResult:
@@ -68,8 +69,8 @@ def retrain(
         best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
         sources: The model file, then what else of the user's own decides a trial.
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
-        result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
-            fits no model leaves ``result`` empty and has the metric ``model: None``.
+        folder: For the trained model, by ``kept_models``; a file without one has the metric ``model: None``.
+        mistakes: Where the test's mistakes (by ``inspection.mistakes``) go.
         test_function: Another name of the function ``test_data``.
 
     Raises:
@@ -84,8 +85,8 @@ def retrain(
     prepared, test = _prepared(manifest, final.train_on, mnist_folder, notes) if manifest else (None, None)
     # What the script logs to MLflow is kept for the search's trials only.
     with (
-        tempfile.TemporaryDirectory(prefix="snakeras-") as folder,
-        mlflow_capture.capture_runs(Path(folder)),
+        tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
+        mlflow_capture.capture_runs(Path(logged)),
         opened_files.recorded() as opened,
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
@@ -94,12 +95,14 @@ def retrain(
         network, loss, fits = _trained(model_file, winner, final.epochs)
         if test is None and network is not None:
             test = _found_test(model_file, fits)
-    with old_names.old_names():
-        metrics, wrong = _saved_and_tested(network, test, result)
-    inspection.write(mistakes, wrong)
+    kept = None if network is None else kept_models.save(network, folder, sources[0])
     tested = test if isinstance(test, test_arrays.HeldOut) else None
+    texts = _for_pictures(_texts, lambda: None, model_file, tested.y) if tested else None
+    with old_names.old_names(kept_models.is_keras(network)):
+        metrics, wrong = _tested(network, test, texts)
+    inspection.write(mistakes, wrong)
     example = described(network, tested and (tested.x, tested.y))
-    metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
+    metrics = {"model": kept, "loss": loss} | metrics
     metrics |= {
         "test_data_seen_by_search": tested.seen if tested else manifest is None,
         "trial": winner["trial"],
@@ -110,7 +113,7 @@ def retrain(
     if files_read := opened.digests(sources, script.strings):
         metrics["files"] = files_read
     layers = _for_pictures(inspection.layers, lambda: inspection.layers(None), network)
-    run = {"device": gpus.in_use(), "epochs_ended": fits.ended}
+    run = {"device": gpus.in_use(), "epochs_ended": fits.ended} | kept_models.about(network)
     return FinalResult(metrics, example, layers, run, notes.getvalue())
 
 
@@ -119,8 +122,8 @@ def _trained(
 ) -> tuple[object | None, float | None, fit_hook.Fits]:
     """Call the model function with the hyperparameters of the best trial, by ``winner.json``.
 
-    Return the Keras model (None if the file fits none), the loss (None if the function failed after its last fit) and
-    the fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is
+    Return the model (None if there is none to keep), the loss (None if the function failed after its last fit) and the
+    fits. What the function does to the model after its last ``fit`` is undone, but a model that it returns is
     taken as it is.
     """
     script = model_file.script
@@ -130,43 +133,65 @@ def _trained(
     with fit_hook.recorded(epochs, is_final=True) as fits:
         try:
             result = loader.checked(model_file.function(point))
-            loss, returned = result["loss"], loader.returned_model(result)
+            loss, returned = result["loss"], kept_models.returned(result)
         except (Exception, SystemExit) as error:
             reason = fits.reason(loader.explained(script, error))
             if not fits.calls or not fits.calls[-1].finished:
                 raise loader.failure(script, "the model function", error, reason) from error
             # A script may index its curves by its own number of epochs, for example.
             print(f"ignored, after the last fit: {reason}")
-    if returned is None and fits.model is not None:
+    if returned is not None:
+        return returned, loss, fits
+    if fits.model is not None:
         fits.model.set_weights(fits.weights)
-    return returned or fits.model, loss, fits
+    return fits.model, loss, fits
 
 
-def _saved_and_tested(
-    network: object | None, test: test_arrays.HeldOut | str | None, result: Path
+def _texts(loaded: loader.Loaded, y: np.ndarray) -> np.ndarray | None:
+    """Return the last array of texts that the model function was given with one for each target of the test."""
+    values = [getattr(loaded.module, name, None) for name in reversed(loaded.script.parameters)]
+    for value in values:
+        # Targets may be texts too.
+        if np.ndim(value) == 1 and len(value) == len(y) and not np.array_equal(value, y):
+            texts = np.asarray(value)
+            if all(isinstance(text, str) for text in texts):
+                return texts
+    return None
+
+
+def _tested(
+    network: object | None, test: test_arrays.HeldOut | str | None, texts: object | None
 ) -> tuple[dict, arrays.Arrays]:
-    """Save the model, and return its test metrics and its mistakes. Without a model, leave an empty file.
+    """Return the test metrics of a model, and its mistakes.
 
     In place of the arrays to test on there may be the reason why there are none.
     """
-    with files.whole(result) as temporary:
-        if network is not None:
-            network.save(temporary)
     if network is None:
         return UNTESTED, inspection.no_mistakes()
+    untested = UNTESTED | {"parameters": _parameters(network)}
     try:
         if not isinstance(test, test_arrays.HeldOut):
             raise ValueError(test)
-        metrics, outputs = test_metrics(network, test.x, test.y)
+        y, classes = test.y, None
+        if kept_models.is_estimator(network):
+            network = estimators.Tested(network, y)
+            y, classes = network.targets, network.classes
+        metrics, outputs = test_metrics(network, test.x, y)
     # A script may validate on anything, also on data that do not fit this model.
     except Exception as error:
-        reason = flat(error)
-        print(f"not tested: {reason}")
-        untested = {"parameters": int(network.count_params()), "not_tested": reason}
-        return UNTESTED | untested, inspection.no_mistakes()
+        print(f"not tested: {flat(error)}")
+        return untested | {"not_tested": flat(error)}, inspection.no_mistakes()
     if "outputs" in metrics:
         return metrics, inspection.no_mistakes()
-    return metrics, _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, test.x, np.asarray(test.y))
+    found = _for_pictures(inspection.mistakes, inspection.no_mistakes, outputs, test.x, np.asarray(y), texts)
+    if classes is not None:
+        metrics["classes"], found["classes"] = list(map(str, classes)), classes.astype(str)
+    return metrics, found
+
+
+def _parameters(model: object) -> int | None:
+    """Return how many weights a Keras model has; None for another model."""
+    return int(model.count_params()) if hasattr(model, "count_params") else None
 
 
 def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -> object:
@@ -179,13 +204,15 @@ def _for_pictures(function: Callable, otherwise: Callable, *arguments: object) -
 
 
 def described(model: object | None, test: tuple | None) -> dict | None:
-    """Return what a Keras model takes and gives, with an example, for those who serve it without loading it first.
+    """Return what a model takes and gives, with an example, for those who serve it without loading it first.
 
     Returns:
         dict: ``inputs`` and ``outputs``: ``name``, ``dtype`` and ``shape`` (None for any number) of each; ``example``:
             one row of test data for each input, and ``prediction``: what the model makes of it, both as nested lists;
             None where there is no test data. None for a model without defined inputs.
     """
+    if kept_models.is_estimator(model):
+        return estimators.described(model, test[0]) if test else None
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         return None
 
@@ -253,6 +280,10 @@ def _found_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> test_arrays.HeldO
         return str(error)
 
 
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
 def wilson_interval(successes: int, n: int) -> list[float]:
     """Return the 95 % Wilson score interval of a proportion (Wilson 1927), by SciPy, as [low, high]."""
     from scipy.stats import binomtest
@@ -262,7 +293,7 @@ def wilson_interval(successes: int, n: int) -> list[float]:
 
 
 def test_metrics(model: object, x: object, y: object) -> tuple[dict, object]:
-    """Return the test metrics of a trained Keras model, and what it predicts.
+    """Return the test metrics of a trained Keras model or ``estimators.Tested``, and what it predicts.
 
     Args:
         x: Inputs as the model takes them: an array of shape (n, ...) or a list of such.
@@ -270,7 +301,8 @@ def test_metrics(model: object, x: object, y: object) -> tuple[dict, object]:
             several outputs a list of such, or a dict by the names of the outputs.
 
     Returns:
-        metrics, outputs: ``test_loss`` and ``parameters``; for a classifier ``test_accuracy`` with its
+        metrics, outputs: ``test_loss``, ``test_metrics`` (those that the model was compiled with, by their names) and
+            ``parameters``; for a classifier ``test_accuracy`` with its
             ``test_accuracy_interval``, ``confusion_matrix`` (rows: true class, columns: predicted) and
             ``per_class_accuracy`` (None for a class without test data), which are None for other models. For several
             outputs, ``outputs`` has these of each, and its own metrics, by its name. What it predicts has the shape
@@ -291,9 +323,10 @@ def test_metrics(model: object, x: object, y: object) -> tuple[dict, object]:
     rows = len(targets[0])
     print(f"tested on {rows} rows in {time.perf_counter() - started:.1f} s")
     metrics = UNTESTED | {
-        "test_loss": _finite(values["loss"]),
+        "test_loss": _finite(values.get("loss")),
+        "test_metrics": {name: _finite(value) for name, value in values.items() if name != "loss"},
         "test_samples": rows,
-        "parameters": int(model.count_params()),
+        "parameters": _parameters(model),
     }
     if not is_several:
         return metrics | _classification(targets[0], outputs), outputs

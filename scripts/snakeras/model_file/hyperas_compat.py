@@ -1,5 +1,6 @@
 """What Hyperas 0.4.1 needs to run on Keras 3 and today's hyperopt."""
 
+import importlib
 import linecache
 import sys
 from collections.abc import Callable, Iterator
@@ -27,25 +28,27 @@ class Recorder:
         return {}
 
 
-def import_hyperas() -> ModuleType:
-    """Return the module ``hyperas.optim``.
+def import_hyperas(keras: bool = True) -> ModuleType:
+    """Return the module ``hyperas.optim``; without ``keras`` it does not import Keras.
 
     Its ensembles import ``keras.models.model_from_yaml``, which Keras dropped: the substitute raises when it is called.
     Its README has scripts wrap some choices in ``conditional``, which 0.4.1 lacks: the substitute returns its argument.
     """
     import_hyperopt()
     import hyperas.distributions
-    import keras.models
 
     def model_from_yaml(*_args: object, **_kwargs: object) -> None:
         raise NotImplementedError("Keras no longer reads models from YAML; use keras.models.model_from_json")
 
-    if not hasattr(keras.models, "model_from_yaml"):
-        keras.models.model_from_yaml = model_from_yaml
     if not hasattr(hyperas.distributions, "conditional"):
         hyperas.distributions.conditional = lambda choice: choice
-    # Hyperas needs them for notebooks alone, which our parser reads, and they cost a quarter of TensorFlow's import.
-    with postponed("nbformat", "nbconvert"):
+    if keras:
+        importlib.import_module("keras.models")
+    # Hyperas needs the first two for notebooks alone, which our parser reads, and they cost a quarter of TensorFlow's
+    # import.
+    with postponed("nbformat", "nbconvert", "keras", "keras.models"):
+        if not hasattr(sys.modules["keras.models"], "model_from_yaml"):
+            sys.modules["keras.models"].model_from_yaml = model_from_yaml
         if not hasattr(sys.modules["nbconvert"], "PythonExporter"):
             sys.modules["nbconvert"].PythonExporter = None
         import hyperas.optim
@@ -77,16 +80,18 @@ class TemporaryModule(SourceFileLoader):
 
 
 @contextmanager
-def recording_hyperas(folder: Path, shown_in: Path | None = None) -> Iterator[tuple[Callable, Recorder]]:
+def recording_hyperas(
+    folder: Path, shown_in: Path | None = None, keras: bool = True
+) -> Iterator[tuple[Callable, Recorder]]:
     """Yield ``hyperas.optim.minimize`` and the recorder of its call of ``fmin``; its temporary module is in ``folder``.
 
     Hyperas writes ``temp_model.py`` into the working directory, where parallel jobs would overwrite each other's. The
     directory itself cannot change: scripts read relative paths. Hyperas also calls ``fmin`` with ``rseed`` or a
     RandomState, where today's hyperopt wants a ``numpy.random.Generator``.
 
-    ``shown_in`` is the folder that functions of that module seem to stand in.
+    ``shown_in`` is the folder that functions of that module seem to stand in; ``keras`` is as for ``import_hyperas``.
     """
-    optim = import_hyperas()
+    optim = import_hyperas(keras)
     write_temp_files, recorder = optim.write_temp_files, Recorder()
 
     def write_there(text: str, _path: str) -> None:

@@ -27,6 +27,7 @@ from snakeras.model_file import (
     data_functions,
     hyperas_compat,
     keras_datasets,
+    optional_packages,
     parser,
     saved_files,
     script_arguments,
@@ -123,7 +124,8 @@ def loaded(
 ) -> Iterator[Loaded]:
     """Yield a Hyperas file ready for hyperopt, loaded by ``hyperas.optim.minimize``, which here starts no search.
 
-    Inside the block the file finds Keras's old names, the configured precision, and MNIST as Snakeras keeps it.
+    Inside the block the file finds Keras's old names, the configured precision, and MNIST as Snakeras keeps it. Keras
+    is imported only for a file that uses it.
 
     Args:
         prepared: The model function's arrays; None runs the file's own data function.
@@ -132,16 +134,18 @@ def loaded(
     Raises:
         UserError: When the file's data function or its search space fails.
     """
+    keras = optional_packages.uses_keras([script.path, *parser.local_modules(script.path)])
     with (
         # A script may go elsewhere.
         contextlib.chdir(Path.cwd()),
         tempfile.TemporaryDirectory(prefix="snakeras-") as scratch,
-        hyperas_compat.recording_hyperas(Path(scratch), script.own_path.parent.absolute()) as (minimize, recorder),
-        keras_datasets.verified_mnist(mnist_folder),
-        old_names.old_names(),
-        saved_files.kept_in(Path(scratch) / "own"),
+        hyperas_compat.recording_hyperas(Path(scratch), script.own_path.parent.absolute(), keras) as (
+            minimize,
+            recorder,
+        ),
+        old_names.old_names(keras),
+        _keras(Path(scratch) / "own", mnist_folder, search.precision) if keras else contextlib.nullcontext(),
         script_arguments.handed_over(script.path, search.args),
-        _precision(search.precision),
     ):
         # Modules that lie beside the script, after the installed ones.
         sys.path.append(str(script.path.parent.resolve()))
@@ -200,6 +204,13 @@ def _call_minimize(
 
 
 @contextmanager
+def _keras(folder: Path, mnist_folder: str | None, precision: str) -> Iterator[None]:
+    """Let Keras compute in this precision, save into ``folder``, and take MNIST as Snakeras keeps it."""
+    with keras_datasets.verified_mnist(mnist_folder), saved_files.kept_in(folder), _precision(precision):
+        yield
+
+
+@contextmanager
 def _precision(policy: str) -> Iterator[None]:
     """Let Keras compute in this precision, also after a script has cleared its session."""
     import keras
@@ -246,14 +257,6 @@ def checked(result: object) -> dict:
     if not math.isfinite(loss):
         raise ValueError(f"the loss is {loss}")
     return result | {"loss": loss}
-
-
-def returned_model(result: dict) -> object | None:
-    """Return the Keras model in what a model function returned, as Hyperas takes it; None without one."""
-    import keras
-
-    model = result.get("model")
-    return model if isinstance(model, keras.Model) else None
 
 
 def _is_plain(value: object) -> bool:

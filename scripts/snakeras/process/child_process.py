@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import get_type_hints
 
 from pydantic import TypeAdapter, validate_call
@@ -72,6 +73,7 @@ def call(
     threads: int,
     environment: dict[str, str] | None = None,
     limits: Iterable[Limit] = (),
+    tensorflow: bool = True,
     hidden: Iterable[str] = (),
 ) -> object:
     """Call a function in a child process, and return what it returns.
@@ -84,6 +86,7 @@ def call(
         log: File that the child's output is appended to.
         threads: CPU threads of TensorFlow and other libraries. The number changes the trained weights, so it comes from
             the configuration and never from the machine.
+        tensorflow: Import TensorFlow before the call.
         hidden: Packages that TensorFlow and Keras are not to import.
 
     Raises:
@@ -96,6 +99,7 @@ def call(
         "function": function.__name__,
         "arguments": to_jsonable_python(arguments),
         "threads": threads,
+        "tensorflow": tensorflow,
         "hidden": list(hidden),
     }
     limit = min(limits, key=lambda limit: limit.seconds, default=None)
@@ -190,7 +194,7 @@ def main(answer: int, parent: int) -> None:
     die_with_parent(parent)
     request, status = json.load(sys.stdin), 1
     try:
-        _set_up_tensorflow(request["threads"], request["hidden"])
+        _set_up_tensorflow(request["threads"], request["tensorflow"], request["hidden"])
         function = getattr(importlib.import_module(request["module"]), request["function"])
         arguments = request["arguments"]
         if "report" in inspect.signature(function).parameters:
@@ -213,11 +217,18 @@ def main(answer: int, parent: int) -> None:
     os._exit(status)
 
 
-def _set_up_tensorflow(threads: int, hidden: Iterable[str]) -> None:
-    """Fix the number of TensorFlow's threads and make its operations deterministic."""
-    with absent(hidden):
-        import tensorflow as tf
+def _set_up_tensorflow(threads: int, needed: bool, hidden: Iterable[str]) -> None:
+    """Fix the number of TensorFlow's threads and make its operations deterministic; import it if it is needed."""
+    # Here: the parent does without it.
+    import wrapt
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    tf.config.experimental.enable_op_determinism()
+    def configure(tf: ModuleType) -> None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.config.experimental.enable_op_determinism()
+
+    # Where it is not needed, a package of the script's may still bring it along.
+    wrapt.register_post_import_hook(configure, "tensorflow")
+    if needed:
+        with absent(hidden):
+            importlib.import_module("tensorflow")

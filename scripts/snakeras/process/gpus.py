@@ -29,10 +29,9 @@ def gpus() -> int:
 
 
 def in_use() -> str:
-    """Return what TensorFlow computes on here: the name of the first GPU, else CPU."""
-    import tensorflow as tf
-
-    for gpu in tf.config.list_physical_devices("GPU"):
+    """Return what TensorFlow computes on here: the name of the first GPU, else CPU, also where it is not imported."""
+    tf = sys.modules.get("tensorflow")
+    for gpu in tf.config.list_physical_devices("GPU") if tf else []:
         return tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
     return "CPU"
 

@@ -23,7 +23,7 @@ def made(started: datetime.datetime, threads: int, more: dict) -> dict:
     Args:
         more: What else is known: ``git``, by ``provenance.commit_of``; ``gpu``, by ``gpus.which``; and, if the
             computing process came so far, ``device``; ``epochs_ended``: when each epoch of each fit ended; ``data``:
-            shape and dtype of each array.
+            shape and dtype of each array; ``estimator``, by ``kept_models.about``.
     """
     finished = now()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

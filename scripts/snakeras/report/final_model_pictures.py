@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snakeras.core import files
-from snakeras.core.text import number
+from snakeras.core.text import number, shortened
 from snakeras.report import captions, style
 from snakeras.search import pruners, trial_records
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NUMBERED = 10  # so many classes leave room for a number in each cell
 SHOWN, COLUMNS = 40, 5  # mistakes
+LINE, CLASS = 56, 16  # characters of an input and of a class's name
+WIDTHS = (0.09, 0.5, 0.14, 0.15, 0.12)
 MARKED = 50  # epochs up to which each is marked on a curve
 NAMES = ("confusion", "mistakes", "training")
 
@@ -58,18 +60,20 @@ def confusion(metrics: dict) -> tuple[object, dict]:
     numbered = len(counts) <= NUMBERED
     # Without numbers, the colours have to show a single mistake.
     colours = {} if numbered else {"norm": PowerNorm(0.3)}
-    ConfusionMatrixDisplay(counts).plot(
+    names = [shortened(name, CLASS) for name in metrics.get("classes", range(len(counts)))]
+    ConfusionMatrixDisplay(counts, display_labels=names).plot(
         ax=axes, cmap="Blues", values_format="d", include_values=numbered, text_kw={"fontsize": 9}, im_kw=colours
     )
     title = f"{accuracy} % of {rows:,} right\n95 % Wilson interval {low} % to {high} %"
     axes.set(xlabel="Predicted class", ylabel="True class", title=title)
     if len(counts) > 2 * NUMBERED:
         every = range(0, len(counts), math.ceil(len(counts) / NUMBERED))
-        axes.set(xticks=every, yticks=every, xticklabels=every, yticklabels=every)
+        names = [names[place] for place in every]
+        axes.set(xticks=every, yticks=every, xticklabels=names, yticklabels=names)
     axes.grid(False)
     wrong = counts - np.diag(np.diag(counts))
     true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
-    worst = {"true": true, "predicted": predicted, "count": wrong.max()} if wrong.any() else None
+    worst = {"true": names[true], "predicted": names[predicted], "count": wrong.max()} if wrong.any() else None
     figures = {"accuracy": accuracy, "low": low, "high": high, "rows": rows, "wrong": wrong.sum(), "worst": worst}
     return figure, figures
 
@@ -91,6 +95,8 @@ def mistakes(path: Path) -> tuple[object, dict]:
     """
     with np.load(path) as archive:
         found = {name: archive[name] for name in archive.files}
+    if "classes" in found:
+        found |= {name: found["classes"][found[name]] for name in ("true", "predicted")}
     shown = min(len(found["index"]), SHOWN)
     figures = {name: found[name].item() for name in ("classified", "rows", "count")}
     figures |= {"shown": shown, "images": "image" in found}
@@ -115,18 +121,20 @@ def _images(found: dict[str, np.ndarray], shown: int) -> object:
 
 
 def _table(found: dict[str, np.ndarray], shown: int) -> object:
+    rows = [
+        [f"{index:,}", shortened(words, LINE), *(shortened(name, CLASS) for name in classes), _probability(probability)]
+        for index, words, *classes, probability in zip(
+            *(found[name][:shown] for name in ("index", "input", "true", "predicted", "probability")), strict=True
+        )
+    ]
+    titles = ["Test row", "Input", "True class", "Predicted class", "Probability"]
     figure = style.new(0.26 * (shown + 1) + 0.2)
     axes = figure.subplots()
     axes.set_axis_off()
-    found = {name: found[name][:shown] for name in ("index", "true", "predicted", "probability")}
-    rows = [
-        [f"{index:,}", str(true), str(predicted), _probability(probability)]
-        for index, true, predicted, probability in zip(*found.values(), strict=True)
-    ]
-    titles = ["Test row", "True class", "Predicted class", "Probability"]
-    table = axes.table(rows, colLabels=titles, bbox=(0, 0, 1, 1), cellColours=[[style.PAPER] * 4] * shown)
+    colours = [[style.PAPER] * len(titles)] * shown
+    table = axes.table(rows, colLabels=titles, colWidths=WIDTHS, bbox=(0, 0, 1, 1), cellColours=colours)
     table.auto_set_font_size(False)
-    table.set_fontsize(9)
+    table.set_fontsize(7)
     return figure
 
 

@@ -104,8 +104,9 @@ def counts(search: dict) -> dict[str, int]:
 def _objective(records: list[dict], search: dict) -> dict:
     """Return what the search goes by.
 
-    That is the script's own loss; but a metric whose negative it is in every completed trial (without any: in every
-    pruned one) is shown in its place.
+    That is the script's own loss; but a metric whose negative it is, at the same one of ``_places`` in every completed
+    trial, is shown in its place. A single loss proves nothing: another score may happen to be as large. Without a
+    completed trial, the pruned ones tell.
 
     ``key`` is a metric of ``fit``, or ``loss``; ``label`` its name for people; ``better`` is ``higher`` or ``lower``;
     ``curve_label`` is what a learning curve shows.
@@ -116,19 +117,50 @@ def _objective(records: list[dict], search: dict) -> dict:
     accuracy = pruners.validation_accuracy(dict.fromkeys(names))
     monitor = (search.get("pruner") or {}).get("monitor")
     names.sort(key=lambda name: (name != accuracy, name != monitor))
-    for key in names:
-        if (key.startswith("val_") or key == monitor) and all(_is_negative(record, key) for record in ended):
-            label = "validation accuracy" if key == accuracy else key.replace("val_", "validation ", 1)
-            label = label[0].upper() + label[1:].replace("_", " ")
-            return {"key": key, "label": label, "better": "higher", "curve_label": label}
+    keys = [key for key in names if key.startswith("val_") or key == monitor]
+    if completed:
+        is_proof = len({record["loss"] for record in completed}) > 1
+        found = set.intersection(*(_negative_of(record, keys) for record in completed)) if is_proof else set()
+        keys = [key for _, key in sorted(found, key=lambda pair: (pair[0], keys.index(pair[1])))]
+    else:
+        keys = [key for key in keys if all(_is_negative(record, key) for record in pruned)]
+    if keys:
+        label = "validation accuracy" if keys[0] == accuracy else keys[0].replace("val_", "validation ", 1)
+        label = label[0].upper() + label[1:].replace("_", " ")
+        return {"key": keys[0], "label": label, "better": "higher", "curve_label": label}
     curve = "Validation loss" if "val_loss" in names else "Training loss"
     return {"key": "loss", "label": "Loss", "better": "lower", "curve_label": curve}
 
 
+def _negative_of(record: dict, keys: list[str]) -> set[tuple[int, str]]:
+    """Return the metrics whose negative a trial's loss is, each with the number of the place."""
+    return {
+        (place, key) for key in keys for place, value in enumerate(_places(record, key)) if _is_close(record, value)
+    }
+
+
+def _places(record: dict, key: str) -> list[float | None]:
+    """Return the values of a metric that a script may report, of the last fit that has it.
+
+    They are that of the last epoch, the highest, and that of the epoch with the lowest validation loss.
+    """
+    for fit in reversed(record["fits"]):
+        values, losses = _metric(fit, key), _metric(fit, "val_loss")
+        known = [value for value in values if value is not None]
+        if known:
+            pairs = [pair for pair in zip(losses, values, strict=False) if None not in pair]
+            return [values[-1], max(known), min(pairs, key=lambda pair: pair[0])[1] if pairs else None]
+    return []
+
+
 def _is_negative(record: dict, key: str) -> bool:
-    """Return whether a trial's loss is the negative of a metric after one of its epochs, but for rounding."""
-    values = [value for fit in record["fits"] for value in _metric(fit, key) if value is not None]
-    return any(math.isclose(-record["loss"], value, rel_tol=1e-5, abs_tol=1e-9) for value in values)
+    """Return whether a pruned trial's loss is the negative of a metric after one of its epochs."""
+    return any(_is_close(record, value) for fit in record["fits"] for value in _metric(fit, key))
+
+
+def _is_close(record: dict, value: float | None) -> bool:
+    """Return whether a trial's loss is the negative of a value, but for rounding."""
+    return value is not None and math.isclose(-record["loss"], value, rel_tol=1e-5, abs_tol=1e-9)
 
 
 def _metric(fit: dict, key: str) -> list[float | None]:

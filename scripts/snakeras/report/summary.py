@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from snakeras.core import files, times
+from snakeras.final import test_figures
 from snakeras.report import captions, search_data
 
 
@@ -20,6 +21,7 @@ def write(
         "settings": search["search"],
         "best": best,
         "metrics": metrics,
+        "tested": test_figures.named(metrics),
         "data": data,
         "run": run_record,
         "command": command,

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -100,15 +101,16 @@ def recorded(
 
     With ``is_final`` also the weights at the last one's end, and what models are evaluated and used on.
 
-    Each fit trains ``epochs`` epochs; None leaves it to the script. The pruner is asked at the end of every epoch of
-    the first fit but its last.
+    There is none where Keras is not imported. Each fit trains ``epochs`` epochs; None leaves it to the script. The
+    pruner is asked at the end of every epoch of the first fit but its last.
 
     Raises:
         Pruned: From inside a fit, when the pruner says so; and from every later one, should the script go on.
     """
-    import keras
-
-    fits = Fits()
+    fits, keras = Fits(), sys.modules.get("keras")
+    if keras is None:
+        yield fits
+        return
     inherited = keras.Model.fit
     signature = inspect.signature(inherited)
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from snakeras.core import files, seeds
+from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture, opened_files, parser
+from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
 from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
 
@@ -29,7 +29,7 @@ class Evaluation:
     """One evaluation of a model function."""
 
     record: dict  # the trial's record, without what determines it
-    model: object | None  # the Keras model that was trained last, or returned; None without one
+    model: object | None  # what was returned, or the Keras model that was trained last; None without one
     run: dict  # for the run record: ``epochs_ended``, ``data`` and, of a data function, ``data_digest``
 
 
@@ -38,7 +38,7 @@ class TrialResult:
     """One trial, as it goes to the parent process."""
 
     record: dict  # without what determines it
-    run: dict  # for the run record: what ``Evaluation`` has, and ``device``
+    run: dict  # for the run record: what ``Evaluation`` has, ``device`` and ``estimator``
     notes: str  # lines for people
 
 
@@ -52,14 +52,14 @@ def run(
     model_folder: Path,
     report: Callable[[dict], None],
 ) -> TrialResult:
-    """Run one trial in this process, and save what it trained as ``model.keras``.
+    """Run one trial in this process, and save what it trained by ``kept_models``.
 
     The record that it returns, and those that it reports, have the digests of the ``files`` that the model file read.
 
     Args:
         sources: The model file, then what else of the user's own decides a trial.
         manifest: Of the prepared arrays; None runs the model file's own data function.
-        model_folder: For ``model.keras`` and what the script logs to MLflow; left empty if there is neither.
+        model_folder: For the model and what the script logs to MLflow; left empty if there is neither.
         earlier, mnist_folder, report: As for ``evaluate``.
     """
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
@@ -79,8 +79,9 @@ def run(
             script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder
         )
         if evaluation.model is not None and evaluation.record["status"] != "failed":
-            save_model(model_folder, evaluation.model)
-    return TrialResult(with_files(evaluation.record), evaluation.run | {"device": gpus.in_use()}, notes.getvalue())
+            save_model(model_folder, evaluation.model, sources[0])
+    run = evaluation.run | {"device": gpus.in_use()} | kept_models.about(evaluation.model)
+    return TrialResult(with_files(evaluation.record), run, notes.getvalue())
 
 
 def determined(
@@ -183,7 +184,8 @@ def _call_model(
             # A script may have caught what ended its fit.
             if not fits.pruned:
                 result = loader.checked(result)
-                fits.model = loader.returned_model(result) or fits.model
+                returned = kept_models.returned(result)
+                fits.model = fits.model if returned is None else returned
                 # A result that cannot be written down fails the trial too.
                 trial_records.encode(result)
                 return result, {"status": "completed", "loss": result["loss"]}, fits
@@ -237,11 +239,10 @@ def died(death: child_process.Died, trial: int, seed: int) -> dict:
     return record
 
 
-def save_model(folder: Path, model: object) -> None:
-    """Save a Keras model as ``model.keras``; of one that cannot be saved, print why."""
+def save_model(folder: Path, model: object, script: Path) -> None:
+    """Save a script's model by ``kept_models``; of one that cannot be saved, print why."""
     try:
-        with files.whole(folder / "model.keras") as temporary:
-            model.save(temporary)
+        kept_models.save(model, folder, script)
     # A trial is as good without its saved model, and a script's layers may raise anything here.
     except Exception as error:
         print(f"the model could not be saved: {error}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from snakeras.core import files
 from snakeras.core.settings import TrackingSettings
 from snakeras.search import trial_records
-from snakeras.tracking import connection, keras_model, logged_models, mflux, run_content, runs, search_run, trial_run
+from snakeras.tracking import connection, logged_models, mflux, run_content, runs, saved_model, search_run, trial_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,7 +23,7 @@ def publish_final(
     winner: Path,
     table: Path,
     metrics: Path,
-    model: Path,
+    folder: Path,
     example: Path,
     run_record: Path,
     trials: Path,
@@ -33,29 +33,32 @@ def publish_final(
     """Publish what a search found into its run, and register the final model.
 
     ``parent`` is what ``publish_search`` returned, and ``name``, ``trials``, ``manifest`` and ``config`` are as there.
-    ``best``, ``winner`` and ``table`` are ``best.json``, ``winner.json`` and ``trials.csv``; ``metrics``, ``model``,
-    ``example`` and ``run_record`` files of the final model. A final model of the same winner is no new version.
+    ``best``, ``winner`` and ``table`` are ``best.json``, ``winner.json`` and ``trials.csv``; ``metrics``, ``example``
+    and ``run_record`` are files of the final model, which itself is in ``folder``. A final model of the same winner is
+    no new version.
 
     Returns:
         dict: ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
             ``mflux_best_run_id`` if a model group is named.
     """
-    found, ran = files.read_json(best), files.read_json(run_record)
+    found, ran, final = (files.read_json(path) for path in (best, run_record, metrics))
+    # A script may train no model.
+    model = final["model"] and folder / final["model"]
     client = connection.connect(tracking)
     run_id = parent["run_id"]
     with connection.explained(tracking), connection.locked(client.tracking_uri, run_id):
-        digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, winner)])
-        _log_values(client, parent, name, digest, found, files.read_json(metrics), ran)
+        digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, winner) if path])
+        _log_values(client, parent, name, digest, found, final, ran)
         for path in (best, table, metrics):
             client.log_artifact(run_id, str(path))
         client.log_dict(run_id, config, "config.json")
         end = run_content.milliseconds(ran["finished"])
         model_id = model_uri = None
-        # A script may train no model.
-        if files.read_json(metrics)["model"]:
+        if model:
             run = client.get_run(run_id)
             described = None if example.read_text().strip() == "null" else files.read_json(example)
-            model_id = keras_model.log(client, run, model, found["provenance"]["packages"], end, described, digest)
+            packages, estimator = found["provenance"]["packages"], ran.get("estimator")
+            model_id = saved_model.log(client, run, model, packages, end, estimator, described, digest)
             registered, source = tracking.registered_model or name, f"models:/{model_id}"
             tags, key = {FINALS: digest}, "tracking.registered_model"
             version = logged_models.register(client, registered, source, run_id, model_id, FINALS, tags, key=key)

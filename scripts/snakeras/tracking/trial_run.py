@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from snakeras.core import files
 from snakeras.core.settings import TrackingSettings
 from snakeras.search import trial_records
-from snakeras.tracking import connection, keras_model, run_content, runs, script_runs, search_run
+from snakeras.tracking import connection, run_content, runs, saved_model, script_runs, search_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +27,7 @@ def publish_trial(
     """Publish a trial as one run, and below it the runs that its script logged; raise UserError as ``connection`` does.
 
     ``parent`` is what ``publish_search`` returned. ``record`` and ``run_record`` are the trial's two JSON files;
-    ``folder`` has ``model.keras`` and what the script logged. Return ``run_id``, and ``model_id`` (None without a
+    ``folder`` has the trained model and what the script logged. Return ``run_id``, and ``model_id`` (None without a
     model).
     """
     trial, ran = trial_records.read(record), files.read_json(run_record)
@@ -44,10 +44,10 @@ def publish_trial(
         runs.log_datasets(client, run_id, [_dataset(trial, ran, manifest)])
         client.log_artifact(run_id, str(record))
         script_runs.publish(client, run, folder)
-        model_id, model = None, folder / keras_model.MODEL_FILE
-        if tracking.models == "all" and model.is_file():
+        model_id, model = None, next((folder / name for name in saved_model.FILES if (folder / name).is_file()), None)
+        if tracking.models == "all" and model:
             packages = trial["determined_by"]["packages"]
-            model_id = keras_model.log(client, run, model, packages, values.end)
+            model_id = saved_model.log(client, run, model, packages, values.end, ran.get("estimator"))
         client.set_terminated(run_id, values.status, values.end)
     return {"run_id": run_id, "model_id": model_id}
 

@@ -5,8 +5,11 @@ from pathlib import Path
 from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
+from snakeras.final import test_figures
 from snakeras.search import trial_records
 from snakeras.workflow import progress
+
+NO_LOSS = "its loss on the test data is no finite number"
 
 NO_LOSS = "its loss on the test data is no finite number"
 
@@ -35,10 +38,17 @@ def summary(folder: Path, tracking: TrackingSettings | None, label: str | None =
         )
     elif metrics["test_loss"] is not None:
         lines.append(f"Test loss of the final model: {metrics['test_loss']:.6g}")
-    elif metrics["model"] is None:
-        lines.append(f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g}")
-    else:
+    figures = test_figures.named(metrics)
+    lines += [f"Test {name} of the final model: {value:.6g}" for name, value in figures.items()]
+    if metrics["model"] is None:
+        lines.append(
+            f"The model file trains no model to keep; its loss with these: {metrics['loss']:.6g} (Keras models and "
+            "scikit-learn estimators are kept)"
+        )
+    elif metrics["test_accuracy"] is None and metrics["test_loss"] is None and not figures:
         lines.append(f"The final model was not tested: {metrics.get('not_tested', NO_LOSS)}")
+    elif metrics.get("test_data_seen_by_search"):
+        lines.append("Tested on the validation data, by which the search chose: the test is favourable")
     lines.append(f"Files: {folder / 'best.json'}, {folder / 'trials.csv'}, {folder / 'final'}/")
     if tracking and tracking.mflux:
         lines.append(f"Tracked in MFlux.ai; to look: {tracking.mflux_host or 'https://www.mflux.ai'}")

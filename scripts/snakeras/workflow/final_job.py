@@ -19,7 +19,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "sources": list(snakemake.input.model),
         "final": snakemake.params.final,
         "test_function": snakemake.params.test_function,
-        "result": output.model,
+        "folder": output.folder,
         "mistakes": output.mistakes,
     }
     with mistakes.said_once(Path(output.model).parents[1], snakemake):

@@ -35,9 +35,14 @@ class OutdatedTrials:
         return []
 
     def force_final(self, _wildcards: object) -> list[str]:
-        """Force the final model to be made again if a file that it read has changed; as ``force``."""
+        """Force the final model to be made again if its file is lost or a file that it read has changed; as ``force``.
+
+        Snakemake knows the folder only: whether there is a model, and of which kind, is known when it is trained.
+        """
         path = f"{self._files.results}/final/metrics.json"
-        if not self._workflow.remote_exec and provenance.changed_file(_read(path).get("files", {})):
+        metrics = _read(path)
+        is_lost = metrics.get("model") is not None and not Path(path).with_name(metrics["model"]).exists()
+        if not self._workflow.remote_exec and (is_lost or provenance.changed_file(metrics.get("files", {}))):
             self._workflow.dag.forcefiles.add(path)
         return []
 

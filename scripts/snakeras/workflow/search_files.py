@@ -26,7 +26,7 @@ class SearchFiles:
         self._in_job = in_job
         self._shared = shared
         self.results = f"results/{settings.name}"
-        names = ("best.json", "trials.csv", "winner.json", "final/model.keras", "final/metrics.json")
+        names = ("best.json", "trials.csv", "winner.json", "final/metrics.json")
         self.results_to_keep = [f"{self.results}/{name}" for name in names]
 
         # Of each trial: its JSON file, and its run record, which says when and where it ran.

@@ -54,6 +54,7 @@ def compute(
                 log=Path(snakemake.log[0]),
                 threads=threads,
                 environment=gpu | datasets,
+                tensorflow=optional_packages.uses_keras(snakemake.input.model),
                 hidden=optional_packages.needless(snakemake.input.model),
                 limits=[*limits, *_runtime(snakemake.resources.get("runtime"))],
             )

@@ -1,5 +1,6 @@
 import hashlib
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -26,3 +27,17 @@ def test_python_numpy_and_keras_are_seeded() -> None:
 
     assert draws(1) == draws(1)
     assert all(a != b for a, b in zip(draws(1), draws(2), strict=True))
+
+
+@pytest.mark.slow
+def test_without_keras_python_and_numpy_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    def draws() -> tuple:
+        return random.random(), np.random.rand(3).tolist()
+
+    keras.utils.set_random_seed(2**32 - 1)
+    expected = draws()
+    monkeypatch.delitem(sys.modules, "keras")
+    seeds.seed_everything(2**32 - 1)
+    assert draws() == expected

@@ -2,6 +2,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from snakeras.final import inspection
 
@@ -23,7 +24,29 @@ def test_mistakes_are_all_that_is_wrong_the_surest_first() -> None:
         "classified": "bool",
         **dict.fromkeys(["rows", "count", "index", "true", "predicted"], "int64"),
         "probability": "float32",
+        "input": found["input"].dtype.name,
     }
+    assert found["input"].tolist() == ["0, 0, 0, 0"] * 3
+
+
+TOKENS = np.array([[0] * 9 + [3, 4]] * 5)
+
+
+@pytest.mark.parametrize(
+    ("x", "texts", "shown"),
+    [
+        (np.arange(50).reshape(5, 10) / 8, None, "1.25, 1.375, 1.5, 1.625, 1.75, 1.875, 2, 2.125, …"),
+        (TOKENS, None, "3, 4"),
+        (TOKENS, np.array(["a", "so\nso", "c", "d", "e"]), "so so"),
+        (np.array(["a", "so so", "c", "d", "e"]), None, "so so"),
+        (["a", "so so", "c", "d", "e"], None, "so so"),
+        ([TOKENS, np.ones((5, 2))], None, "3, 4; 1, 1"),
+        ({"left": TOKENS, "right": np.ones((5, 1))}, None, "3, 4; 1"),
+        (pd.DataFrame({"a": [1.5] * 5, "b": ["x", "y", "z", "v", "w"]}), None, "1.5, y"),
+    ],
+)
+def test_what_is_no_image_is_put_into_words(x: object, texts: object, shown: str) -> None:
+    assert inspection.mistakes(OUTPUTS, x, TRUE, texts)["input"].tolist()[1] == shown
 
 
 def test_at_most_100_are_kept_but_all_counted() -> None:

@@ -1,8 +1,8 @@
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from snakeras.final import retraining, test_arrays
 
@@ -27,13 +27,10 @@ class Classifier(SimpleNamespace):
         return x
 
     def evaluate(self, x: np.ndarray, y: np.ndarray, **_: object) -> dict:
-        return {"loss": 0.5}
+        return {"loss": 0.5, "auc": 0.75, "kappa": math.nan}
 
     def count_params(self) -> int:
         return 42
-
-    def save(self, path: Path) -> None:
-        path.write_text("a model")
 
 
 PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
@@ -71,6 +68,7 @@ def test_a_regression_has_a_loss_only() -> None:
     metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
     assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None
     assert metrics["test_loss"] == 0.5
+    assert metrics["test_metrics"] == {"auc": 0.75, "kappa": None}
 
 
 class Two(Classifier):
@@ -88,9 +86,9 @@ SIZES = np.array([[0.5], [1.5], [2.5], [0.1], [0.2]])
 @pytest.mark.parametrize(
     "true", [[np.array([0, 1, 2, 2, 0]), SIZES], {"size": SIZES, "kind": np.array([0, 1, 2, 2, 0])}]
 )
-def test_each_of_several_outputs_is_tested(tmp_path: Path, true: object) -> None:
+def test_each_of_several_outputs_is_tested(true: object) -> None:
     test = test_arrays.HeldOut([PREDICTED, SIZES], true, True)
-    metrics, mistakes = retraining._saved_and_tested(Two(), test, tmp_path / "model.keras")
+    metrics, mistakes = retraining._tested(Two(), test, None)
     kind, size = metrics["outputs"]["kind"], metrics["outputs"]["size"]
     assert list(metrics["outputs"]) == ["kind", "size"]
     assert (metrics["test_loss"], metrics["test_samples"], metrics["test_accuracy"]) == (0.75, 5, None)
@@ -105,10 +103,21 @@ def test_a_model_with_one_output_has_the_keys_it_had() -> None:
     assert list(metrics) == list(retraining.UNTESTED)
 
 
-def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
+def test_texts_that_the_model_function_was_given_are_found() -> None:
+    def found(**values: object) -> object:
+        loaded = SimpleNamespace(module=SimpleNamespace(**values), script=SimpleNamespace(parameters=list(values)))
+        return retraining._texts(loaded, np.array(["a", "b"]))
+
+    texts = ["one", "two"]
+    assert found(x=np.ones((2, 3)), y=["a", "b"], texts=texts, more=["one"]).tolist() == texts
+    assert found(texts=pd.Series(texts, index=[7, 9]), x=[[1], [2]]).tolist() == texts
+    assert found(x=np.ones(2), y=np.array(["a", "b"]), n=2) is None
+
+
+def test_the_mistakes_are_those_of_the_confusion_matrix() -> None:
     model = Classifier()
-    metrics, mistakes = retraining._saved_and_tested(
-        model, test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), tmp_path / "model.keras"
+    metrics, mistakes = retraining._tested(
+        model, test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), None
     )
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
@@ -122,8 +131,8 @@ def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
         (test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2]), True), "could not be broadcast"),
     ],
 )
-def test_what_is_not_tested_has_no_mistakes_and_says_why(tmp_path: Path, test: object, reason: str) -> None:
-    metrics, mistakes = retraining._saved_and_tested(Classifier(), test, tmp_path / "model.keras")
+def test_what_is_not_tested_has_no_mistakes_and_says_why(test: object, reason: str) -> None:
+    metrics, mistakes = retraining._tested(Classifier(), test, None)
     assert metrics["test_samples"] == 0
     assert reason in metrics["not_tested"]
     assert not mistakes["classified"]

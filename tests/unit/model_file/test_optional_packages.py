@@ -43,6 +43,34 @@ def test_modules_beside_the_script_count(tmp_path: Path) -> None:
     assert optional_packages.needless([script, beside]) == []
 
 
+FOREST = '"""Keras is not needed here."""\nfrom hyperas import optim\nfrom sklearn.svm import SVC  # not tensorflow\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "uses"),
+    [
+        ("print('no Keras here')\n", False),
+        ("import matplotlib, statsmodels.api as sm\nimport mlflow.sklearn\n", False),
+        ("def model():\n    frame.eval('a + b')\n", False),
+        ("import keras\n", True),
+        ("def data():\n    from tensorflow.keras.datasets import mnist\n", True),
+        ("try:\n    import tensorflow.compat.v1 as tf\nexcept ImportError:\n    pass\n", True),
+        ("from scikeras.wrappers import KerasClassifier\n", True),
+        ("import mlflow.keras\n", True),
+        ("importlib.import_module('keras.layers')\n", True),
+        ("exec('import ' + 'keras as k')\n", True),
+    ],
+)
+def test_a_script_uses_keras_if_it_names_it(more: str, uses: bool, tmp_path: Path) -> None:
+    script, beside = tmp_path / "model.py", tmp_path / "old_keras_model.py"
+    script.write_text(FOREST + more)
+    assert optional_packages.uses_keras([script]) == uses
+    # As does one of its own modules, whose own name is none of Keras's.
+    script.write_text(FOREST + "import old_keras_model\n")
+    beside.write_text(FOREST + more)
+    assert optional_packages.uses_keras([script, beside]) == uses
+
+
 KERAS = """
 import sys
 sys.path.append("scripts")

@@ -32,6 +32,13 @@ def answers(number: int) -> dict:
     }
 
 
+def imports_late() -> dict:
+    before = "tensorflow" in sys.modules
+    import tensorflow as tf
+
+    return {"before": before, "threads": tf.config.threading.get_intra_op_parallelism_threads()}
+
+
 def mistaken() -> dict:
     raise UserError("key: found 1, expected 2")
 
@@ -113,7 +120,7 @@ def test_arguments_and_answers_keep_their_types(tmp_path: Path) -> None:
 )
 def test_a_childs_end_is_one_line(tmp_path: Path, function: object, kind: type, line: str) -> None:
     with pytest.raises(UserError) as raised:
-        child_process.call(function, {}, tmp_path / "log", threads=1)
+        child_process.call(function, {}, tmp_path / "log", threads=1, tensorflow=False)
     assert raised.type is kind
     assert str(raised.value).startswith(line)
     assert "\n" not in str(raised.value)
@@ -148,6 +155,11 @@ def test_what_a_script_started_ends_with_it(tmp_path: Path, then: str) -> None:
     else:
         child_process.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", threads=1)
     assert gone(written(note))
+
+
+def test_a_child_that_needs_no_tensorflow_sets_it_up_once_it_is_there(tmp_path: Path) -> None:
+    answer = child_process.call(imports_late, {}, tmp_path / "log", threads=3, tensorflow=False)
+    assert answer == {"before": False, "threads": 3}
 
 
 def test_more_environment_reaches_the_child(tmp_path: Path) -> None:

@@ -92,6 +92,23 @@ def test_mistakes_without_images_are_a_table(tmp_path: Path) -> None:
     assert [said.count(text) for text in ("Test row", "0.90")] == [1, 3]
 
 
+def test_mistakes_of_texts_show_them_with_the_names_of_the_classes(tmp_path: Path) -> None:
+    path, outputs = tmp_path / "mistakes.npz", np.tile([0.1, np.nan], (2, 1))
+    found = inspection.mistakes(outputs, np.array(["dull " * 40, "fine"]), np.array([0, 1]))
+    inspection.write(path, found | {"classes": np.array(["bad", "good"])})
+    picture = final_model_pictures.mistakes(path)
+    said = words(picture)
+    assert [said.count(text) for text in ("Input", "bad", "good", "unknown")] == [1, 1, 1, 1]
+    assert any(text.startswith("dull dull") and len(text) < 60 for text in said)
+    assert "takes no images" in caption("mistakes", picture[1])
+
+
+def test_confusion_calls_the_classes_by_their_names() -> None:
+    picture = final_model_pictures.confusion(confused([[5, 2], [0, 5]]) | {"classes": ["bad", "good"]})
+    assert {"bad", "good"} <= set(words(picture))
+    assert "take class bad for good (2 times)" in caption("confusion", picture[1])
+
+
 def test_no_mistakes_are_said(tmp_path: Path) -> None:
     right = final_model_pictures.mistakes(missed(tmp_path / "right.npz", 0))
     assert words(right) == ["No mistakes: all 50 test rows are classified right"]

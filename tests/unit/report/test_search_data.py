@@ -94,7 +94,7 @@ def described(records: list[dict], **search: object) -> dict:
 
 def test_a_loss_that_is_a_metrics_negative_is_shown_as_that_metric() -> None:
     auc = {"val_loss": [0.5, 0.4], "val_auc": [0.8, 0.9]}
-    found = described([record(-0.9, auc), record(-0.8, auc)])
+    found = described([record(-0.9, auc), record(-0.8, auc | {"val_auc": [0.7, 0.8]})])
     assert (found["objective"]["label"], found["objective"]["better"]) == ("Validation auc", "higher")
     assert [trial["value"] for trial in found["trials"]] == [0.9, 0.8]
     assert found["trials"][0]["curve"] == [0.8, 0.9]
@@ -103,11 +103,45 @@ def test_a_loss_that_is_a_metrics_negative_is_shown_as_that_metric() -> None:
     assert (found["objective"]["key"], found["trials"][0]["value"]) == ("loss", -0.9)
 
 
+CURVES = (
+    {"val_loss": [0.5, 0.3, 0.4], "val_accuracy": [0.6, 0.7, 0.65]},
+    {
+        "val_loss": [0.5, 0.4, 0.6],
+        "val_accuracy": [0.5, 0.55, 0.58],
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("losses", "key"),
+    [
+        # The last epoch, the best, the one with the lowest validation loss.
+        ([-0.65, -0.58], "val_accuracy"),
+        ([-0.7, -0.58], "val_accuracy"),
+        ([-0.7, -0.55], "val_accuracy"),
+        # Another score that happens to be as large: the last of one and the first of another.
+        ([-0.65, -0.5], "loss"),
+        ([-0.6, -0.55], "loss"),
+        ([-0.56, -0.67], "loss"),
+        # In one trial alone, or the same in all, it may be by chance.
+        ([-0.65], "loss"),
+    ],
+)
+def test_a_search_is_shown_by_what_it_went_by(losses: list[float], key: str) -> None:
+    records = [record(loss, curves) for loss, curves in zip(losses, CURVES, strict=False)]
+    pruned = record(-0.9, {"val_accuracy": [0.9]}, "pruned", {"epoch": 1, "monitor": "val_accuracy", "value": 0.9})
+    found = described([*records, pruned])
+    assert found["objective"]["key"] == key
+    sign = 1 if key == "loss" else -1
+    assert [trial["value"] for trial in found["trials"]] == [sign * loss for loss in [*losses, -0.9]]
+
+
 def test_a_pruned_trial_has_the_value_that_it_had_reached() -> None:
     metrics = {"val_loss": [0.5], "val_accuracy": [0.6]}
     pruned = {"epoch": 1, "monitor": "val_loss", "value": 0.5}
-    found = described([record(-0.9, {"val_accuracy": [0.9]}), record(0.5, metrics, "pruned", pruned)])
-    assert [trial["value"] for trial in found["trials"]] == [0.9, 0.6]
+    completed = [record(-0.9, {"val_accuracy": [0.9]}), record(-0.8, {"val_accuracy": [0.8]})]
+    found = described([*completed, record(0.5, metrics, "pruned", pruned)])
+    assert [trial["value"] for trial in found["trials"]] == [0.9, 0.8, 0.6]
     # Without a completed trial, the pruned ones tell.
     accurate = {"epoch": 1, "monitor": "val_accuracy", "value": 0.6}
     assert described([record(-0.6, metrics, "pruned", accurate)])["objective"]["key"] == "val_accuracy"

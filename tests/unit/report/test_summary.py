@@ -62,6 +62,8 @@ def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
     [
         (METRICS | {"test_accuracy": None, "test_accuracy_interval": None}, "Test loss"),
         (METRICS | NOTHING, "was not tested: its loss"),
+        (METRICS | NOTHING | {"test_metrics": {"mae": 0.25}}, ">0.25 test mae<"),
+        (METRICS | {"test_metrics": {"auc": 0.75}}, "<th>Test auc</th><td>0.75</td>"),
         (METRICS | NOTHING | {"not_tested": "no data"}, "was not tested: no data."),
         (METRICS | NOTHING | {"model": None}, "trains no model to keep"),
         (METRICS | {"test_data_seen_by_search": True}, "favourable"),

@@ -65,6 +65,31 @@ def test_the_summary_of_a_model_without_accuracy_has_its_loss(tmp_path: Path) ->
     assert "MLflow" not in said
 
 
+def said_of(folder: Path, **metrics: object) -> str:
+    finished(folder, {}, {}, accuracy=None)
+    path = folder / "final" / "metrics.json"
+    files.write_json(path, files.read_json(path) | metrics)
+    return closing_message.summary(folder, None)
+
+
+def test_the_metrics_of_the_test_have_their_names(tmp_path: Path) -> None:
+    said = said_of(tmp_path, test_metrics={"mae": 0.125, "F_beta": 0.5, "broken": None})
+    assert "Test mae of the final model: 0.125\nTest F_beta of the final model: 0.5\n" in said
+    assert "broken" not in said and "validation data" not in said
+    accurate = {"test_accuracy": 0.75, "test_accuracy_interval": [0.5, 0.9]}
+    said = said_of(tmp_path, **accurate, test_metrics={"acc": 0.75000001, "auc": 0.9})
+    assert "Test acc " not in said and "Test auc of the final model: 0.9" in said
+    # An estimator has no loss.
+    assert "not tested" not in said_of(tmp_path, test_loss=None, test_metrics={"r2": 0.5})
+
+
+def test_a_test_on_the_validation_data_says_so(tmp_path: Path) -> None:
+    assert "Tested on the validation data" in said_of(tmp_path, test_data_seen_by_search=True)
+    assert "the validation data" not in said_of(tmp_path, test_data_seen_by_search=True, test_loss=None)
+    said = said_of(tmp_path, test_data_seen_by_search=True, test_loss=None, model=None)
+    assert "trains no model to keep" in said and "validation data" not in said
+
+
 def test_the_summary_says_when_there_was_no_test(tmp_path: Path) -> None:
     finished(tmp_path, {}, {}, accuracy=None)
     metrics = files.read_json(tmp_path / "final" / "metrics.json")

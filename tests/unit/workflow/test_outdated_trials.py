@@ -90,3 +90,26 @@ def test_why_trials_run_again_is_one_line() -> None:
     model.write_text(model.read_text().replace("Flatten()", "Flatten(name='flat')"))
     said = "3 trials run again: models/mnist_cnn.py changed since (function train_model)"
     assert outdated().reasons() == said
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.joblib"])
+def test_a_final_model_that_is_lost_is_forced(name: str) -> None:
+    final = Path("results/mnist/final")
+    final.mkdir()
+    metrics = final / "metrics.json"
+
+    def forced_final(in_job: bool = False) -> set[str]:
+        trials = outdated(in_job)
+        assert trials.force_final(None) == []
+        return trials._workflow.dag.forcefiles
+
+    assert forced_final() == set()
+    metrics.write_text(json.dumps({"model": name}))
+    assert forced_final() == {str(metrics)}
+    assert forced_final(in_job=True) == set()
+    (final / name).write_text("a model")
+    assert forced_final() == set()
+    (final / name).unlink()
+    for text in ('{"model": null}', "half a fil", "[]", "{}"):
+        metrics.write_text(text)
+        assert forced_final() == set()

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import reference
 from conftest import MODELS, ROOT
+from sklearn.ensemble import RandomForestClassifier
 from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.data import datasets
 from snakeras.final import retraining
 from snakeras.process import child_process, lifetime
-from snakeras.search import trial_records
+from snakeras.search import run_trial, trial_records
 from snakeras.workflow import training_job
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ def retrain(tmp_path: Path, manifest: Path, search: dict):
                 "final": {"epochs": None, "train_on": "all"} | final_settings,
                 "manifest": str(manifest),
                 "mnist_folder": None,
-                "result": str(tmp_path / "model.keras"),
+                "folder": str(tmp_path),
                 "mistakes": str(tmp_path / "mistakes.npz"),
             },
             tmp_path / "log",
@@ -130,14 +131,75 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
         "final": {"epochs": None, "train_on": "all"},
         "manifest": None,
         "mnist_folder": None,
-        "result": str(tmp_path / "model.keras"),
+        "folder": str(tmp_path),
         "mistakes": str(tmp_path / "mistakes.npz"),
     }
     metrics = child_process.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
     assert metrics["model"] is None
     assert 1.25 <= metrics["loss"] < 1.26
     assert metrics["test_data_seen_by_search"] is True
-    assert (tmp_path / "model.keras").read_bytes() == b""
+    assert not list(tmp_path.glob("model.*"))
+
+
+FOREST = """
+import random
+import sys
+import numpy as np
+from hyperas import optim
+from hyperas.distributions import choice, quniform
+from sklearn.ensemble import RandomForestClassifier
+
+
+def data():
+    x = np.random.rand(90, 3)
+    y = np.where(x[:, 0] + 0.3 * np.random.rand(90) > 0.6, "high", "low")
+    return x[:60], y[:60], x[60:], y[60:]
+
+
+def forest(x_train, y_train, x_test, y_test):
+    imported = "tensor" + "flow" in sys.modules
+    trees = np.int({{quniform(3, 9, 1)}})
+    model = RandomForestClassifier(trees, max_depth={{choice([1, 2, None])}})
+    model.fit(x_train, y_train)
+    return {"loss": random.random() - model.score(x_test, y_test), "imported": imported, "model": model}
+"""
+
+
+def test_without_keras_a_trial_is_the_same_and_an_estimator_is_kept(tmp_path: Path, search: dict) -> None:
+    import joblib
+
+    script, found = tmp_path / "forest.py", []
+    script.write_text(FOREST)
+    shared = {"model": str(script), "search": search, "manifest": None, "mnist_folder": None}
+    for tensorflow in (False, True):
+        arguments = {"trial": 0, "earlier": [], "model_folder": str(tmp_path / "0000")} | shared
+        log = tmp_path / "log"
+        record = child_process.call(run_trial.run, arguments, log, threads=1, tensorflow=tensorflow).record
+        # The old name of NumPy is known all the same.
+        assert record["status"] == "completed", record["failure"]
+        assert record["hyperopt"]["result"].pop("imported") == tensorflow
+        found.append(record)
+    assert found[0] == found[1]
+    assert isinstance(joblib.load(tmp_path / "0000" / "model.joblib"), RandomForestClassifier)
+
+    values = trial_records.decode(found[0]["hyperopt"]["misc"]["vals"])
+    point = {label: trial_records.plain(value) for label, (value,) in values.items()}
+    best = {key: found[0][key] for key in ("trial", "seed", "hyperparameters")} | {"point": point}
+    (tmp_path / "best.json").write_text(json.dumps(best))
+    final = {"epochs": None, "train_on": "all"}
+    more = {"best": str(tmp_path / "best.json"), "final": final, "folder": str(tmp_path / "final")}
+    arguments = shared | more | {"mistakes": str(tmp_path / "mistakes.npz")}
+    result = child_process.call(retraining.retrain, arguments, tmp_path / "log", threads=1, tensorflow=False)
+    metrics = result.metrics
+    assert (metrics["model"], metrics["loss"], metrics["classes"]) == (
+        "model.joblib",
+        found[0]["loss"],
+        ["high", "low"],
+    )
+    assert metrics["test_accuracy"] > 0.5
+    assert metrics["test_samples"] == 30
+    assert "RandomForestClassifier(" in result.layers
+    assert [path.name for path in (tmp_path / "final").iterdir()] == ["model.joblib"]
 
 
 def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:

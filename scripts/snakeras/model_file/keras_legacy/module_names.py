@@ -200,10 +200,9 @@ def translate_modules(undo: ExitStack) -> None:
         put(undo, module, "__getattr__", missing)
 
 
-def translate_libraries(undo: ExitStack) -> None:
-    """Give NumPy and TensorFlow the names of their version 1 until ``undo`` closes."""
+def translate_numpy(undo: ExitStack) -> None:
+    """Give NumPy the names of its version 1 until ``undo`` closes."""
     import numpy
-    import tensorflow
 
     def of_numpy(name: str) -> object:
         if name not in NUMPY:
@@ -211,6 +210,14 @@ def translate_libraries(undo: ExitStack) -> None:
         new = NUMPY[name]
         warn(f"numpy.{name} is {new.__name__ if isinstance(new, type) else f'numpy.{new}'} today")
         return new if isinstance(new, type) else getattr(numpy, new)
+
+    before = numpy.__getattr__
+    put(undo, numpy, "__getattr__", of_numpy)
+
+
+def translate_tensorflow(undo: ExitStack) -> None:
+    """Give TensorFlow the names of its version 1 until ``undo`` closes."""
+    import tensorflow
 
     def of_tensorflow(name: str) -> object:
         # Libraries look for names of TensorFlow 1 to find out which version they have.
@@ -223,6 +230,4 @@ def translate_libraries(undo: ExitStack) -> None:
                 return getattr(tensorflow.compat.v1, name)
         raise no_attribute(tensorflow, name)
 
-    before = numpy.__getattr__
-    put(undo, numpy, "__getattr__", of_numpy)
     put(undo, tensorflow, "__getattr__", of_tensorflow)

@@ -18,14 +18,19 @@ _NAMED = r"identifier: (\w+)|no (merge) mode"
 
 
 @contextmanager
-def old_names() -> Iterator[None]:
+def old_names(keras: bool = True) -> Iterator[None]:
     """Give Keras, inside the block, the names and arguments of Keras 1 and 2 that it no longer has.
 
-    Each of them warns with an `OldName` the first time that a script uses it.
+    Each of them warns with an `OldName` the first time that a script uses it. Without ``keras``, NumPy alone gets the
+    names of its version 1.
     """
     with ExitStack() as undo:
+        module_names.translate_numpy(undo)
+        if not keras:
+            yield
+            return
         module_names.translate_modules(undo)
-        module_names.translate_libraries(undo)
+        module_names.translate_tensorflow(undo)
         layers.translate_layers(undo)
         models.translate_models(undo)
         models.translate_saving(undo)

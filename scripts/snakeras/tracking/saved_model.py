@@ -1,6 +1,7 @@
-"""Log a saved Keras model to MLflow, as a folder that MLflow loads and serves, without importing TensorFlow.
+"""Log a saved model to MLflow, as a folder that MLflow loads and serves, without importing TensorFlow.
 
 ``mlflow.keras.save_model`` imports TensorFlow, and takes 6 s to find the packages that the model needs; they are known.
+The file of a scikit-learn estimator need not be loaded either.
 """
 
 import datetime
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     import numpy as np
     from mlflow import MlflowClient
     from mlflow.entities import Run
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
 
+# As mlflow.sklearn names it.
+PICKLE = "model.pkl"
+# Of a Keras model.
+NEEDED = ("keras", "numpy", "tensorflow")
+ENVIRONMENTS = {"conda_env": "conda.yaml", "python_env": "python_env.yaml"}
 NAME = "model"  # of a run's trained model: runs:/<run_id>/model
-MODEL_FILE = "model.keras"  # as mlflow.keras names it
+KERAS, _ = FILES = ("model.keras", "model.joblib")  # by ``kept_models``
 
 
 def log(
@@ -29,40 +35,49 @@ def log(
     model: Path,
     packages: dict[str, str],
     created: int,
+    estimator: dict | None = None,
     example: dict | None = None,
     version: str = "",
 ) -> str:
-    """Log a ``.keras`` file as the model of a run, unless it is there, and return the model's id.
+    """Log a file of a model as the model of a run, unless it is there, and return the model's id.
 
-    ``packages`` and ``example`` are as for ``folder``, ``created`` in milliseconds since 1970. A run's model of another
-    ``version`` is another model.
+    ``packages``, ``estimator`` and ``example`` are as for ``folder``, ``created`` in milliseconds since 1970. A run's
+    model of another ``version`` is another model.
     """
     utc = datetime.datetime.fromtimestamp(created / 1000, datetime.UTC).replace(tzinfo=None).isoformat()
     return logged_models.log_model(
         client,
         run,
         NAME,
-        lambda model_id: folder(model, packages, utc, run.info.run_id, model_id, example),
+        lambda model_id: folder(model, packages, utc, run.info.run_id, model_id, estimator, example),
         version=version,
     )
 
 
 @contextmanager
 def folder(
-    model: Path, packages: dict[str, str], created: str, run_id: str, model_id: str, example: dict | None = None
+    model: Path,
+    packages: dict[str, str],
+    created: str,
+    run_id: str,
+    model_id: str,
+    estimator: dict | None = None,
+    example: dict | None = None,
 ) -> Iterator[Path]:
-    """Yield a temporary folder in the form of ``mlflow.keras.save_model``. The same arguments give the same files.
+    """Yield a temporary folder in the form of ``save_model`` of ``mlflow.keras`` or ``mlflow.sklearn``.
+
+    The same arguments give the same files.
 
     Args:
-        model: A ``.keras`` file.
+        model: One of ``FILES``.
         packages: Versions by name, at least of Keras.
         created: When the model was made, in ISO 8601.
+        estimator: Of an estimator, as the run record has it: ``packages`` and ``predicts``.
         example: What the model takes and gives, as in ``final/example.json``; None: no signature and no example.
     """
     import mlflow
     import mlflow.models
     import yaml
-    from mlflow import pyfunc
     from mlflow.models.utils import _save_example
     from mlflow.utils.environment import _mlflow_conda_env, _PythonEnv
 
@@ -73,22 +88,18 @@ def folder(
         model_uuid=model_id,
         artifact_path=f"models:/{model_id}",
     )
-    requirements = [f"{name}=={packages[name]}" for name in ("keras", "numpy", "tensorflow") if name in packages]
-    requirements.insert(0, f"mlflow=={mlflow.__version__}")
+    needed = estimator["packages"] if estimator else {name: packages[name] for name in NEEDED if name in packages}
+    requirements = [f"mlflow=={mlflow.__version__}", *(f"{name}=={version}" for name, version in needed.items())]
     with TemporaryDirectory(prefix="snakeras-") as name:
-        path, data = Path(name), Path(name, "data")
-        data.mkdir()
-        (data / MODEL_FILE).symlink_to(model.absolute())
-        (data / "keras_module.txt").write_text("keras")
+        path = Path(name)
+        if estimator:
+            _add_estimator(document, path, model, estimator)
+        else:
+            _add_keras(document, path, model, packages)
         if example:
             document.signature = _signature(example)
             if example["example"] is not None:
                 _save_example(document, _arrays(example), str(path))
-        keras = {"keras_version": packages["keras"], "keras_backend": "tensorflow"}
-        document.add_flavor("keras", data=data.name, save_exported_model=False, **keras)
-        pyfunc.add_to_model(
-            document, loader_module="mlflow.keras", conda_env="conda.yaml", python_env="python_env.yaml"
-        )
         document.model_size_bytes = model.stat().st_size
         document.save(path / "MLmodel")
         conda = _mlflow_conda_env(additional_pip_deps=requirements, install_mlflow=False)
@@ -96,6 +107,29 @@ def folder(
         (path / "requirements.txt").write_text("\n".join(requirements))
         _PythonEnv.current().to_yaml(path / "python_env.yaml")
         yield path
+
+
+def _add_keras(document: "Model", path: Path, model: Path, packages: dict[str, str]) -> None:
+    from mlflow import pyfunc
+
+    data = path / "data"
+    data.mkdir()
+    (data / KERAS).symlink_to(model.absolute())
+    (data / "keras_module.txt").write_text("keras")
+    keras = {"keras_version": packages["keras"], "keras_backend": "tensorflow"}
+    document.add_flavor("keras", data=data.name, save_exported_model=False, **keras)
+    pyfunc.add_to_model(document, loader_module="mlflow.keras", **ENVIRONMENTS)
+
+
+def _add_estimator(document: "Model", path: Path, model: Path, estimator: dict) -> None:
+    from mlflow import pyfunc
+
+    (path / PICKLE).symlink_to(model.absolute())
+    version = estimator["packages"]["scikit-learn"]
+    document.add_flavor("sklearn", pickled_model=PICKLE, sklearn_version=version, serialization_format="cloudpickle")
+    if estimator["predicts"]:
+        more = {"model_path": PICKLE, "predict_fn": "predict"}
+        pyfunc.add_to_model(document, loader_module="mlflow.sklearn", **more, **ENVIRONMENTS)
 
 
 def _signature(example: dict) -> "ModelSignature":

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from snakeras.final import retraining
-from snakeras.tracking import keras_model
+from snakeras.model_file import kept_models
+from snakeras.tracking import saved_model
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def test_mlflow_loads_it_and_knows_what_it_takes(saved: tuple) -> None:
 
     model, path, x = saved
     example = json.loads(json.dumps(retraining.described(model, (x, x[:, :2]))))
-    with keras_model.folder(path, PACKAGES, CREATED, "r" * 32, "m-1", example) as folder:
+    with saved_model.folder(path, PACKAGES, CREATED, "r" * 32, "m-1", example=example) as folder:
         assert np.array_equal(mlflow.keras.load_model(str(folder)).predict(x, verbose=0), model.predict(x, verbose=0))
         served = mlflow.pyfunc.load_model(str(folder))
         assert np.allclose(served.predict(served.input_example), example["prediction"][0])
@@ -42,7 +43,7 @@ def test_mlflow_loads_it_and_knows_what_it_takes(saved: tuple) -> None:
 
 def test_the_same_arguments_give_the_same_bytes(saved: tuple) -> None:
     def content() -> dict[str, bytes]:
-        with keras_model.folder(saved[1], PACKAGES, CREATED, "r", "m") as folder:
+        with saved_model.folder(saved[1], PACKAGES, CREATED, "r", "m") as folder:
             return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     assert content() == content()
@@ -60,7 +61,7 @@ def test_a_model_of_two_inputs_and_outputs_is_served_by_their_names(tmp_path: Pa
     x = [np.ones((4, 2)), np.ones((4, 3))]
     example = retraining.described(model, (x, np.ones(4)))
     assert [tensor["shape"] for tensor in example["inputs"]] == [[None, 2], [None, 3]]
-    with keras_model.folder(tmp_path / "model.keras", PACKAGES, CREATED, "r", "m", example) as folder:
+    with saved_model.folder(tmp_path / "model.keras", PACKAGES, CREATED, "r", "m", example=example) as folder:
         served = mlflow.pyfunc.load_model(str(folder))
         assert set(served.input_example) == {"left", "right"}
         assert served.metadata.get_input_schema().input_names() == ["left", "right"]
@@ -75,16 +76,39 @@ def test_a_model_that_does_not_tell_has_no_signature(saved: tuple) -> None:
             return x
 
     assert retraining.described(Mine(), None) is None
-    with keras_model.folder(saved[1], PACKAGES, CREATED, "r", "m", None) as folder:
+    with saved_model.folder(saved[1], PACKAGES, CREATED, "r", "m") as folder:
         assert mlflow.models.Model.load(folder / "MLmodel").signature is None
+
+
+@pytest.mark.parametrize("predicts", [True, False])
+def test_mlflow_loads_an_estimator(tmp_path: Path, predicts: bool) -> None:
+    import mlflow.sklearn
+    from sklearn.linear_model import LinearRegression
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.arange(6.0).reshape(3, 2)
+    model = (LinearRegression() if predicts else StandardScaler()).fit(x, x[:, 0])
+    path = tmp_path / kept_models.save(model, tmp_path, tmp_path / "script.py")
+    example = json.loads(json.dumps(retraining.described(model, (x, x[:, 0]))))
+    about = kept_models.about(model)["estimator"]
+    with saved_model.folder(path, PACKAGES, CREATED, "r" * 32, "m-1", about, example) as folder:
+        assert type(mlflow.sklearn.load_model(str(folder))) is type(model)
+        requirements = [line.split("==")[0] for line in (folder / "requirements.txt").read_text().split()]
+        assert requirements == ["mlflow", "cloudpickle", "numpy", "scikit-learn"]
+        flavors = mlflow.models.Model.load(folder / "MLmodel").flavors
+        assert ("python_function" in flavors) == predicts
+        if predicts:
+            served = mlflow.pyfunc.load_model(str(folder))
+            assert np.allclose(served.predict(served.input_example), example["prediction"][0])
+            assert served.metadata.get_input_schema().inputs[0].shape == (-1, 2)
 
 
 WITHOUT = """
 import sys
 from pathlib import Path
 sys.path.append("scripts")
-from snakeras.tracking import keras_model
-with keras_model.folder(Path(sys.argv[1]), {"keras": "3"}, "2026-11-24T10:00:00", "r", "m"):
+from snakeras.tracking import saved_model
+with saved_model.folder(Path(sys.argv[1]), {"keras": "3"}, "2026-11-24T10:00:00", "r", "m"):
     pass
 print([name for name in ("tensorflow", "keras") if name in sys.modules])
 """
