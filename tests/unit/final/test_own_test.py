@@ -42,7 +42,7 @@ def retrained(tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch):
         Path("model.py").write_text(text)
         best = {"trial": 0, "seed": 5, "hyperparameters": {"Dense": 5}, "point": {"Dense": 0}}
         Path("best.json").write_text(json.dumps(best))
-        files = {"result": Path("model.keras"), "mistakes": Path("mistakes.npz"), "mnist_folder": None}
+        files = {"folder": Path("final"), "mistakes": Path("mistakes.npz"), "mnist_folder": None}
         settings = TrialSettings(**search), FinalSettings()
         return retraining.retrain(
             Path("best.json"), [Path("model.py")], *settings, manifest=None, **files, test_function=test_function
