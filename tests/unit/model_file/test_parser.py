@@ -268,3 +268,31 @@ def test_lines_with_less_indentation_than_their_function(tmp_path: Path) -> None
         "def model(x):\n# a comment\n    a = {{uniform(0, 1)}} + max(\nx, 1)\n"
         "    b = '''one\n    two'''\n    return a\n"
     )
+
+
+TEST = """
+def data():
+    x = 1
+    return x
+
+def scaled(x):
+    return x
+
+def test_data():
+    return scaled(2), 3
+
+def model(x):
+    rate = {{uniform(0, 1)}}
+    return rate * x
+"""
+
+
+def test_the_test_function_comes_along_with_what_it_uses(tmp_path: Path) -> None:
+    found = script(tmp_path, TEST)
+    assert (found.test, list(found.helpers)) == ("test_data", ["scaled", "test_data"])
+    found = script(tmp_path, TEST.replace("test_data", "held_back"))
+    assert (found.test, list(found.helpers)) == (None, [])
+    found = script(tmp_path, TEST.replace("test_data", "held_back"), test_function="held_back")
+    assert (found.test, list(found.helpers)) == ("held_back", ["scaled", "held_back"])
+    with pytest.raises(UserError, match="has no function nothing, which data.test_function names"):
+        script(tmp_path, TEST, test_function="nothing")
