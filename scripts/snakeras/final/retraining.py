@@ -15,7 +15,7 @@ from snakeras.core import files, seeds
 from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
-from snakeras.final import inspection, test_arrays
+from snakeras.final import held_out, inspection
 from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
 from snakeras.model_file.keras_legacy import old_names
 from snakeras.process import gpus
@@ -62,7 +62,7 @@ def retrain(
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
-    A model file with its own data is tested on what its function ``test_data`` returns, else by ``test_arrays.find``.
+    A model file with its own data is tested on what its function ``test_data`` returns, else by ``held_out.find``.
 
     Args:
         best, model, manifest: ``best.json``, the model file, and the manifest of the prepared arrays (None: the file's
@@ -95,7 +95,7 @@ def retrain(
     with old_names.old_names():
         metrics, wrong = _saved_and_tested(network, test, result)
     inspection.write(mistakes, wrong)
-    tested = test if isinstance(test, test_arrays.HeldOut) else None
+    tested = test if isinstance(test, held_out.HeldOut) else None
     example = described(network, tested and (tested.x, tested.y))
     metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
     metrics |= {
@@ -140,7 +140,7 @@ def _trained(
 
 
 def _saved_and_tested(
-    network: object | None, test: test_arrays.HeldOut | str | None, result: Path
+    network: object | None, test: held_out.HeldOut | str | None, result: Path
 ) -> tuple[dict, arrays.Arrays]:
     """Save the model, and return its test metrics and its mistakes. Without a model, leave an empty file.
 
@@ -152,7 +152,7 @@ def _saved_and_tested(
     if network is None:
         return UNTESTED, inspection.no_mistakes()
     try:
-        if not isinstance(test, test_arrays.HeldOut):
+        if not isinstance(test, held_out.HeldOut):
             raise ValueError(test)
         metrics, outputs = test_metrics(network, test.x, test.y)
     # A script may validate on anything, also on data that do not fit this model.
@@ -214,16 +214,16 @@ def _as_list(value: object) -> list:
 
 def _prepared(
     manifest: Path, train_on: str, mnist_folder: str | None, notes: TextIO
-) -> tuple[tuple[np.ndarray, ...], test_arrays.HeldOut]:
+) -> tuple[tuple[np.ndarray, ...], held_out.HeldOut]:
     """Return the model function's arrays and those of the test."""
     mapped, _ = datasets.read(manifest, "train", "validation", "test", named=mnist_folder, terminal=notes)
     x, y, *validation = (mapped[name] for name in ("x_train", "y_train", "x_validation", "y_validation"))
     if train_on == "all":
         x, y = np.concatenate([x, validation[0]]), np.concatenate([y, validation[1]])
-    return (x, y, *validation), test_arrays.HeldOut(mapped["x_test"], mapped["y_test"], seen=False)
+    return (x, y, *validation), held_out.HeldOut(mapped["x_test"], mapped["y_test"], seen=False)
 
 
-def _returned_test(loaded: loader.Loaded, seed: int) -> test_arrays.HeldOut | None:
+def _returned_test(loaded: loader.Loaded, seed: int) -> held_out.HeldOut | None:
     """Return what the file's test function returns; None if it has none. Raise UserError if it fails."""
     script = loaded.script
     if script.test is None:
@@ -238,14 +238,14 @@ def _returned_test(loaded: loader.Loaded, seed: int) -> test_arrays.HeldOut | No
             f"{script.path}: {script.test}() failed: {reason}; expected it to take no arguments and to return inputs "
             "and targets"
         ) from error
-    return test_arrays.HeldOut(x, y, seen=False)
+    return held_out.HeldOut(x, y, seen=False)
 
 
-def _found_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> test_arrays.HeldOut | str:
+def _found_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> held_out.HeldOut | str:
     """Return what the run of the model function tells of its test arrays, or why that is nothing."""
     given = {name: getattr(loaded.module, name) for name in loaded.script.parameters if hasattr(loaded.module, name)}
     try:
-        return test_arrays.find(given, fits)
+        return held_out.find(given, fits)
     except ValueError as error:
         return str(error)
 

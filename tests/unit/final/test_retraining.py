@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from snakeras.final import retraining, test_arrays
+from snakeras.final import held_out, retraining
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (5, 10), (989, 1000), (10_000, 10_000)])
@@ -89,7 +89,7 @@ SIZES = np.array([[0.5], [1.5], [2.5], [0.1], [0.2]])
     "true", [[np.array([0, 1, 2, 2, 0]), SIZES], {"size": SIZES, "kind": np.array([0, 1, 2, 2, 0])}]
 )
 def test_each_of_several_outputs_is_tested(tmp_path: Path, true: object) -> None:
-    test = test_arrays.HeldOut([PREDICTED, SIZES], true, True)
+    test = held_out.HeldOut([PREDICTED, SIZES], true, True)
     metrics, mistakes = retraining._saved_and_tested(Two(), test, tmp_path / "model.keras")
     kind, size = metrics["outputs"]["kind"], metrics["outputs"]["size"]
     assert list(metrics["outputs"]) == ["kind", "size"]
@@ -108,7 +108,7 @@ def test_a_model_with_one_output_has_the_keys_it_had() -> None:
 def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
     model = Classifier()
     metrics, mistakes = retraining._saved_and_tested(
-        model, test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), tmp_path / "model.keras"
+        model, held_out.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), tmp_path / "model.keras"
     )
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
@@ -119,7 +119,7 @@ def test_the_mistakes_are_those_of_the_confusion_matrix(tmp_path: Path) -> None:
     ("test", "reason"),
     [
         ("its fit had no validation data", "its fit had no validation data"),
-        (test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2]), True), "could not be broadcast"),
+        (held_out.HeldOut(PREDICTED, np.array([0, 1, 2]), True), "could not be broadcast"),
     ],
 )
 def test_what_is_not_tested_has_no_mistakes_and_says_why(tmp_path: Path, test: object, reason: str) -> None:
