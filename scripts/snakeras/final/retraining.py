@@ -73,7 +73,7 @@ def retrain(
         test_function: Another name of the function ``test_data``.
 
     Raises:
-        UserError: When the model function fails before or in its last fit, or the test function fails.
+        UserError: When the test function fails, or the model function before or in its last fit.
     """
     script = parser.read(model, manifest is None, search.model_function, search.data_function, test_function)
     winner = files.read_json(best)
@@ -90,8 +90,7 @@ def retrain(
         # Before the training, which would be lost if it failed.
         test = test or _returned_test(model_file, search.seed)
         network, loss, fits = _trained(model_file, winner, final.epochs)
-        if test is None and network is not None:
-            test = _found_test(model_file, fits)
+        test = test or _found_test(model_file, fits)
     with old_names.old_names():
         metrics, wrong = _saved_and_tested(network, test, result)
     inspection.write(mistakes, wrong)
@@ -99,7 +98,7 @@ def retrain(
     example = described(network, tested and (tested.x, tested.y))
     metrics = {"model": None if network is None else result.name, "loss": loss} | metrics
     metrics |= {
-        "test_data_seen_by_search": tested.seen if tested else manifest is None,
+        "test_data_seen_by_search": tested.seen if tested and network is not None else manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final.train_on if manifest else "train",
