@@ -70,8 +70,9 @@ class Fits:
     weights: list[np.ndarray] | None = None  # at the end of the last finished one, if they are kept
     pruned: pruners.Stop | None = None
 
-    def begin(self, model: object, arguments: dict, keep_uses: bool) -> None:
-        """Note the model and the data of one more fit."""
+    def begin(self, call: Fit, model: object, arguments: dict, keep_uses: bool) -> None:
+        """Note one more fit, its model and its data."""
+        self.calls.append(call)
         self.model = model
         self.x, self.y, validation = map(arguments.get, ("x", "y", "validation_data"))
         self.validation_data = validation
@@ -124,8 +125,7 @@ def recorded(
     inherited = keras.Model.fit
     signature = inspect.signature(inherited)
 
-    # MLflow reads the arguments from the signature.
-    @functools.wraps(inherited)
+    @functools.wraps(inherited)  # MLflow reads the arguments from the signature
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
             raise Pruned(fits.pruned)
@@ -138,7 +138,7 @@ def recorded(
         # A line per epoch: the output goes to a file, where a moving bar is unreadable.
         bound.arguments.setdefault("verbose", 2)
         call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
-        fits.calls.append(call)
+        fits.begin(call, self, bound.arguments, keep_uses=is_final)
         is_first = call is fits.calls[0]
 
         def on_epoch_end(epoch: int, logs: dict | None) -> None:
@@ -148,7 +148,6 @@ def recorded(
                 if fits.pruned:
                     raise Pruned(fits.pruned)
 
-        fits.begin(self, bound.arguments, keep_uses=is_final)
         if _gains_from_steps_at_once(self, bound.arguments, call.epochs):
             self.steps_per_execution = STEPS_AT_ONCE
         curve = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
