@@ -87,8 +87,7 @@ def retrain(
         mlflow_capture.capture_runs(Path(folder)),
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
-        # Before the training, which would be lost if it failed.
-        test = test or _returned_test(model_file, search.seed)
+        test = test or _returned_test(model_file, search.seed)  # before the training, lest that be lost
         network, loss, fits = _trained(model_file, winner, final.epochs)
         test = test or _found_test(model_file, fits)
     with old_names.old_names():

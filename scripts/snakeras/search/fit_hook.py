@@ -112,7 +112,6 @@ def recorded(
     """Record every ``keras.Model.fit`` inside the block.
 
     With ``is_final`` also the weights at the last one's end, and what models are evaluated and used on.
-
     Each fit trains ``epochs`` epochs; None leaves it to the script. The pruner is asked at the end of every epoch of
     the first fit but its last.
 
