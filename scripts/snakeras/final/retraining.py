@@ -15,7 +15,7 @@ from snakeras.core import files, seeds
 from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
-from snakeras.final import estimators, inspection, test_arrays
+from snakeras.final import estimators, held_out, inspection
 from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.model_file.keras_legacy import old_names
 from snakeras.process import gpus
@@ -63,7 +63,7 @@ def retrain(
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
-    A model file with its own data is tested on what its function ``test_data`` returns, else by ``test_arrays.find``.
+    A model file with its own data is tested on what its function ``test_data`` returns, else by ``held_out.find``.
 
     Args:
         best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
@@ -74,7 +74,7 @@ def retrain(
         test_function: Another name of the function ``test_data``.
 
     Raises:
-        UserError: When the model function fails before or in its last fit, or the test function fails.
+        UserError: When the test function fails, or the model function before or in its last fit.
     """
     named = search.model_function, search.data_function, test_function
     script = parser.read(sources[0], manifest is None, *named, for_test=True)
@@ -90,13 +90,12 @@ def retrain(
         opened_files.recorded() as opened,
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
-        # Before the training, which would be lost if it failed.
-        test = test or _returned_test(model_file, search.seed)
+        test = test or _returned_test(model_file, search.seed)  # before the training, lest that be lost
         network, loss, fits = _trained(model_file, winner, final.epochs)
         if test is None and network is not None:
             test = _found_test(model_file, fits)
     kept = None if network is None else kept_models.save(network, folder, sources[0])
-    tested = test if isinstance(test, test_arrays.HeldOut) else None
+    tested = test if isinstance(test, held_out.HeldOut) else None
     texts = _for_pictures(_texts, lambda: None, model_file, tested.y) if tested else None
     with old_names.old_names(kept_models.is_keras(network)):
         metrics, wrong = _tested(network, test, texts)
@@ -104,7 +103,7 @@ def retrain(
     example = described(network, tested and (tested.x, tested.y))
     metrics = {"model": kept, "loss": loss} | metrics
     metrics |= {
-        "test_data_seen_by_search": tested.seen if tested else manifest is None,
+        "test_data_seen_by_search": tested.seen if tested and network is not None else manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final.train_on if manifest else "train",
@@ -160,7 +159,7 @@ def _texts(loaded: loader.Loaded, y: np.ndarray) -> np.ndarray | None:
 
 
 def _tested(
-    network: object | None, test: test_arrays.HeldOut | str | None, texts: object | None
+    network: object | None, test: held_out.HeldOut | str | None, texts: object | None
 ) -> tuple[dict, arrays.Arrays]:
     """Return the test metrics of a model, and its mistakes.
 
@@ -170,7 +169,7 @@ def _tested(
         return UNTESTED, inspection.no_mistakes()
     untested = UNTESTED | {"parameters": _parameters(network)}
     try:
-        if not isinstance(test, test_arrays.HeldOut):
+        if not isinstance(test, held_out.HeldOut):
             raise ValueError(test)
         y, classes = test.y, None
         if kept_models.is_estimator(network):
@@ -244,16 +243,16 @@ def _as_list(value: object) -> list:
 
 def _prepared(
     manifest: Path, train_on: str, mnist_folder: str | None, notes: TextIO
-) -> tuple[tuple[np.ndarray, ...], test_arrays.HeldOut]:
+) -> tuple[tuple[np.ndarray, ...], held_out.HeldOut]:
     """Return the model function's arrays and those of the test."""
     mapped, _ = datasets.read(manifest, "train", "validation", "test", named=mnist_folder, terminal=notes)
     x, y, *validation = (mapped[name] for name in ("x_train", "y_train", "x_validation", "y_validation"))
     if train_on == "all":
         x, y = np.concatenate([x, validation[0]]), np.concatenate([y, validation[1]])
-    return (x, y, *validation), test_arrays.HeldOut(mapped["x_test"], mapped["y_test"], seen=False)
+    return (x, y, *validation), held_out.HeldOut(mapped["x_test"], mapped["y_test"], seen=False)
 
 
-def _returned_test(loaded: loader.Loaded, seed: int) -> test_arrays.HeldOut | None:
+def _returned_test(loaded: loader.Loaded, seed: int) -> held_out.HeldOut | None:
     """Return what the file's test function returns; None if it has none. Raise UserError if it fails."""
     script = loaded.script
     if script.test is None:
@@ -268,14 +267,14 @@ def _returned_test(loaded: loader.Loaded, seed: int) -> test_arrays.HeldOut | No
             f"{script.path}: {script.test}() failed: {reason}; expected it to take no arguments and to return inputs "
             "and targets"
         ) from error
-    return test_arrays.HeldOut(x, y, seen=False)
+    return held_out.HeldOut(x, y, seen=False)
 
 
-def _found_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> test_arrays.HeldOut | str:
+def _found_test(loaded: loader.Loaded, fits: fit_hook.Fits) -> held_out.HeldOut | str:
     """Return what the run of the model function tells of its test arrays, or why that is nothing."""
     given = {name: getattr(loaded.module, name) for name in loaded.script.parameters if hasattr(loaded.module, name)}
     try:
-        return test_arrays.find(given, fits)
+        return held_out.find(given, fits)
     except ValueError as error:
         return str(error)
 

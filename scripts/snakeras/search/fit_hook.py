@@ -20,6 +20,9 @@ STEPS_AT_ONCE = 8
 SMALL_BATCH = 16
 MANY_STEPS = 2000
 
+# The methods of a model that take data outside of training.
+USES = ("evaluate", "test_on_batch", "predict", "predict_on_batch")
+
 
 class Pruned(BaseException):
     """Ends a trial that is pruned. No Exception, so that a script's own ``except Exception`` does not catch it."""
@@ -68,6 +71,16 @@ class Fits:
     weights: list[np.ndarray] | None = None  # at the end of the last finished one, if they are kept
     pruned: pruners.Stop | None = None
 
+    def begin(self, call: Fit, model: object, arguments: dict, keep_uses: bool) -> None:
+        """Note one more fit, its model and its data."""
+        self.calls.append(call)
+        self.model = model
+        self.x, self.y, validation = map(arguments.get, ("x", "y", "validation_data"))
+        self.validation_data = validation
+        if keep_uses and validation is not None:
+            is_pair = isinstance(validation, list | tuple)
+            self.uses.append(Use(model, *validation[:2]) if is_pair else Use(model, validation, None))
+
     @property
     def ended(self) -> list[list[str]]:
         """When each epoch of each fit ended."""
@@ -114,8 +127,7 @@ def recorded(
     inherited = keras.Model.fit
     signature = inspect.signature(inherited)
 
-    # MLflow reads the names of the arguments from the signature.
-    @functools.wraps(inherited)
+    @functools.wraps(inherited)  # MLflow reads the arguments from the signature
     def fit(self: object, *args: object, **kwargs: object) -> object:
         if fits.pruned:
             raise Pruned(fits.pruned)
@@ -128,7 +140,7 @@ def recorded(
         # A line per epoch: the output goes to a file, where a moving bar is unreadable.
         bound.arguments.setdefault("verbose", 2)
         call = Fit(script_epochs=asked - start, epochs=bound.arguments.get("epochs", 1) - start)
-        fits.calls.append(call)
+        fits.begin(call, self, bound.arguments, keep_uses=is_final)
         is_first = call is fits.calls[0]
 
         def on_epoch_end(epoch: int, logs: dict | None) -> None:
@@ -138,12 +150,6 @@ def recorded(
                 if fits.pruned:
                     raise Pruned(fits.pruned)
 
-        fits.model = self
-        fits.x, fits.y, validation = map(bound.arguments.get, ("x", "y", "validation_data"))
-        fits.validation_data = validation
-        if is_final and validation is not None:
-            is_pair = isinstance(validation, list | tuple)
-            fits.uses.append(Use(self, *validation[:2]) if is_pair else Use(self, validation, None))
         if _gains_from_steps_at_once(self, bound.arguments, call.epochs):
             self.steps_per_execution = STEPS_AT_ONCE
         curve = keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
@@ -159,7 +165,7 @@ def recorded(
     # Model inherits fit: the hook is set on Model itself and deleted when the block ends.
     with ExitStack() as undo:
         put(undo, keras.Model, "fit", fit)
-        for name in ("evaluate", "test_on_batch", "predict", "predict_on_batch") if is_final else ():
+        for name in USES if is_final else ():
             put(undo, keras.Model, name, _noting(getattr(keras.Model, name), fits.uses))
         yield fits
 

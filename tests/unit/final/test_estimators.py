@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from snakeras.final import estimators, retraining, test_arrays
+from snakeras.final import estimators, held_out, retraining
 
 X = np.array([[0.0, 1.0], [0.2, 0.9], [2.0, 0.1], [2.1, 0.0], [4.0, 5.0], [4.2, 5.1]] * 3)
 NUMBERS = np.array([0, 0, 1, 1, 2, 2] * 3)
@@ -17,7 +17,7 @@ NUMBERS = np.array([0, 0, 1, 1, 2, 2] * 3)
 
 def fitted_and_tested(model: BaseEstimator, y: object, x: object = X) -> tuple[dict, dict]:
     model.fit(x, y)
-    return retraining._tested(model, test_arrays.HeldOut(x, np.asarray(y), False), None)
+    return retraining._tested(model, held_out.HeldOut(x, np.asarray(y), False), None)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_classifier_is_tested_by_its_own_classes(names: list, classes: list[st
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1e6)).fit(X, y)
     wrong = y.copy()
     wrong[0] = names[1]
-    metrics, mistakes = retraining._tested(model, test_arrays.HeldOut(X, wrong, False), None)
+    metrics, mistakes = retraining._tested(model, held_out.HeldOut(X, wrong, False), None)
     assert metrics["test_accuracy"] == pytest.approx(17 / 18)
     assert metrics["test_metrics"] == {"accuracy": metrics["test_accuracy"]}
     assert metrics["classes"] == classes
@@ -42,14 +42,14 @@ def test_a_classifier_is_tested_by_its_own_classes(names: list, classes: list[st
 
 def test_a_class_that_only_the_test_has_counts_as_missed() -> None:
     model = LogisticRegression().fit(X[:4], NUMBERS[:4])
-    metrics, _ = retraining._tested(model, test_arrays.HeldOut(X, NUMBERS, False), None)
+    metrics, _ = retraining._tested(model, held_out.HeldOut(X, NUMBERS, False), None)
     assert metrics["classes"] == ["0", "1", "2"]
     assert metrics["per_class_accuracy"][2] == 0
 
 
 def test_without_probabilities_a_mistake_has_none() -> None:
     model = LinearSVC().fit(X, NUMBERS)
-    _, mistakes = retraining._tested(model, test_arrays.HeldOut(X, NUMBERS[::-1], False), None)
+    _, mistakes = retraining._tested(model, held_out.HeldOut(X, NUMBERS[::-1], False), None)
     assert mistakes["count"] > 0
     assert np.isnan(mistakes["probability"]).all()
 

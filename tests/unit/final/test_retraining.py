@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from snakeras.final import retraining, test_arrays
+from snakeras.final import held_out, retraining
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (5, 10), (989, 1000), (10_000, 10_000)])
@@ -87,7 +87,7 @@ SIZES = np.array([[0.5], [1.5], [2.5], [0.1], [0.2]])
     "true", [[np.array([0, 1, 2, 2, 0]), SIZES], {"size": SIZES, "kind": np.array([0, 1, 2, 2, 0])}]
 )
 def test_each_of_several_outputs_is_tested(true: object) -> None:
-    test = test_arrays.HeldOut([PREDICTED, SIZES], true, True)
+    test = held_out.HeldOut([PREDICTED, SIZES], true, True)
     metrics, mistakes = retraining._tested(Two(), test, None)
     kind, size = metrics["outputs"]["kind"], metrics["outputs"]["size"]
     assert list(metrics["outputs"]) == ["kind", "size"]
@@ -116,9 +116,7 @@ def test_texts_that_the_model_function_was_given_are_found() -> None:
 
 def test_the_mistakes_are_those_of_the_confusion_matrix() -> None:
     model = Classifier()
-    metrics, mistakes = retraining._tested(
-        model, test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), None
-    )
+    metrics, mistakes = retraining._tested(model, held_out.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), None)
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
     assert model.calls == 1
@@ -128,7 +126,7 @@ def test_the_mistakes_are_those_of_the_confusion_matrix() -> None:
     ("test", "reason"),
     [
         ("its fit had no validation data", "its fit had no validation data"),
-        (test_arrays.HeldOut(PREDICTED, np.array([0, 1, 2]), True), "could not be broadcast"),
+        (held_out.HeldOut(PREDICTED, np.array([0, 1, 2]), True), "could not be broadcast"),
     ],
 )
 def test_what_is_not_tested_has_no_mistakes_and_says_why(test: object, reason: str) -> None:

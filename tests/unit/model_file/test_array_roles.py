@@ -1,5 +1,8 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
-from snakeras.model_file import array_roles
+from snakeras.model_file import array_roles, loader
 
 
 @pytest.mark.parametrize("name", ["y_train", "Y_test", "trainY", "ytest", "yTr", "test_labels", "target", "y", "ys"])
@@ -38,3 +41,15 @@ def test_names_of_what_is_held_out(name: str, held_out: bool) -> None:
 )
 def test_arrays_go_to_the_parameters_by_name_else_in_their_order(names: str, expected: str) -> None:
     assert list(array_roles.in_order(names.split(), ["x", "y", "xt", "yt"])) == expected.split()
+
+
+@pytest.mark.parametrize("names", ["x_train y_train x_test y_test", "x_train x_test y_train y_test"])
+def test_a_subset_is_of_the_training_arrays_in_proportion_of_their_classes(names: str) -> None:
+    labels = np.repeat([0, 1], [30, 10])
+    values = {"x_train": np.arange(40), "x_test": np.arange(9), "y_train": labels, "y_test": labels[:9]}
+    parameters = names.split()
+    module = SimpleNamespace(**values)
+    loader.Loaded(SimpleNamespace(parameters=parameters), module, len, {}).take_subset(20, seed=1)
+    assert [len(getattr(module, name)) for name in ("x_train", "y_train", "x_test", "y_test")] == [20, 20, 9, 9]
+    assert module.y_train.sum() == 5
+    assert (module.x_train >= 30).sum() == 5

@@ -283,5 +283,35 @@ def test_lines_are_found_again_in_what_hyperas_made_of_the_file(tmp_path: Path) 
     text += "def model(x, y):\n    a = f(1, n={{choice([\n        1,\n        2])}}) + {{uniform(0, 1)}}\n    b = a\n"
     found = script(tmp_path, text)
     lines = ["a = f(1, n=space['n']) + space['n_1']", "    b = a", "both = (1, 2)", "x, y = data()", ""]
-    assert [found.line_of(line) for line in lines] == [7, 10, 2, None, None]
-    assert found.data_returns == 5
+    places = [found.place_of(line) for line in lines]
+    assert [place and place.partition(":")[0] for place in places] == ["line 7", "line 10", "line 2", None, None]
+    assert found.data_return == "line 5: return x, y"
+
+
+TEST = """
+def data():
+    x = 1
+    return x
+
+def scaled(x):
+    return x
+
+def test_data():
+    return scaled(2), 3
+
+def model(x):
+    rate = {{uniform(0, 1)}}
+    return rate * x
+"""
+
+
+def test_the_test_function_comes_along_with_what_it_uses(tmp_path: Path) -> None:
+    found = script(tmp_path, TEST, for_test=True)
+    assert (found.test, list(found.helpers)) == ("test_data", ["scaled", "test_data"])
+    found = script(tmp_path, TEST.replace("test_data", "held_back"), for_test=True)
+    assert (found.test, list(found.helpers)) == (None, [])
+    found = script(tmp_path, TEST.replace("test_data", "held_back"), test_function="held_back", for_test=True)
+    assert (found.test, list(found.helpers)) == ("held_back", ["scaled", "held_back"])
+    with pytest.raises(UserError, match="has no function nothing, which data.test_function names"):
+        script(tmp_path, TEST, test_function="nothing", for_test=True)
+    assert script(tmp_path, TEST).test is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from snakeras.final import test_arrays
+from snakeras.final import held_out
 from snakeras.search.fit_hook import Fits, Use
 
 RNG = np.random.default_rng(1)
@@ -15,7 +15,7 @@ ORDERS = [FOUR, SKLEARN, FREE, {"d": YT, "c": Y, "b": XT, "a": X}]
 
 def found(given: dict, *uses: tuple, **fit: object) -> tuple:
     fits = Fits(uses=[Use(None, *use) for use in uses], **{"x": X, "y": Y} | fit)
-    result = test_arrays.find(given, fits)
+    result = held_out.find(given, fits)
     return result.x, result.y, result.seen
 
 
