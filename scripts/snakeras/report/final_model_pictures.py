@@ -219,5 +219,5 @@ def _untrained(metrics: dict) -> str:
     if metrics["model"] is None:
         return "The model file trains no model to keep: there are no curves"
     if not metrics["fits"]:
-        return "The final model was trained otherwise than by fit: there are no curves"
+        return "The final model was trained otherwise than by fit of Keras: there are no curves"
     return "The final model's loss was no finite number in any epoch: there are no curves"
