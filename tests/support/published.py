@@ -141,6 +141,7 @@ def write_final(found: Search, accuracy: float) -> None:
         "loss": -accuracy,
         "test_accuracy": accuracy,
         "test_loss": 0.3,
+        "test_metrics": {"accuracy": accuracy - 0.1, "auc": 0.75},
         "fits": [{"epochs": 2, "metrics": {"accuracy": [0.5, accuracy], "val_accuracy": [0.4, accuracy]}}],
         "hyperparameters": best["hyperparameters"],
     }

@@ -113,6 +113,31 @@ def test_every_picture_is_drawn_without_a_network_or_an_error(report: Path, widt
         assert reader.has_left() == []
 
 
+@pytest.mark.parametrize("width", [1400, 500])
+def test_the_report_opens_with_the_summary(report: Path, width: int) -> None:
+    servers.require(servers.missing_browser)
+    with servers.browser() as browser:
+        reader = Reader(browser, report, width)
+        reader.page.goto(report.as_uri())
+        frame = reader.page.locator("iframe.summary")
+        frame.wait_for()
+        summary = frame.element_handle().content_frame()
+        result = summary.locator(".result")
+        assert "test accuracy" in result.inner_text()
+        # On the first screen, without scrolling, and before Snakemake's graph.
+        assert 0 < result.bounding_box()["y"] < 900
+        graph = reader.page.locator("#rulegraph").bounding_box()
+        assert graph["y"] > result.bounding_box()["y"]
+        # All of it is shown, and the page's own top can be reached.
+        reader.page.wait_for_function(
+            "() => { const page = document.querySelector('iframe.summary').contentDocument.documentElement;"
+            " return page.scrollHeight <= page.clientHeight + 1 }"
+        )
+        assert reader.page.locator("h1", has_text="Search").bounding_box()["y"] >= 0
+        assert reader.errors == []
+        assert reader.has_left() == []
+
+
 def test_the_table_sorts_and_finds(report: Path, finished: Folder) -> None:
     servers.require(servers.missing_browser)
     with (finished.results / "trials.csv").open() as file:

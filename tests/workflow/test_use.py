@@ -81,6 +81,22 @@ def test_a_search_from_python_is_that_of_the_command_line(
         snakeras.run(model=model, name=name)
 
 
+def test_a_script_without_keras(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path / "forest", "forest")
+    target = f"results/{folder.name}/final/metrics.json"
+    folder.run("--", target)
+    final = folder.results / "final"
+    assert json.loads((final / "metrics.json").read_text())["model"] == "model.joblib"
+    assert sorted(path.name for path in final.glob("model*")) == ["model.joblib"]
+    assert (folder.results / "trials" / "0001" / "model.joblib").exists()
+    runs = [json.loads(path.read_text()) for path in folder.results.glob("trials/*.run.json")]
+    # TensorFlow alone takes more.
+    assert all(run["peak_memory_mb"] < 400 for run in runs)
+    assert folder.planned("--", target) == {}
+    (final / "model.joblib").unlink()
+    assert folder.planned("--", target) == {"retrain": 1}
+
+
 def test_when_all_trials_fail_best_says_why(all_failed) -> None:
     place = "failed.py, line 11: raise ValueError("
     assert f"best: all 2 trials failed in the same way: ValueError: kernel larger than its input ({place}" in (

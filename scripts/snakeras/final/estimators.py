@@ -3,12 +3,13 @@
 import numpy as np
 
 from snakeras.core.errors import flat
-from snakeras.data import arrays
 from snakeras.search import trial_records
 
 
 class Tested:
     """An estimator with the methods of a Keras model that a test needs.
+
+    ``classes`` are those of a classifier (None where they are not known), and ``targets`` has their numbers.
 
     Args:
         y: Targets of the test. A classifier's may be numbers or texts, in one column or one-hot.
@@ -20,17 +21,12 @@ class Tested:
         self._model = model
         self._score = "accuracy" if is_classifier(model) else "r2" if is_regressor(model) else None
         self._y = y
-        labels = arrays.labels_of(np.asarray(y)) if self._score == "accuracy" else None
-        known = [*np.ravel(getattr(model, "classes_", [])), *([] if labels is None else labels)]
+        self.targets, self.classes = np.asarray(y), None
         # Of a classifier for one-hot targets, classes_ is a list of what each column can be.
-        is_named = labels is not None and np.ndim(y) == 1 and len(known) > len(labels)
-        self.classes = np.unique(known) if is_named else None
-
-    @property
-    def targets(self) -> np.ndarray:
-        """The targets; classes by their numbers in ``classes``."""
-        y = np.asarray(self._y)
-        return y if self.classes is None else np.searchsorted(self.classes, y)
+        if self._score == "accuracy" and self.targets.size == len(self.targets) and hasattr(model, "classes_"):
+            labels = self.targets.ravel()
+            self.classes = np.unique([*model.classes_, *labels])
+            self.targets = np.searchsorted(self.classes, labels)
 
     def evaluate(self, x: object, _y: object, **_options: object) -> dict[str, float]:
         """Return the estimator's score by the name of what it is; empty where it is not known what it is."""

@@ -1,12 +1,13 @@
 """Inspect a trained model: the test rows that it gets wrong, and its layers."""
 
 import math
+import textwrap
 from pathlib import Path
 
 import numpy as np
 
 from snakeras.core import files
-from snakeras.core.text import number, shortened
+from snakeras.core.text import number
 from snakeras.data import arrays
 
 MOST = 100  # mistakes that are kept
@@ -131,7 +132,7 @@ def _in_words(x: object, row: int) -> str:
     if value.dtype.kind in "iu" and len(value) > NUMBERS:
         value = np.trim_zeros(value)
     words = [number(item) for item in value[:NUMBERS].tolist()] + ["…"] * (len(value) > NUMBERS)
-    return shortened(", ".join(words), TEXT)
+    return textwrap.shorten(", ".join(words), TEXT, placeholder=" …")
 
 
 def layers(model: object | None) -> str:

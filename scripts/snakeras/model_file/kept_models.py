@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from snakeras.core import files
+from snakeras.core.errors import one_line
 from snakeras.model_file import parser
 
 # As mlflow.keras names the first; joblib.load opens the second.
@@ -32,19 +33,27 @@ def returned(result: dict) -> object | None:
         return model
     if model is not None:
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
-        print(f"the model is not kept: it is a {kind}, expected a Keras model or a scikit-learn estimator")
+        print(f"the returned model is not kept: it is a {kind}, expected a Keras model or a scikit-learn estimator")
     return None
 
 
-def save(model: object, folder: Path, script: Path) -> str:
-    """Save a model that ``script`` made in a folder, and return the file's name."""
-    name = KERAS if is_keras(model) else ESTIMATOR
-    with files.whole(folder / name) as temporary:
-        if name == KERAS:
+def save(model: object, folder: Path, script: Path) -> str | None:
+    """Save a model that ``script`` made in a folder, and return the file's name.
+
+    Of an estimator that cannot be pickled, print why, and return None.
+    """
+    if is_keras(model):
+        with files.whole(folder / KERAS) as temporary:
             model.save(temporary)
-        else:
+        return KERAS
+    try:
+        with files.whole(folder / ESTIMATOR) as temporary:
             _pickle(model, temporary, parser.local_modules(script))
-    return name
+    # An estimator may hold anything.
+    except Exception as error:
+        print(f"the model is not kept: {one_line(error)}")
+        return None
+    return ESTIMATOR
 
 
 def _pickle(model: object, path: Path, own: Iterable[Path]) -> None:
@@ -60,7 +69,8 @@ def _pickle(model: object, path: Path, own: Iterable[Path]) -> None:
             if (place := getattr(module, "__file__", None)) and Path(place).resolve() in own:
                 cloudpickle.register_pickle_by_value(module)
                 undo.callback(cloudpickle.unregister_pickle_by_value, module)
-        path.write_bytes(cloudpickle.dumps(model))
+        with path.open("wb") as file:
+            cloudpickle.dump(model, file)
 
 
 def about(model: object) -> dict:

@@ -2,6 +2,7 @@
 
 import html
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 NUMBERED = 10  # so many classes leave room for a number in each cell
 SHOWN, COLUMNS = 40, 5  # mistakes
-LINE, CLASS = 56, 16  # characters of an input and of a class's name
+LINE, CLASS = 50, 16  # characters of an input and of a class's name
 WIDTHS = (0.09, 0.5, 0.14, 0.15, 0.12)
 MARKED = 50  # epochs up to which each is marked on a curve
 NAMES = ("confusion", "mistakes", "training")
@@ -121,18 +122,21 @@ def _images(found: dict[str, np.ndarray], shown: int) -> object:
 
 
 def _table(found: dict[str, np.ndarray], shown: int) -> object:
-    rows = [
-        [f"{index:,}", shortened(words, LINE), *(shortened(name, CLASS) for name in classes), _probability(probability)]
-        for index, words, *classes, probability in zip(
-            *(found[name][:shown] for name in ("index", "input", "true", "predicted", "probability")), strict=True
-        )
-    ]
+    columns = {
+        "index": "{:,}".format,
+        "input": lambda words: textwrap.shorten(words, LINE, placeholder=" …"),
+        "true": lambda name: shortened(name, CLASS),
+        "predicted": lambda name: shortened(name, CLASS),
+        "probability": _probability,
+    }
+    cells = [map(form, found[name][:shown]) for name, form in columns.items()]
+    rows = list(zip(*cells, strict=True))
     titles = ["Test row", "Input", "True class", "Predicted class", "Probability"]
     figure = style.new(0.26 * (shown + 1) + 0.2)
     axes = figure.subplots()
     axes.set_axis_off()
     colours = [[style.PAPER] * len(titles)] * shown
-    table = axes.table(rows, colLabels=titles, colWidths=WIDTHS, bbox=(0, 0, 1, 1), cellColours=colours)
+    table = axes.table(rows, colLabels=titles, colWidths=WIDTHS, cellLoc="left", bbox=(0, 0, 1, 1), cellColours=colours)
     table.auto_set_font_size(False)
     table.set_fontsize(7)
     return figure
@@ -217,5 +221,5 @@ def _untrained(metrics: dict) -> str:
     if metrics["model"] is None:
         return "The model file trains no model to keep: there are no curves"
     if not metrics["fits"]:
-        return "The final model was trained otherwise than by fit: there are no curves"
+        return "The final model was trained otherwise than by fit of Keras: there are no curves"
     return "The final model's loss was no finite number in any epoch: there are no curves"

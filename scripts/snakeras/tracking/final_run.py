@@ -95,6 +95,8 @@ def _log_values(
             "best_objective": best["loss"],
         }
         prefix = f"final {step + 1}/" if step else "final/"
+        named = {run_content.valid_name(f"test_{name}"): value for name, value in final.get("test_metrics", {}).items()}
+        single = named | {name: value for name, value in single.items() if value is not None}
         points = run_content.points(single, end, step)
         points += run_content.curves(final["fits"], ran.get("epochs_ended", []), end, prefix)
         runs.log_metrics(client, run, points)

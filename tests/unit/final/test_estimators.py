@@ -40,6 +40,16 @@ def test_a_classifier_is_tested_by_its_own_classes(names: list, classes: list[st
     assert 0.5 < mistakes["probability"][0] <= 1
 
 
+def test_targets_may_be_a_column() -> None:
+    model = LogisticRegression().fit(X, NUMBERS)
+    assert retraining._tested(model, (X, NUMBERS[:, None]), None)[0]["test_accuracy"] == 1
+
+
+def test_a_model_that_was_not_fitted_says_so() -> None:
+    metrics, _ = retraining._tested(LogisticRegression(), (X, NUMBERS), None)
+    assert "not fitted yet" in metrics["not_tested"]
+
+
 def test_a_class_that_only_the_test_has_counts_as_missed() -> None:
     model = LogisticRegression().fit(X[:4], NUMBERS[:4])
     metrics, _ = retraining._tested(model, held_out.HeldOut(X, NUMBERS, False), None)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +74,17 @@ def test_an_estimator_is_loaded_without_its_script(script: Path, tmp_path: Path,
     assert said.stdout.strip() == "[0, 1]", said.stderr
 
 
+def test_an_estimator_that_cannot_be_pickled_is_not_kept(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    model = LogisticRegression(random_state=threading.Lock())
+    assert kept_models.save(model, tmp_path, tmp_path / "model.py") is None
+    assert "the model is not kept: TypeError: cannot pickle" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("model", [{"a": 1}, "a model", np.ones(3)])
 def test_what_is_no_model_is_not_kept(model: object, capsys: pytest.CaptureFixture) -> None:
     assert kept_models.returned({"model": model}) is None
-    assert "the model is not kept: it is a" in capsys.readouterr().out
+    assert "the returned model is not kept: it is a" in capsys.readouterr().out
 
 
 def test_no_model_is_nothing_to_tell_of(capsys: pytest.CaptureFixture) -> None:

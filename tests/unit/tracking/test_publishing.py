@@ -93,6 +93,7 @@ def test_a_run_for_the_search_and_one_for_each_trial(found: Search, settings: Tr
     assert runs["squares 0003"]["tags"]["snakeras.failure"] == "ValueError: no, at model.py, line 3"
     assert (parent["tags"]["units"], parent["tags"]["snakeras.best_trial"]) == ("12.0", "4")
     assert parent["metrics"]["test_accuracy"][0][:2] == (0, 0.9)
+    assert parent["metrics"]["test_auc"][0][:2] == (0, 0.75)
     assert {name for name, _ in parent["artifacts"]} == {"best.json", "config.json", "metrics.json", "trials.csv"}
 
 
