@@ -12,16 +12,15 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import closing_message, stale_lock, unpublished
+from snakeras.workflow import closing_message, config_validation, stale_lock, unpublished
 from snakeras.workflow.code_files import CodeFiles
-from snakeras.workflow.config_validation import read_or_exit
 from snakeras.workflow.outdated_trials import OutdatedTrials
 from snakeras.workflow.report_files import ReportFiles
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
 basedir = Path(workflow.current_basedir)
-settings = read_or_exit(config, basedir)
+settings = config_validation.read_or_exit(config, basedir)
 code_files = CodeFiles(basedir / "scripts")
 rule_params = RuleParams(settings, in_job=workflow.remote_exec, in_module=not workflow.modifier.is_main_snakefile())
 search_files = SearchFiles(
@@ -63,6 +62,8 @@ rule pictures:
 onstart:
     made_with = {"search": rule_params.search, "data": rule_params.data}
     stale_lock.note_run(settings, made_with, search_files.waiting(workflow.dag))
+    for line in filter(None, (outdated_trials.reasons(), config_validation.hint(settings))):
+        print(line, file=sys.stderr)
 
 
 onsuccess:

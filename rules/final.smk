@@ -4,10 +4,11 @@
 rule retrain:
     input:
         code=code_files.of("retrain.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
         script_data=search_files.script_data,
         winner=lambda wildcards: checkpoints.best.get(name=wildcards.name).output.winner,
+        outdated=outdated_trials.force_final,
     output:
         model="results/{name}/final/model.keras",
         metrics=report(
@@ -21,6 +22,7 @@ rule retrain:
         layers="results/{name}/final/layers.txt",
         run_record="results/{name}/final/run.json",
     params:
+        model=search_files.fingerprint,
         search=rule_params.search,
         final=rule_params.final,
         job=rule_params.job,

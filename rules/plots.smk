@@ -5,13 +5,14 @@
 rule gather:
     input:
         code=code_files.of("gather.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
         trials=search_files.trials,
         runs=search_files.run_records,
     output:
         search="results/{name}/plots/search.json",
     params:
+        model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
     log:

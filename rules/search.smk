@@ -4,7 +4,7 @@
 rule trial:
     input:
         script=code_files.script("trial.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
         script_data=search_files.script_data,
         earlier_trials=search_files.earlier_trials,
@@ -16,6 +16,7 @@ rule trial:
     params:
         # Modules as inputs would double the time that Snakemake takes to plan many trials.
         code=code_files.digest("trial.py"),
+        model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
         job=rule_params.job,
@@ -40,7 +41,7 @@ rule trial:
 checkpoint best:
     input:
         code=code_files.of("best.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
         trials=search_files.trials,
     output:
@@ -59,6 +60,7 @@ checkpoint best:
         winner="results/{name}/winner.json",
     params:
         name=rule_params.name,
+        model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
     log:

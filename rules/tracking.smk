@@ -10,12 +10,13 @@ if "publishing" not in workflow.global_resources:
 rule publish_search:
     input:
         code=code_files.of("publish_search.py"),
-        model=search_files.model,
+        model=ancient(search_files.model),
         data=search_files.manifest,
     output:
         search="results/{name}/tracking/search.json",
     params:
         name=rule_params.name,
+        model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
         tracking=rule_params.tracking,

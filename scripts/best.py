@@ -6,10 +6,11 @@ from snakeras.core.settings import TrialSettings
 from snakeras.search import result_files
 from snakeras.workflow.rule_script import rule_script
 
-with rule_script(snakemake):
+with rule_script(snakemake) as terminal:
+    folder = Path(snakemake.input.trials[0]).parent
     result_files.conclude(
         name=snakemake.params.name,
-        folder=Path(snakemake.input.trials[0]).parent,
+        folder=folder,
         max_evals=len(snakemake.input.trials),
         sources=[Path(source) for source in snakemake.input.model],
         search=TrialSettings(**snakemake.params.search),
@@ -19,3 +20,5 @@ with rule_script(snakemake):
         best=Path(snakemake.output.best),
         winner=Path(snakemake.output.winner),
     )
+    if warning := result_files.different_data(folder, len(snakemake.input.trials)):
+        print(warning, file=terminal)

@@ -9,6 +9,14 @@ from snakeras.core import files, seeds
 from snakeras.core.settings import TrackingSettings, TrialSettings
 from snakeras.search import earlier_trials, provenance, result_files, run_trial, trial_records
 
+MODEL = """def data():
+    return 1
+
+
+def model(x):
+    units = {{quniform(8, 64, 4)}}
+    return units
+"""
 TRACKING = TrackingSettings(experiment="tests")
 
 
@@ -90,7 +98,7 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
     """
     found = Search(folder, name, settings)
     found.trials.mkdir(parents=True)
-    found.script.write_text("# a model file\n")
+    found.script.write_text(MODEL)
     shape = {"shape": [40, 2], "dtype": "float32"}
     files.write_json(
         found.manifest,

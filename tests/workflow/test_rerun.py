@@ -41,6 +41,7 @@ def test_touching_every_file_runs_nothing(twin) -> None:
 
 def test_a_comment_runs_nothing(twin) -> None:
     append(twin.path / "config.yaml", "\n# a comment\n")
+    append(twin.path / "models/mnist_cnn.py", "\n# a comment\n")
     assert twin.planned() == {}
 
 
@@ -90,7 +91,6 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        ("models/mnist_cnn.py", SEARCH),
         ("scripts/trial.py", SEARCH_ALONE),
         ("scripts/snakeras/search/run_trial.py", SEARCH_ALONE),
         ("scripts/snakeras/search/result_files.py", {"best": 1} | FINAL),
@@ -107,6 +107,12 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
 def test_an_edit_touches_the_rules_that_use_the_file(twin, file: str, jobs: dict) -> None:
     append(twin.path / file, "\n# edited\n")
     assert twin.planned() == jobs
+
+
+def test_a_change_of_the_model_runs_the_search_again(twin) -> None:
+    path = twin.path / "models/mnist_cnn.py"
+    path.write_text(path.read_text().replace("Flatten()", "Flatten(name='flat')"))
+    assert twin.planned() == SEARCH
 
 
 @pytest.fixture(scope="module")

@@ -45,8 +45,20 @@ def test_a_script_with_its_own_data(tmp_path: Path) -> None:
     assert not (folder.path / "resources").exists()
     assert folder.planned() == folder.planned("--config", f"data={{keras_home: {tmp_path}}}") == {}
     # A module beside the script is part of it.
+    (folder.path / "shapes.py").write_text("# how many there are\nclasses = 3\n")
+    assert folder.planned() == {}
     (folder.path / "shapes.py").write_text("classes = 4\n")
     assert folder.planned()["trial"] == 3
+    (folder.path / "shapes.py").write_text("classes = 3\n")
+    # So is a file that it reads, though no rule names it.
+    record = json.loads((folder.results / "trials" / "0000.json").read_text())
+    assert list(record["determined_by"]["files"]) == ["centres.csv"]
+    (folder.path / "centres.csv").write_text("0,0\n6,0\n0,6\n")
+    assert folder.planned()["trial"] == 3
+    output = folder.run("--config", "search={max_evals: 4}")
+    assert "3 trials run again: centres.csv changed since" in output
+    assert output.count("starts, one of 4") == 4
+    assert folder.planned("--config", "search={max_evals: 4}") == {}
 
 
 def test_a_search_from_python_is_that_of_the_command_line(

@@ -43,6 +43,7 @@ class DataSettings(Section):
     validation_fraction: float = Field(0.1667, gt=0, lt=1)
     mnist_folder: str | None = None
     keras_home: str | None = None
+    files: tuple[str, ...] = Field((), description="a list of paths or patterns of files")
 
 
 class PrunerSettings(Section):

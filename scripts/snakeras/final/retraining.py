@@ -16,7 +16,7 @@ from snakeras.core.errors import UserError, flat
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import arrays, datasets
 from snakeras.final import inspection
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
+from snakeras.model_file import hyperas_compat, loader, mlflow_capture, opened_files, parser
 from snakeras.process import gpus
 from snakeras.search import fit_hook, trial_records
 
@@ -47,7 +47,7 @@ class FinalResult:
 
 def retrain(
     best: Path,
-    model: Path,
+    sources: list[Path],
     search: TrialSettings,
     final: FinalSettings,
     manifest: Path | None,
@@ -61,8 +61,8 @@ def retrain(
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
 
     Args:
-        best, model, manifest: ``winner.json``, the model file, and the manifest of the prepared arrays (None: the
-            file's own data function).
+        best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
+        sources: The model file, then what else of the user's own decides a trial.
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
         result, mistakes: Where the trained model and the test's mistakes (by ``inspection.mistakes``) go. A file that
             fits no model leaves ``result`` empty and has the metric ``model: None``.
@@ -70,7 +70,7 @@ def retrain(
     Raises:
         UserError: When the model function fails before or in its last fit.
     """
-    script = parser.read(model, manifest is None, search.model_function, search.data_function)
+    script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     winner = files.read_json(best)
     # train_samples makes the search cheaper; the final model gets all there is.
     search = search.model_copy(update={"train_samples": None})
@@ -80,6 +80,7 @@ def retrain(
     with (
         tempfile.TemporaryDirectory(prefix="snakeras-") as folder,
         mlflow_capture.capture_runs(Path(folder)),
+        opened_files.recorded() as opened,
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
         network, loss, fits = _trained(model_file, winner, final.epochs)
@@ -95,6 +96,8 @@ def retrain(
         "train_on": final.train_on if manifest else "train",
         "fits": fits.as_json()["fits"],
     }
+    if files_read := opened.digests(sources, script.strings):
+        metrics["files"] = files_read
     layers = _for_pictures(inspection.layers, lambda: inspection.layers(None), network)
     run = {"device": gpus.in_use(), "epochs_ended": fits.ended}
     return FinalResult(metrics, example, layers, run, notes.getvalue())

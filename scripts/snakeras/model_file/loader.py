@@ -46,6 +46,17 @@ class Loaded:
             if isinstance(value, np.ndarray)
         }
 
+    def data_digest(self) -> str | None:
+        """Return a digest of what the data function gave; None where it cannot be told."""
+        import joblib
+
+        values = {name: getattr(self.module, name, None) for name in self.script.parameters}
+        try:
+            return joblib.hash(values)
+        # Generators, for example.
+        except Exception:
+            return None
+
     def take_subset(self, wanted: int | None, seed: int) -> None:
         """Cut every array as long as the first to ``wanted`` rows, stratified where labels are known.
 

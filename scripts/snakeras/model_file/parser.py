@@ -60,6 +60,15 @@ class HyperasScript:
         return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
     @cached_property
+    def strings(self) -> set[str]:
+        """All strings of the functions: some may be paths of files."""
+        sources = [self.model_source, self.data_source or "", *self.helpers.values()]
+        constants = [
+            node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
+        ]
+        return {node.value for node in constants if isinstance(node.value, str)}
+
+    @cached_property
     def distributions(self) -> list[dict | None]:
         """The distribution of each template, in the order of the file, as ``templates.distribution`` returns it."""
         return [templates.distribution(template) for template in TEMPLATE.findall(self.model_source)]

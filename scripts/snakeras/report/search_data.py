@@ -2,12 +2,13 @@
 
 import ast
 import math
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
-from snakeras.model_file import parser
+from snakeras.model_file import fingerprint, parser
 from snakeras.search import best_trial, provenance, pruners, trial_records
 
 STATUSES = ("completed", "pruned", "failed")
@@ -36,7 +37,9 @@ def gather(
     fixed = provenance.determined_by(sources, search, data, manifest)
     records, _ = trial_records.read_first(trials[0].parent, len(trials), search["parallelism"], fixed)
     documents = [files.read_json(path) for path in runs]
-    files.write_json(result, describe(name, records, documents, _distributions(sources[0], search), search, data))
+    files.write_json(
+        result, describe(name, records, documents, _script(sources[0], search).distributions, search, data)
+    )
 
 
 def read(folder: Path) -> dict:
@@ -212,8 +215,12 @@ def _known_distributions(folder: Path, note: dict | None, records: list[dict]) -
     """Return the distributions of a search's hyperparameters; an empty list where they are not known."""
     model = folder.resolve().parents[1] / note["model"] if note and note.get("model") else None
     made = records[0]["determined_by"] if records else None
-    if made and model and model.is_file() and files.sha256_of_file(model) == made["model"][0]:
-        return _distributions(model, made["search"])
+    if made and model:
+        # Only while it is the file that the trials were made with.
+        with suppress(UserError):
+            script = _script(model, made["search"])
+            if fingerprint.of_script(script) == made["model"].get(note["model"]):
+                return script.distributions
     earlier = folder / "plots" / "search.json"
     space = list(files.read_json(earlier)["space"].values()) if earlier.exists() else []
     for known in space:
@@ -222,7 +229,5 @@ def _known_distributions(folder: Path, note: dict | None, records: list[dict]) -
     return space
 
 
-def _distributions(model: Path, search: dict) -> list[dict | None]:
-    return parser.read(
-        model, model_function=search["model_function"], data_function=search["data_function"]
-    ).distributions
+def _script(model: Path, search: dict) -> parser.HyperasScript:
+    return parser.read(model, model_function=search["model_function"], data_function=search["data_function"])

@@ -1,5 +1,6 @@
 """Convert between trial records and hyperopt's documents of trials."""
 
+import math
 from collections.abc import Iterable
 
 from snakeras.search import trial_records
@@ -15,7 +16,10 @@ def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
     """
     from hyperopt import Trials
 
+    records = list(records)
     documents = [trial_records.decode(record["hyperopt"]) for record in records]
+    for place, loss in comparable_losses(records).items():
+        documents[place]["result"]["loss"] = loss
     for document in documents:
         for key in ("idxs", "vals"):
             for label in labels:
@@ -24,6 +28,33 @@ def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
     trials.insert_trial_docs(documents)
     trials.refresh()
     return trials
+
+
+def comparable_losses(records: list[dict]) -> dict[int, float]:
+    """Return new losses for the pruned trials, by place, where theirs cannot be compared with those of completed ones.
+
+    A pruned trial's loss is a value of the monitored metric, a completed trial's is the script's own. Where these are
+    not on one scale, pruned trials come after all completed ones, in the order of their own losses.
+    """
+    pruned = {place: record for place, record in enumerate(records) if record.get("status") == "pruned"}
+    completed = [record for record in records if record.get("status") == "completed"]
+    if not pruned or not completed:
+        return {}
+    sample = next(iter(pruned.values()))
+    sign = 1 if sample["loss"] == sample["pruned"]["value"] else -1
+    if all(_has_value(record, sample["pruned"]["monitor"], sign * record["loss"]) for record in completed):
+        return {}
+    losses = [record["loss"] for record in completed]
+    step = (max(losses) - min(losses)) / len(losses) or abs(max(losses)) or 1.0
+    order = sorted({record["loss"] for record in pruned.values()})
+    return {place: max(losses) + step * (1 + order.index(record["loss"])) for place, record in pruned.items()}
+
+
+def _has_value(record: dict, metric: str, value: float) -> bool:
+    """Return whether a metric had this value after an epoch of a trial, but for rounding."""
+    curves = trial_records.decode([fit["metrics"].get(metric, []) for fit in record["fits"]])
+    known = [reached for curve in curves for reached in curve if reached is not None]
+    return any(math.isclose(reached, value, rel_tol=1e-5, abs_tol=1e-9) for reached in known)
 
 
 def encoded(document: dict) -> dict:

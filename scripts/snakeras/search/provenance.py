@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snakeras.core import files
+from snakeras.model_file import fingerprint, opened_files
 
 GIT_TIMEOUT = 10  # seconds
 PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
@@ -21,11 +22,16 @@ def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path 
         manifest: Of the prepared arrays; None where the model file has its own data function.
     """
     digest = files.read_json(manifest)["digest"] if manifest else None
-    return {
-        "model": [files.sha256_of_file(path) for path in sources],
-        "search": search,
-        "data": data | {"digest": digest},
-    }
+    model = fingerprint.of_files(sources, manifest is None, search["model_function"], search["data_function"])
+    return {"model": model, "search": search, "data": data | {"digest": digest}}
+
+
+def changed_file(files_read: dict[str, str]) -> str | None:
+    """Return what happened to the first of these files, digests by path, that is not as it was; None if all are."""
+    for path, digest in files_read.items():
+        if (now := opened_files.digest(path)) != digest:
+            return f"{path} changed since" if now else f"{path} is gone"
+    return None
 
 
 def commit(path: Path) -> dict | None:

@@ -52,7 +52,7 @@ def conclude(
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             "provenance": {
                 "seed": search.seed,
-                "model_sha256": fixed["model"][0],
+                "model_digest": files.sha256_of(fixed["model"]),
                 "data_sha256": fixed["data"]["digest"],
                 "config": config,
                 "config_sha256": files.sha256_of(config),
@@ -63,6 +63,18 @@ def conclude(
     )
     kept = {key: won[key] for key in ("trial", "hyperparameters", "seed", "digest")}
     files.write_json(winner, kept | {"point": point})
+
+
+def different_data(folder: Path, max_evals: int) -> str | None:
+    """Return a warning if the data function gave other data from trial to trial, by their run records; else None."""
+    paths = [folder / f"{trial_records.name(trial)}.run.json" for trial in range(max_evals)]
+    digests = {files.read_json(path).get("data_digest") for path in paths if path.exists()} - {None}
+    if len(digests) < 2:
+        return None
+    return (
+        f"warning: the data function gave {len(digests)} different sets of data in {max_evals} trials, whose results "
+        "therefore cannot be compared; seed what it draws, e.g. numpy.random.default_rng(0)"
+    )
 
 
 def all_failed(records: list[dict]) -> str:

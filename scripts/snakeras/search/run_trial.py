@@ -14,7 +14,7 @@ from snakeras.core import files, seeds
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
-from snakeras.model_file import hyperas_compat, loader, mlflow_capture, parser
+from snakeras.model_file import hyperas_compat, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
 from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
 
@@ -30,7 +30,7 @@ class Evaluation:
 
     record: dict  # the trial's record, without what determines it
     model: object | None  # the Keras model that was trained last, or returned; None without one
-    run: dict  # for the run record: ``epochs_ended`` and ``data``
+    run: dict  # for the run record: ``epochs_ended``, ``data`` and, of a data function, ``data_digest``
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class TrialResult:
     """One trial, as it goes to the parent process."""
 
     record: dict  # without what determines it
-    run: dict  # for the run record: ``device``, ``epochs_ended`` and ``data``
+    run: dict  # for the run record: what ``Evaluation`` has, and ``device``
     notes: str  # lines for people
 
 
 def run(
     trial: int,
-    model: Path,
+    sources: list[Path],
     search: TrialSettings,
     earlier: list[dict],
     manifest: Path | None,
@@ -52,23 +52,35 @@ def run(
     model_folder: Path,
     report: Callable[[dict], None],
 ) -> TrialResult:
-    """Run one trial of the file ``model`` in this process, and save what it trained as ``model.keras``.
+    """Run one trial in this process, and save what it trained as ``model.keras``.
+
+    The record that it returns, and those that it reports, have the digests of the ``files`` that the model file read.
 
     Args:
+        sources: The model file, then what else of the user's own decides a trial.
         manifest: Of the prepared arrays; None runs the model file's own data function.
         model_folder: For ``model.keras`` and what the script logs to MLflow; left empty if there is neither.
         earlier, mnist_folder, report: As for ``evaluate``.
     """
-    script = parser.read(model, manifest is None, search.model_function, search.data_function)
+    script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
     if manifest:
         mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
         prepared = tuple(mapped.values())
-    with mlflow_capture.capture_runs(model_folder, tags={"snakeras.trial": str(trial)}):
-        evaluation = evaluate(script, prepared, search, trial, earlier, report, mnist_folder)
+    with (
+        mlflow_capture.capture_runs(model_folder, tags={"snakeras.trial": str(trial)}),
+        opened_files.recorded() as opened,
+    ):
+
+        def with_files(record: dict) -> dict:
+            return record | {"files": opened.digests(sources, script.strings)}
+
+        evaluation = evaluate(
+            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder
+        )
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model)
-    return TrialResult(evaluation.record, evaluation.run | {"device": gpus.in_use()}, notes.getvalue())
+    return TrialResult(with_files(evaluation.record), evaluation.run | {"device": gpus.in_use()}, notes.getvalue())
 
 
 def determined(
@@ -81,6 +93,12 @@ def determined(
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
     count = len(earlier_trials.visible(trial, search.parallelism))
     earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed)
+    for record in earlier:
+        if change := provenance.changed_file(record["determined_by"].get("files", {})):
+            trial_name = trial_records.name(record["trial"])
+            raise UserError(
+                f"{change} trial {trial_name} read it; call again to run that trial and all later ones again"
+            )
     return earlier, fixed | {"trial": trial, "history": digest, "packages": provenance.versions()}
 
 
@@ -106,7 +124,9 @@ def evaluate(
         trials = hyperopt_trials.from_records(earlier, model_file.space)
         # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
         trials.new_trial_ids = lambda n: list(range(trial, trial + n))
-        data = model_file.described()
+        data = {"data": model_file.described()}
+        if prepared is None:
+            data["data_digest"] = model_file.data_digest()
 
         def objective(point: dict) -> dict:
             document = trials._dynamic_trials[-1]
@@ -136,7 +156,7 @@ def evaluate(
     document = trials.trials[-1]
     record, fits = document["result"].pop(EVALUATED)
     record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
-    return Evaluation(record, fits.model, {"epochs_ended": fits.ended, "data": data})
+    return Evaluation(record, fits.model, {"epochs_ended": fits.ended, **data})
 
 
 def generator(seed: int, trial: int) -> np.random.Generator:

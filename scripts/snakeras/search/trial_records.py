@@ -9,12 +9,14 @@ import numpy as np
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
+from snakeras.model_file import fingerprint
 from snakeras.search import earlier_trials
 
 FORMAT = 1
 # A dict with this key stands for a value that JSON cannot express.
 _TAG = "$python"
 LARGEST = 1000  # elements of an array that is kept
+AGAIN = "to make it again, give snakemake --force"
 
 
 def name(trial: int) -> str:
@@ -111,7 +113,7 @@ def read(path: Path, expected: dict | None = None) -> dict:
     Raises:
         UserError: When the file is missing, was altered, or was made with other settings or files than those of now.
     """
-    again = f"to make it again, give snakemake --force {path}"
+    again = f"{AGAIN} {path}"
     try:
         document = files.read_json(path)
     except UserError as error:
@@ -125,7 +127,8 @@ def read(path: Path, expected: dict | None = None) -> dict:
     for key, value in (expected or {}).items():
         found = document["determined_by"].get(key)
         if found != value:
-            raise UserError(f"{path}: was made with {key} {found!r}, expected {value!r}; {again}")
+            other = fingerprint.difference(found, value) if isinstance(found, dict) and key == "model" else None
+            raise UserError(f"{path}: {other or f'was made with {key} {found!r}, expected {value!r}'}; {again}")
     return document
 
 
@@ -143,13 +146,19 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
     """Return the records of trials 0 to ``count - 1`` in ``folder``, in order, and the digest of them all.
 
     Raises:
-        UserError: As ``read``; also when a trial looked back on other results than are there now.
+        UserError: As ``read``; also when a trial looked back on other results than are there now, or when the model
+            file read a file that had changed.
     """
     documents: list[dict] = []
     digests = [""]
+    files_read: dict[str, str] = {}
     for trial in range(count):
         looked_back_on = digests[len(earlier_trials.visible(trial, parallelism))]
-        document = read(folder / f"{name(trial)}.json", expected | {"trial": trial, "history": looked_back_on})
+        path = folder / f"{name(trial)}.json"
+        document = read(path, expected | {"trial": trial, "history": looked_back_on})
+        for file, digest in document["determined_by"].get("files", {}).items():
+            if files_read.setdefault(file, digest) != digest:
+                raise UserError(f"{path}: read another {file} than the trials before it; {AGAIN} {path}")
         documents.append(document)
         digests.append(digest_after(digests[-1], [document]))
     return documents, digests[-1]

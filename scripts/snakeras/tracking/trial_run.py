@@ -79,7 +79,7 @@ def _dataset(trial: dict, ran: dict, manifest: Path | None) -> "DatasetInput":
         name, digest, source = prepared["dataset"], prepared["digest"], prepared["folder"]
         entries = {key: entry for key, entry in prepared["arrays"].items() if "test" not in key}
     else:
-        name, digest, source = "data function", trial["determined_by"]["model"][0], "the model file"
+        name, digest, source = "data function", files.sha256_of(trial["determined_by"]["model"]), "the model file"
         entries = ran.get("data") or {}
     # Arrays of any shape that take no memory.
     arrays = {key: np.broadcast_to(np.zeros((), entry["dtype"]), entry["shape"]) for key, entry in entries.items()}

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from snakeras.core.errors import UserError
 from snakeras.core.settings import Section, Settings
 from snakeras.data import datasets
-from snakeras.model_file import parser
+from snakeras.model_file import opened_files, parser, syntax
 from snakeras.search import samplers
 
 # Names of query parameters that database URIs carry passwords in.
@@ -185,6 +185,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     except UserError as error:
         yield f"search.model: {error}"
 
+    for pattern in data.files:
+        if not opened_files.matches(pattern):
+            yield f"data.files: found {pattern!r}, which is no file here, expected paths or patterns of files"
     if data.keras_home is not None and not Path(data.keras_home).is_dir():
         yield f"data.keras_home: found {data.keras_home!r}, expected a folder of downloaded files"
     if data.dataset in datasets.SIZES:
@@ -201,6 +204,21 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for key in ("uri", "mflux_host"):
         if address := getattr(settings.tracking, key):
             yield from _address_mistakes(f"tracking.{key}", address)
+
+
+def hint(settings: Settings) -> str | None:
+    """Return a line if the model file's own data function is left unused, which people forget to ask for."""
+    search, data = settings.search, settings.data
+    script = parser.read(Path(search.model), False, search.model_function, search.data_function)
+    if data.dataset == "model" or script.data is None:
+        return None
+    given = map(syntax.returned, syntax.returns(syntax.parse(script.path).functions[script.data]))
+    if not any(len(values) == len(script.parameters) for values in given):
+        return None
+    return (
+        f"{search.model} has its own data function, {script.data}(), which is not used, since data.dataset "
+        f"is {data.dataset}; to use it, give data.dataset: model"
+    )
 
 
 def _is_tracker(uri: str) -> bool:

@@ -16,7 +16,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
     output = snakemake.output
     arguments = {
         "best": snakemake.input.winner,
-        "model": snakemake.input.model[0],
+        "sources": list(snakemake.input.model),
         "final": snakemake.params.final,
         "result": output.model,
         "mistakes": output.mistakes,

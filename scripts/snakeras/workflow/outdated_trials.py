@@ -1,34 +1,71 @@
-"""Trials made with other settings where Snakemake has lost its record of that; else ``rule_params`` decides."""
+"""What runs again though Snakemake sees no reason for it, and why trials run again, in a line."""
 
+from collections import Counter
 from pathlib import Path
 
-from snakeras.search import trial_records
+from snakeras.core import files
+from snakeras.core.errors import UserError
+from snakeras.model_file import fingerprint
+from snakeras.search import provenance
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
 
 class OutdatedTrials:
-    """Trials whose JSON file says that they were made with other settings than those of now.
+    """Trials, and the final model, whose JSON file says that they were made from something else than there is now.
 
     Snakemake compares params too, but by its own records, and it has none of a job that ended on a cluster after its
-    Snakemake was killed. It has no supported way to run a job again for a reason of ours: ``forcerun`` would also make
-    the trial a target. So this adds to ``workflow.dag.forcefiles``, the outputs that Snakemake makes again, while it
-    builds its graph.
+    Snakemake was killed. It does not know the files that a model file reads: they are seen when a trial runs, and a new
+    input would run all trials again. It has no supported way to run a job again for a reason of ours: ``forcerun``
+    would also make the trial a target. So this adds to ``workflow.dag.forcefiles``, the outputs that Snakemake makes
+    again, while it builds its graph.
     """
 
-    def __init__(self, workflow: object, files: SearchFiles, params: RuleParams) -> None:
+    def __init__(self, workflow: object, search_files: SearchFiles, params: RuleParams) -> None:
         self._workflow = workflow
-        self._files = files
-        self._made_with = {"search": params.search, "data": params.data}
+        self._files = search_files
+        self._params = params
 
     def force(self, wildcards: object) -> list[str]:
         """Force the trial to run again if it is outdated. As an input function; returns no input."""
         path = self._files.trial(int(wildcards.trial))
         # The Snakemake of a job on a cluster plans this trial alone, and it runs in any case.
-        if not self._workflow.remote_exec and self.is_outdated(Path(path)):
+        if not self._workflow.remote_exec and self.change(path):
             self._workflow.dag.forcefiles.add(path)
         return []
 
-    def is_outdated(self, path: Path) -> bool:
-        """Return whether there is a trial's JSON file that says that it was made with other settings."""
-        return trial_records.made_with(path) not in (None, self._made_with)
+    def force_final(self, _wildcards: object) -> list[str]:
+        """Force the final model to be made again if a file that it read has changed; as ``force``."""
+        path = f"{self._files.results}/final/metrics.json"
+        if not self._workflow.remote_exec and provenance.changed_file(_read(path).get("files", {})):
+            self._workflow.dag.forcefiles.add(path)
+        return []
+
+    def change(self, path: str) -> str | None:
+        """Return what has changed since a trial was made, by its JSON file; None if nothing has."""
+        try:
+            made = _read(path)["determined_by"]
+            if change := fingerprint.difference(made["model"], self._files.fingerprint):
+                return change
+            for section, now in (("search", self._params.search), ("data", self._params.data)):
+                before = {key: value for key, value in made[section].items() if key != "digest"}
+                if changed := [key for key in before | now if before.get(key) != now.get(key)]:
+                    return f"{section}.{changed[0]} changed"
+            return provenance.changed_file(made.get("files", {}))
+        except (LookupError, TypeError, AttributeError):
+            return None
+
+    def reasons(self) -> str | None:
+        """Return why trials run again, in one line; None where none does."""
+        changes = Counter(filter(None, map(self.change, self._files.trials)))
+        if not changes:
+            return None
+        count = sum(changes.values())
+        return f"{count} trial{'s' * (count > 1)} run{'s' * (count == 1)} again: {'; '.join(changes)}"
+
+
+def _read(path: str) -> dict:
+    try:
+        return files.read_json(Path(path))
+    except UserError:
+        return {}

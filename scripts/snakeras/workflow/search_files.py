@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakeras.core.settings import Settings
 from snakeras.data import mnist
-from snakeras.model_file import parser
+from snakeras.model_file import fingerprint, opened_files, parser
 from snakeras.search import earlier_trials, samplers, trial_records
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
@@ -40,10 +40,19 @@ class SearchFiles:
 
     @cached_property
     def model(self) -> list[str]:
-        """The model file, then what else of the user's decides a trial: modules beside it, the search algorithm."""
+        """The model file, then what else of the user's decides a trial: modules beside it, the algorithm, files."""
         model = self._settings.search.model
         algorithm = samplers.own_file(self._settings.search.algo)
-        return [model, *map(str, parser.local_modules(Path(model))), *([algorithm] if algorithm else [])]
+        modules = map(str, parser.local_modules(Path(model)))
+        named = [path for pattern in self._settings.data.files for path in opened_files.matches(pattern)]
+        return list(dict.fromkeys([model, *modules, *([algorithm] if algorithm else []), *named]))
+
+    @cached_property
+    def fingerprint(self) -> fingerprint.Digests:
+        """What of these files decides a trial. As a param: Snakemake would go by every byte of an input."""
+        search = self._settings.search
+        sources, has_data = list(map(Path, self.model)), not self.manifest
+        return fingerprint.of_files(sources, has_data, search.model_function, search.data_function)
 
     @cached_property
     def script_data(self) -> list[str]:

@@ -24,7 +24,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
     earlier, determined_by = run_trial.determined(
         trial, sources, search, snakemake.params.data, manifest, record_path.parent
     )
-    arguments = {"trial": trial, "model": sources[0], "earlier": earlier, "model_folder": model_folder}
+    arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
     limits = []
     if minutes := settings.trial_timeout:
         line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
@@ -38,6 +38,9 @@ def run(snakemake: object, terminal: TextIO) -> None:
         raise death
     else:
         record = run_trial.died(death, trial, search.seed)
+    # None of them: the record is as if there were no such key.
+    if files_read := record.pop("files", None):
+        determined_by["files"] = files_read
     # Of a trial's files, only the model was written before, by the process that trained it. The record comes last.
     model_folder.mkdir(exist_ok=True)
     files.write_json(Path(snakemake.output.run_record), computation.run_record)

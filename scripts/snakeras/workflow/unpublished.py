@@ -19,7 +19,7 @@ def message(settings: Settings, search_files: SearchFiles, rule_params: RulePara
         # What lies there may be of an earlier configuration.
         is_current = (
             provenance["config"] == {"search": rule_params.search, "data": rule_params.data}
-            and provenance["model_sha256"] == files.sha256_of_file(Path(search_files.model[0]))
+            and provenance["model_digest"] == files.sha256_of(search_files.fingerprint)
             and sum(best["trials"].values()) == settings.search.max_evals
             # Snakemake takes away what a job that failed was to make.
             and all(Path(path).exists() for path in search_files.trials)

@@ -11,7 +11,7 @@ BEST = {
     "trial": 1,
     "provenance": {
         "data_sha256": "d" * 64,
-        "model_sha256": "e" * 64,
+        "model_digest": "e" * 64,
         "config_sha256": "c" * 64,
         "packages": {"k": "3"},
     },

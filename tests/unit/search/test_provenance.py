@@ -9,17 +9,29 @@ from snakeras.search import provenance
 
 def test_every_source_and_the_data_count(tmp_path: Path) -> None:
     script, helper, manifest = (tmp_path / name for name in ("a.py", "b.py", "data.json"))
-    script.write_text("one")
-    helper.write_text("two")
+    script.write_text("def data():\n    return 1\n\ndef model(x):\n    y = {{uniform(0, 1)}}\n    return y * x\n")
+    helper.write_text("two = 2")
     files.write_json(manifest, {"digest": "abc"})
-    found = provenance.determined_by([script, helper], {"seed": 1}, {"dataset": "mnist"}, manifest)
+    settings = {"seed": 1, "model_function": None, "data_function": None}
+    found = provenance.determined_by([script, helper], settings, {"dataset": "mnist"}, manifest)
     assert found["data"] == {"dataset": "mnist", "digest": "abc"}
-    assert found["search"] == {"seed": 1}
-    helper.write_text("three")
-    other = provenance.determined_by([script, helper], {"seed": 1}, {"dataset": "mnist"}, manifest)
-    assert other["model"][0] == found["model"][0]
-    assert other["model"][1] != found["model"][1]
-    assert provenance.determined_by([script], {}, {}, None)["data"] == {"digest": None}
+    assert found["search"] == settings
+    helper.write_text("two = 3")
+    other = provenance.determined_by([script, helper], settings, {"dataset": "mnist"}, manifest)
+    assert other["model"][str(script)] == found["model"][str(script)]
+    assert other["model"][str(helper)] != found["model"][str(helper)]
+    assert provenance.determined_by([script], settings, {}, None)["data"] == {"digest": None}
+
+
+def test_a_file_that_was_read_and_has_changed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("1")
+    read = {str(path): files.sha256_of_file(path)}
+    assert provenance.changed_file(read) is None
+    path.write_text("2")
+    assert provenance.changed_file(read) == f"{path} changed since"
+    path.unlink()
+    assert provenance.changed_file(read) == f"{path} is gone"
 
 
 def test_versions_are_those_installed() -> None:

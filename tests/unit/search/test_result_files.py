@@ -36,12 +36,33 @@ def test_a_hyperparameter_does_not_hide_a_column() -> None:
 
 
 def test_what_the_final_model_depends_on_is_the_winner_alone(tmp_path: Path) -> None:
-    settings = TrialSettings().model_dump()
-    few, more, better = ([0.5, 0.7, None], [0.5, 0.7, None, 0.6, 0.7], [0.5, 0.7, None, 0.8])
-    folders = [search(tmp_path / str(len(found)), settings, found).folder for found in (few, more, better)]
-    first, same, other = (files.read_json(folder / "winner.json") for folder in folders)
+    settings = TrialSettings()
+    found = search(tmp_path / "search", settings.model_dump(), [0.5, 0.7, None, 0.6, 0.7, None, 0.8])
+
+    def concluded(max_evals: int) -> tuple[dict, dict]:
+        opening, paths = found.opening(), [tmp_path / f"{max_evals}.{name}" for name in ("csv", "best", "winner")]
+        given = {key: opening[key] for key in ("name", "sources", "data", "manifest")}
+        result_files.conclude(
+            folder=found.trials,
+            max_evals=max_evals,
+            search=settings,
+            table=paths[0],
+            best=paths[1],
+            winner=paths[2],
+            **given,
+        )
+        return files.read_json(paths[1]), files.read_json(paths[2])
+
+    (few, first), (more, same), (_, other) = map(concluded, (3, 5, 7))
     assert first == same
     assert (first["trial"], first["hyperparameters"]) == (1, {"units": 9.0, "optimizer": "adam"})
     assert first["point"] == {"units": 9.0, "optimizer": 0}
-    assert other["trial"] == 3
-    assert files.read_json(folders[0] / "best.json")["trials"] != files.read_json(folders[1] / "best.json")["trials"]
+    assert other["trial"] == 6
+    assert few["trials"] != more["trials"]
+
+
+def test_a_data_function_that_draws_without_a_seed_is_warned_of(tmp_path: Path) -> None:
+    for trial, digest in enumerate(["a", "a", None, "b"]):
+        files.write_json(tmp_path / f"000{trial}.run.json", {"data_digest": digest} if digest else {})
+    assert result_files.different_data(tmp_path, 3) is None
+    assert "gave 2 different sets of data in 4 trials" in result_files.different_data(tmp_path, 4)

@@ -111,6 +111,17 @@ def test_a_trial_that_does_not_belong_is_named(tmp_path: Path, changes: dict, co
     assert "snakemake" in str(raised.value)
 
 
+def test_trials_that_read_different_files_do_not_go_together(tmp_path: Path) -> None:
+    chain(tmp_path, 2)
+    for trial, digest in (("0000", "a"), ("0001", "b")):
+        path = tmp_path / f"{trial}.json"
+        document = json.loads(path.read_text())
+        document["determined_by"]["files"] = {"table.csv": digest}
+        edit(path, seal=True, determined_by=document["determined_by"])
+    with pytest.raises(UserError, match="0001.json: read another table.csv than the trials before it; to make it"):
+        trial_records.read_first(tmp_path, 2, 2, FIXED)
+
+
 def test_a_truncated_trial_is_named(tmp_path: Path) -> None:
     chain(tmp_path, 3)
     path = tmp_path / "0001.json"

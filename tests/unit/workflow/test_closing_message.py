@@ -8,6 +8,8 @@ from snakeras.workflow import closing_message, unpublished
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
+MODEL = "def model(x):\n    y = {{uniform(0, 1)}}\n    return x + y\n"
+
 
 def finished(folder: Path, best_point: dict, final_point: dict, accuracy: float | None = 0.99) -> None:
     best = {
@@ -85,7 +87,7 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("model.py").write_text("a model")
+    Path("model.py").write_text(MODEL)
 
     def lines(**search: object) -> str | None:
         settings = Settings(name="x", search={"model": "model.py", "max_evals": 2} | search)
@@ -96,7 +98,7 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
     finished(results, {"f1": 8.0}, {"f1": 8.0})
     made_with = {
         "config": {"search": params.search, "data": params.data},
-        "model_sha256": files.sha256_of_file(Path("model.py")),
+        "model_digest": files.sha256_of(SearchFiles(Settings(search={"model": "model.py"})).fingerprint),
     }
     best = files.read_json(results / "best.json") | {"provenance": made_with, "trials": {"completed": 1, "failed": 1}}
     files.write_json(results / "best.json", best)
@@ -114,5 +116,5 @@ def test_when_only_publishing_is_missing_the_last_lines_are_there(
     assert lines() is None
     (results / "tracking/final.json").unlink()
     assert lines() is not None
-    Path("model.py").write_text("another")
+    Path("model.py").write_text(MODEL.replace("x +", "x *"))
     assert lines() is None

@@ -1,8 +1,10 @@
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakeras.core import files
 from snakeras.core.settings import Settings
 from snakeras.workflow.outdated_trials import OutdatedTrials
 from snakeras.workflow.rule_params import RuleParams
@@ -10,25 +12,34 @@ from snakeras.workflow.search_files import SearchFiles
 
 TRIAL = Path("results/mnist/trials/0001.json")
 PARAMS = RuleParams(Settings())
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     TRIAL.parent.mkdir(parents=True)
+    Path("models").mkdir()
+    shutil.copy(ROOT / "models" / "mnist_cnn.py", "models")
+    Path("table.csv").write_text("1")
+
+
+def outdated(in_job: bool = False) -> OutdatedTrials:
+    workflow = SimpleNamespace(remote_exec=in_job, dag=SimpleNamespace(forcefiles=set()))
+    return OutdatedTrials(workflow, SearchFiles(Settings()), PARAMS)
 
 
 def forced(in_job: bool = False) -> set[str]:
     """What is forced when trial 1 is planned."""
-    workflow = SimpleNamespace(remote_exec=in_job, dag=SimpleNamespace(forcefiles=set()))
-    trials = OutdatedTrials(workflow, SearchFiles(Settings()), PARAMS)
+    trials = outdated(in_job)
     assert trials.force(SimpleNamespace(trial="0001")) == []
-    return workflow.dag.forcefiles
+    return trials._workflow.dag.forcefiles
 
 
-def write_trial(seed: int) -> None:
+def write_trial(seed: int, path: Path = TRIAL, **more: object) -> None:
     made_with = {"search": PARAMS.search | {"seed": seed}, "data": PARAMS.data | {"digest": "0"}}
-    TRIAL.write_text(json.dumps({"determined_by": made_with}))
+    made_with["model"] = SearchFiles(Settings()).fingerprint
+    path.write_text(json.dumps({"determined_by": made_with | more}))
 
 
 def test_a_trial_of_other_settings_is_forced() -> None:
@@ -47,3 +58,35 @@ def test_what_cannot_be_read_is_left_to_snakemake(text: str | None) -> None:
     if text is not None:
         TRIAL.write_text(text)
     assert forced() == set()
+
+
+def test_a_trial_that_read_another_file_is_forced_and_so_is_the_final_model() -> None:
+    digest = files.sha256_of_file(Path("table.csv"))
+    final = Path("results/mnist/final/metrics.json")
+    final.parent.mkdir()
+    final.write_text(json.dumps({"files": {"table.csv": digest}}))
+    write_trial(PARAMS.search["seed"], files={"table.csv": digest})
+    trials = outdated()
+    assert trials.force_final(None) == []
+    assert trials._workflow.dag.forcefiles == forced() == set()
+    Path("table.csv").write_text("2")
+    trials.force_final(None)
+    assert trials._workflow.dag.forcefiles == {str(final)}
+    assert forced() == {str(TRIAL)}
+
+
+def test_why_trials_run_again_is_one_line() -> None:
+    seed = PARAMS.search["seed"]
+    digest = files.sha256_of_file(Path("table.csv"))
+    for number in range(3):
+        write_trial(seed, TRIAL.with_stem(f"000{number}"), files={"table.csv": digest})
+    assert outdated().reasons() is None
+    Path("table.csv").write_text("2")
+    assert outdated().reasons() == "3 trials run again: table.csv changed since"
+    Path("table.csv").unlink()
+    write_trial(seed + 1, TRIAL.with_stem("0000"))
+    assert outdated().reasons() == "3 trials run again: search.seed changed; table.csv is gone"
+    model = Path("models/mnist_cnn.py")
+    model.write_text(model.read_text().replace("Flatten()", "Flatten(name='flat')"))
+    said = "3 trials run again: models/mnist_cnn.py changed since (function train_model)"
+    assert outdated().reasons() == said

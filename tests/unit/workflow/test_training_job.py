@@ -78,7 +78,7 @@ def retrain(tmp_path: Path, manifest: Path, search: dict):
             retraining.retrain,
             {
                 "best": str(tmp_path / "best.json"),
-                "model": str(script),
+                "sources": [str(script)],
                 "search": search,
                 "final": {"epochs": None, "train_on": "all"} | final_settings,
                 "manifest": str(manifest),
@@ -125,7 +125,7 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
     (tmp_path / "best.json").write_text(json.dumps(best))
     arguments = {
         "best": str(tmp_path / "best.json"),
-        "model": str(MODELS / "quadratic.py"),
+        "sources": [str(MODELS / "quadratic.py")],
         "search": search,
         "final": {"epochs": None, "train_on": "all"},
         "manifest": None,

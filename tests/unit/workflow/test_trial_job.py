@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from published import MODEL
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, Settings
 from snakeras.process import child_process
@@ -15,7 +16,7 @@ RUN = {"started": "2026-01-01T10:00:00+00:00", "finished": "2026-01-01T10:00:10+
 @pytest.fixture
 def snakemake(tmp_path: Path, search: dict) -> SimpleNamespace:
     """The first of two attempts at trial 0."""
-    (tmp_path / "model.py").write_text("# a model file\n")
+    (tmp_path / "model.py").write_text(MODEL)
     return SimpleNamespace(
         wildcards=SimpleNamespace(trial="0000"),
         input=SimpleNamespace(model=[str(tmp_path / "model.py")], data=[]),
