@@ -67,10 +67,8 @@ def retrain(
 
     Args:
         best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
-        sources: The model file, then what else of the user's own decides a trial.
-        mnist_folder: A folder that the user names to take MNIST from, should it be lost.
-        folder: For the trained model, by ``kept_models``; a file without one has the metric ``model: None``.
-        mistakes: Where the test's mistakes (by ``inspection.mistakes``) go.
+        sources, mnist_folder: As for ``run_trial.run``.
+        folder, mistakes: For the trained model, by ``kept_models``, and the test's mistakes, by ``inspection.mistakes``.
         test_function: Another name of the function ``test_data``.
 
     Raises:
@@ -94,15 +92,12 @@ def retrain(
         network, loss, fits = _trained(model_file, winner, final.epochs)
         if test is None and network is not None:
             test = _found_test(model_file, fits)
-    kept = None if network is None else kept_models.save(network, folder, sources[0])
     tested = test if isinstance(test, held_out.HeldOut) else None
-    texts = _for_pictures(_texts, lambda: None, model_file, tested.y) if tested else None
-    with old_names.old_names(kept_models.is_keras(network)):
-        metrics, wrong = _tested(network, test, texts)
+    metrics, wrong = _kept_and_tested(network, test, model_file, folder)
     inspection.write(mistakes, wrong)
     example = described(network, tested and (tested.x, tested.y))
-    metrics = {"model": kept, "loss": loss} | metrics
     metrics |= {
+        "loss": loss,
         "test_data_seen_by_search": tested.seen if tested and network is not None else manifest is None,
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
@@ -156,6 +151,18 @@ def _texts(loaded: loader.Loaded, y: np.ndarray) -> np.ndarray | None:
             if all(isinstance(text, str) for text in texts):
                 return texts
     return None
+
+
+def _kept_and_tested(
+    network: object | None, test: held_out.HeldOut | str | None, model_file: loader.Loaded, folder: Path
+) -> tuple[dict, arrays.Arrays]:
+    """Save the model in ``folder``; return ``model``, its file's name, with its test metrics, and its mistakes."""
+    kept = None if network is None else kept_models.save(network, folder, model_file.script.path)
+    is_tested = isinstance(test, held_out.HeldOut)
+    texts = _for_pictures(_texts, lambda: None, model_file, test.y) if is_tested else None
+    with old_names.old_names(kept_models.is_keras(network)):
+        metrics, wrong = _tested(network, test, texts)
+    return {"model": kept, "loss": None} | metrics, wrong
 
 
 def _tested(

@@ -5,7 +5,7 @@ The file is never run: everything is taken from its syntax tree, and from those 
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,15 +111,12 @@ def read(
     Raises:
         UserError: When the file is missing, is not Python, or has no model function that Hyperas can take.
     """
-    script = syntax.parse(path)
-    _check_braces(script)
+    _check_braces(script := syntax.parse(path))
     model, call = chosen.model_of(script, model_function)
     data = chosen.data_of(script, model, call, data_function, needs_data)
     test = chosen.test_of(script, test_function) if for_test else None
     given = call.data_arguments() if call and data and needs_data else ([], {})
-    values = [node for value in (*given[0], *given[1].values()) for node in ast.walk(value)]
-    passed = [search_call.of_name(node.id, call.module) for node in values if isinstance(node, ast.Name)]
-    first = [*filter(None, [data, test, *passed]), *(call.helpers() if call else [])]
+    first = [*filter(None, [data, test, *_passed(call, given)]), *(call.helpers() if call else [])]
     # What the model function's file imports and defines counts most.
     modules = list(dict.fromkeys(found.module for found in [*first, model]))
     for module in modules:
@@ -149,19 +146,33 @@ def read(
         data=data.name if data else None,
         test=test.name if test else None,
         data_source=data_source,
-        helpers={
-            found.name: rewriter.decorators_of(found.module.text, found.node) + chosen.source(found)
-            for found in others
-            if found not in nested
-        },
+        helpers=_helpers(found for found in others if found not in nested),
         own_path=(data or model).module.path,
-        templates=tuple(
-            item._replace(place=found.module.place(item.line), path=found.module.path)
-            for found in (*nested, model)
-            for item in templates.found(ast.get_source_segment(found.module.text, found.node), found.node)
-            if item.text in model_source
-        ),
+        templates=tuple(item for item in _templates([*nested, model]) if item.text in model_source),
     )
+
+
+def _passed(
+    call: search_call.SearchCall | None, given: tuple[list[ast.expr], dict[str, ast.expr]]
+) -> list[Found | None]:
+    """Return the definitions that the values for the data function name."""
+    values = [node for value in (*given[0], *given[1].values()) for node in ast.walk(value)]
+    return [search_call.of_name(node.id, call.module) for node in values if isinstance(node, ast.Name)]
+
+
+def _helpers(definitions: Iterable[Found]) -> dict[str, str]:
+    """Return the sources of definitions by their names."""
+    return {
+        found.name: rewriter.decorators_of(found.module.text, found.node) + chosen.source(found)
+        for found in definitions
+    }
+
+
+def _templates(definitions: list[Found]) -> Iterator[Template]:
+    """Yield the templates of definitions with their places."""
+    for found in definitions:
+        for item in templates.found(ast.get_source_segment(found.module.text, found.node), found.node):
+            yield item._replace(place=found.module.place(item.line), path=found.module.path)
 
 
 def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[str, Found]:

@@ -110,12 +110,11 @@ class Fits:
 def recorded(
     epochs: int | None = None, pruner: pruners.TrialPruner | None = None, is_final: bool = False
 ) -> Iterator[Fits]:
-    """Record every ``keras.Model.fit`` inside the block.
+    """Record every ``keras.Model.fit`` inside the block; there is none where Keras is not imported.
 
-    With ``is_final`` also the weights at the last one's end, and what models are evaluated and used on.
-
-    There is none where Keras is not imported. Each fit trains ``epochs`` epochs; None leaves it to the script. The
-    pruner is asked at the end of every epoch of the first fit but its last.
+    With ``is_final`` also the weights at the last one's end, and what models are evaluated and used on. Each fit trains
+    ``epochs`` epochs; None leaves it to the script. The pruner is asked at the end of every epoch of the first fit but
+    its last.
 
     Raises:
         Pruned: From inside a fit, when the pruner says so; and from every later one, should the script go on.

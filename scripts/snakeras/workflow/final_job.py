@@ -11,9 +11,7 @@ from snakeras.workflow import mistakes, training_job
 
 def run(snakemake: object, terminal: TextIO) -> None:
     """Retrain the best trial's model, test it and write its files. Raise UserError when it fails."""
-    whose = JobSettings(**snakemake.params.job).whose
-    print(f"{whose}retraining with the best hyperparameters, then testing it", file=terminal)
-    output = snakemake.output
+    output, whose = snakemake.output, JobSettings(**snakemake.params.job).whose
     arguments = {
         "best": snakemake.input.winner,
         "sources": list(snakemake.input.model),
@@ -22,8 +20,8 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "folder": output.folder,
         "mistakes": output.mistakes,
     }
-    with mistakes.said_once(Path(output.model).parents[1], snakemake):
-        print("retraining with the best hyperparameters, then testing it", file=terminal)
+    with mistakes.said_once(Path(output.folder).parent, snakemake):
+        print(f"{whose}retraining with the best hyperparameters, then testing it", file=terminal)
         computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
     if computation.death:
         raise computation.death
