@@ -68,7 +68,7 @@ def retrain(
     Args:
         best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
         sources, mnist_folder: As for ``run_trial.run``.
-        folder, mistakes: For the trained model, by ``kept_models``, and the test's mistakes, by ``inspection.mistakes``.
+        folder, mistakes: For the model, by ``kept_models``, and the test's mistakes, by ``inspection.mistakes``.
         test_function: Another name of the function ``test_data``.
 
     Raises:

@@ -7,6 +7,7 @@ import glob
 import importlib.util
 import os
 import pathlib
+import pkgutil
 import sys
 import tempfile
 import time
@@ -25,8 +26,8 @@ SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # Audit events (https://docs.python.org/3/library/audit_events.html) by what they tell of.
 LISTS, PATTERNS = ("os.listdir", "os.scandir"), ("glob.glob", "pathlib.Path.glob", "pathlib.Path.rglob")
-# These list folders themselves: imports, and the modules whose patterns are known.
-LISTING = ("<frozen importlib", glob.__file__, pathlib.__file__)
+# These list folders for imports and for installed packages; of the last two, the patterns are known.
+LISTING = ("<frozen importlib", os.path.dirname(importlib.__file__), pkgutil.__file__, glob.__file__, pathlib.__file__)
 
 
 @dataclass

@@ -1,6 +1,8 @@
 import glob
+import importlib.metadata
 import os
 import pathlib
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +53,8 @@ def pandas() -> None:
         (lambda: Path(os.__file__).read_bytes(), []),
         (lambda: Path("new.txt").write_text("x"), []),
         (lambda: Path("missing.txt").exists(), []),
+        (lambda: list(importlib.metadata.distributions(path=["."])), []),
+        (lambda: list(pkgutil.iter_modules(["."])), []),
     ],
 )
 def test_what_is_read_is_known(read: Callable[[], object], keys: list[str]) -> None:
