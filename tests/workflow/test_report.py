@@ -126,7 +126,7 @@ def test_the_report_opens_with_the_summary(report: Path, width: int) -> None:
         assert "test accuracy" in result.inner_text()
         # On the first screen, without scrolling, and before Snakemake's graph.
         assert 0 < result.bounding_box()["y"] < 900
-        graph = reader.page.locator("#rulegraph").bounding_box()
+        graph = reader.page.locator("#app #rulegraph").bounding_box()
         assert graph["y"] > result.bounding_box()["y"]
         # All of it is shown, and the page's own top can be reached.
         reader.page.wait_for_function(

@@ -1,8 +1,14 @@
+import html as markup
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
+import jinja2
 import pytest
+from docutils.core import publish_parts
 from pictured import search
-from snakeras.report import summary
+from snakeras.report import captions, summary
 
 BEST = {
     "hyperparameters": {"<b>": 0.123456, "f1": 40.0},
@@ -72,6 +78,35 @@ def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
 def test_other_kinds_of_models(tmp_path: Path, metrics: dict, said: str) -> None:
     text = page(tmp_path, metrics, None, {"git": None})
     assert said in text and "None" not in text and "the script's own data function" in text.replace("&#39;", "'")
+
+
+class Category(NamedTuple):
+    name: str
+
+
+def first_page(tmp_path: Path, trials: int, summaries: int) -> str:
+    """The first page of a report, as Snakemake makes it, but for its links."""
+    found = [SimpleNamespace(target="summary.html", path=tmp_path / "x.html")] * summaries
+    categories = {Category("Summary"): {None: found}, Category("Final model"): {None: []}}
+    settings = {"max_evals": trials, "model": "m.py", "parallelism": 1, "algo": "tpe", "seed": 1}
+    config = SimpleNamespace(config=SimpleNamespace(name="x", search=settings))
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    links = "\n\n.. _Summary: a\n.. _Search: b\n.. _Trials: c\n.. _Final model: d\n"
+    text = environment.from_string((captions.REPORT / "workflow.rst").read_text() + links)
+    return publish_parts(text.render(snakemake=config, categories=categories), writer="html")["html_body"]
+
+
+@pytest.mark.parametrize(("trials", "summaries"), [(4, 1), (400, 1), (4, 2), (4, 0)])
+def test_the_report_begins_with_the_summaries(tmp_path: Path, trials: int, summaries: int) -> None:
+    # docutils refuses a line of more than 10,000 characters.
+    page(tmp_path, data=DATA | {"arrays": dict.fromkeys(map(str, range(100)), DATA["arrays"]["x_train"])})
+    text = first_page(tmp_path, trials, summaries)
+    assert "system-message" not in text
+    frames = re.findall(r'<iframe [^<]*srcdoc="([^"]*)"></iframe>', text)
+    whole = (tmp_path / "x.html").read_text()
+    assert [markup.unescape(frame).split() for frame in frames] == [whole.split()] * summaries
+    assert frames == [] or len(frames[0]) > 10_000
+    assert ("display: none" in text) == (trials == 400)
 
 
 def test_what_it_cost() -> None:
