@@ -105,7 +105,7 @@ def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeyp
 
 def test_arguments_and_answers_keep_their_types(tmp_path: Path) -> None:
     arguments = {"settings": FinalSettings(train_on="train"), "folder": tmp_path}
-    answer = child_process.call(typed, arguments, tmp_path / "log", threads=1)
+    answer = child_process.call(typed, arguments, tmp_path / "log", threads=1, tensorflow=False)
     assert answer == Answer(FinalSettings(train_on="train", epochs=3), tmp_path / "inner")
 
 
@@ -132,14 +132,14 @@ def test_a_childs_end_is_one_line(tmp_path: Path, function: object, kind: type, 
 )
 def test_a_crash_leaves_what_was_reported_last(tmp_path: Path, how: int, name: str) -> None:
     with pytest.raises(child_process.Died, match=f"was ended by {re.escape(name)}") as raised:
-        child_process.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+        child_process.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1, tensorflow=False)
     assert raised.value.reported == {"known": 2}
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_interruption_is_no_crash(tmp_path: Path, how: int) -> None:
     with pytest.raises(child_process.Interrupted, match="nothing is recorded"):
-        child_process.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1)
+        child_process.call(reports_and_ends, {"how": int(how)}, tmp_path / "log", threads=1, tensorflow=False)
 
 
 @pytest.mark.parametrize("then", ["sleep", "return"])
@@ -147,13 +147,14 @@ def test_what_a_script_started_ends_with_it(tmp_path: Path, then: str) -> None:
     note = tmp_path / "note"
     limits = [
         child_process.Limit(500, child_process.Died("too long")),
-        child_process.Limit(30, child_process.TimedOut("timeout")),
+        child_process.Limit(10, child_process.TimedOut("timeout")),
     ]
+    arguments = {"note": str(note), "then": then}
     if then == "sleep":
         with pytest.raises(child_process.TimedOut, match="^timeout$"):
-            child_process.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", 1, limits=limits)
+            child_process.call(leaves_a_process, arguments, tmp_path / "log", 1, limits=limits, tensorflow=False)
     else:
-        child_process.call(leaves_a_process, {"note": str(note), "then": then}, tmp_path / "log", threads=1)
+        child_process.call(leaves_a_process, arguments, tmp_path / "log", threads=1, tensorflow=False)
     assert gone(written(note))
 
 
@@ -193,7 +194,8 @@ from snakeras.process import child_process, lifetime
 if {watches}:
     lifetime.die_with_snakemake()
 Path({folder!r}, "parent").write_text(str(child_process.os.getpid()))
-child_process.call(test_child_process.sleeps, {{"note": {folder!r} + "/child"}}, Path({folder!r}, "log"), threads=1)
+note = {{"note": {folder!r} + "/child"}}
+child_process.call(test_child_process.sleeps, note, Path({folder!r}, "log"), threads=1, tensorflow=False)
 """
 
 
