@@ -1,7 +1,7 @@
 """The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
 
 from types import NoneType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
@@ -81,6 +81,8 @@ class TrialSettings(Section):
     model_function: str | None = None
     data_function: str | None = None
     algo: str = "tpe"
+    # Left out where it is empty: the records of a search with an algorithm's own defaults do not mention it.
+    algo_options: dict[str, Any] = Field({}, exclude_if=lambda options: not options)
     startup_trials: Count = 5
     parallelism: Count = 4
     seed: int = Field(1337, ge=0, le=2**32 - 1)

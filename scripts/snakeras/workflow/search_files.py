@@ -7,7 +7,8 @@ from pathlib import Path
 from snakeras.core.settings import Settings
 from snakeras.data import mnist
 from snakeras.model_file import parser
-from snakeras.search import earlier_trials, samplers, trial_records
+from snakeras.search import earlier_trials, trial_records
+from snakeras.search.samplers import algorithms
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
 
@@ -42,7 +43,7 @@ class SearchFiles:
     def model(self) -> list[str]:
         """The model file, then what else of the user's decides a trial: modules beside it, the search algorithm."""
         model = self._settings.search.model
-        algorithm = samplers.own_file(self._settings.search.algo)
+        algorithm = algorithms.own_file(self._settings.search.algo)
         return [model, *map(str, parser.local_modules(Path(model))), *([algorithm] if algorithm else [])]
 
     @cached_property

@@ -1,0 +1,20 @@
+"""Points that fill the space evenly: scrambled sequences of SciPy's, one for the whole search."""
+
+import warnings
+from typing import Literal
+
+from snakeras.search.samplers.ask import Ask
+from snakeras.search.samplers.space import Point
+
+
+def propose(ask: Ask, *, sequence: Literal["sobol", "halton"] = "sobol") -> Point:
+    """Return the point of the trial's number in the sequence of the search's seed; results do not matter."""
+    from scipy.stats import qmc
+
+    kind = {"sobol": qmc.Sobol, "halton": qmc.Halton}[sequence]
+    points = kind(len(ask.space.hyperparameters), scramble=True, rng=ask.search_seed)
+    with warnings.catch_warnings(action="ignore"):
+        if ask.trial:
+            points.fast_forward(ask.trial)
+        # Sobol's first draw warns that one point is no power of two.
+        return ask.space.of_places(points.random(1)[0])
