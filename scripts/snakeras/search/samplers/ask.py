@@ -3,6 +3,7 @@
 import math
 import random
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -77,7 +78,8 @@ def suggest(
     random.seed(ask.seed)
     np.random.seed(ask.seed % 2**32)
     try:
-        with threadpool_limits(1):
+        # What they warn of is of no use to the user: experimental options, a model's parameters at their bounds.
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
             point = propose(ask)
     # A library may raise anything.
     except Exception as error:

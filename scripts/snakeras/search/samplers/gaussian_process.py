@@ -1,6 +1,6 @@
 """Bayesian optimization with scikit-learn's Gaussian process and the expected improvement."""
 
-import warnings
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -14,7 +14,7 @@ def propose(
     ask: Ask,
     *,
     candidates: Annotated[int, Field(ge=1, le=100_000)] = 1024,
-    history: Annotated[int, Field(ge=2)] = 200,
+    history: Annotated[int, Field(ge=2)] = 100,
 ) -> Point:
     """Return the candidate with the largest expected improvement on the best result.
 
@@ -29,20 +29,26 @@ def propose(
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
     told = _chosen(ask.losses, history)
-    points, losses = [point for point, _ in told], _standard(np.array([loss for _, loss in told]))
-    rows = np.array([_features(ask.space, point) for point in points])
+    places = np.array([ask.space.places(point) for point, _ in told])
+    rows, losses = _features(ask.space, places), _standard(np.array([loss for _, loss in told]))
     kernel = ConstantKernel(1.0, (0.05, 20)) * Matern([0.5] * rows.shape[1], (0.05, 20), nu=2.5)
-    model = GaussianProcessRegressor(kernel + WhiteKernel(1e-2, (1e-4, 0.3)), random_state=ask.seed % 2**32)
-    with warnings.catch_warnings(action="ignore"):
-        # Of scales at their bounds: hyperparameters that do not matter.
-        model.fit(rows, losses)
+    model = GaussianProcessRegressor(kernel + WhiteKernel(1e-2, (1e-4, 0.3)), optimizer=_fitted)
+    model.fit(rows, losses)
+    options = _candidates(ask, places[np.argsort(losses)[:3]], candidates)
     for point in ask.pending:
-        row = [_features(ask.space, point)]
+        row = _features(ask.space, ask.space.places(point)[np.newaxis])
         rows, losses = np.vstack([rows, row]), np.append(losses, model.predict(row))
         model = GaussianProcessRegressor(model.kernel_, optimizer=None).fit(rows, losses)
-    options = _candidates(ask, [points[place] for place in np.argsort(losses[: len(points)])[:3]], candidates)
-    mean, deviation = model.predict(np.array([_features(ask.space, option) for option in options]), return_std=True)
-    return options[int(np.argmax(_expected_improvement(losses.min() - mean, deviation)))]
+    mean, deviation = model.predict(_features(ask.space, options), return_std=True)
+    return ask.space.of_places(options[np.argmax(_expected_improvement(losses.min() - mean, deviation))])
+
+
+def _fitted(objective: Callable, start: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the kernel's parameters with the largest likelihood, nearly: the last digits cost most of the time."""
+    from scipy.optimize import minimize
+
+    found = minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": 30})
+    return found.x, found.fun
 
 
 def _chosen(told: list[tuple[Point, float]], count: int) -> list[tuple[Point, float]]:
@@ -59,30 +65,33 @@ def _standard(losses: np.ndarray) -> np.ndarray:
     return (losses - losses.mean()) / (losses.std() or 1.0)
 
 
-def _features(space: Space, point: Point) -> list[float]:
-    """Return the places of the hyperparameters, categories as a number each; those that don't apply at the middle."""
-    features = []
-    for one, place in zip(space.hyperparameters, space.places(point), strict=True):
+def _features(space: Space, places: np.ndarray) -> np.ndarray:
+    """Return a row for each row of places, of values that can be tried: a column for each category of a choice, and
+    the middle for what does not apply.
+    """
+    columns, values, applies = [], {}, {}
+    for number, one in enumerate(space.hyperparameters):
+        value = values[one.label] = one.at(places[:, number])
+        leads = [[applies[label] & (values[label] == index) for label, index in path] for path in one.paths]
+        applies[one.label] = here = np.any(
+            [np.all([np.ones(len(places), bool), *path], axis=0) for path in leads], axis=0
+        )
         if one.kind == "category":
-            index = point.get(one.label)
-            features += [float(index == number) / np.sqrt(2) for number in range(one.count)]
+            columns += [(here & (value == category)) / np.sqrt(2) for category in range(one.count)]
         else:
-            features.append(float(place))
-    return features
+            columns.append(np.where(here, one.place(value), 0.5))
+    return np.column_stack(columns)
 
 
-def _candidates(ask: Ask, best: list[Point], count: int) -> list[Point]:
-    """Return points all over the space, and points near the best ones."""
+def _candidates(ask: Ask, best: np.ndarray, count: int) -> np.ndarray:
+    """Return places all over the space, and near the best ones."""
     from scipy.stats import qmc
 
     rng = np.random.default_rng(ask.seed)
-    dimensions = len(ask.space.hyperparameters)
-    with warnings.catch_warnings(action="ignore"):
-        everywhere = qmc.Sobol(dimensions, rng=rng).random(count)
-    near = np.array([ask.space.places(point) for point in best])[rng.integers(len(best), size=count)]
+    everywhere = qmc.Sobol(best.shape[1], rng=rng).random(count)
+    near = best[rng.integers(len(best), size=count)]
     step = rng.choice([0.02, 0.1, 0.3], size=(count, 1)) * rng.standard_normal(near.shape)
-    near = np.clip(near + step * (rng.random(near.shape) < 0.5), 0, 1)
-    return [ask.space.of_places(places) for places in np.vstack([everywhere, near])]
+    return np.vstack([everywhere, np.clip(near + step * (rng.random(near.shape) < 0.5), 0, 1)])
 
 
 def _expected_improvement(gain: np.ndarray, deviation: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Optuna's samplers: TPE, which keeps the conditions of nested choices, and a Gaussian process."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 from snakeras.search.samplers.ask import Ask
@@ -16,15 +15,13 @@ def propose_tpe(ask: Ask, *, multivariate: bool = True, n_ei_candidates: int = 2
     """Return a point by ``TPESampler``, which draws all hyperparameters together where ``multivariate``."""
     from optuna.samplers import TPESampler
 
-    with warnings.catch_warnings(action="ignore"):
-        # Of ``group``, which is experimental: it draws those together that apply together.
-        sampler = TPESampler(
-            seed=ask.seed % 2**32,
-            n_startup_trials=1,
-            multivariate=multivariate,
-            group=multivariate and ask.space.has_conditions,
-            n_ei_candidates=n_ei_candidates,
-        )
+    sampler = TPESampler(
+        seed=ask.seed % 2**32,
+        n_startup_trials=1,
+        multivariate=multivariate,
+        group=multivariate and ask.space.has_conditions,
+        n_ei_candidates=n_ei_candidates,
+    )
     return _proposed(sampler, ask, flat=False)
 
 
@@ -37,19 +34,18 @@ def propose_gp(ask: Ask, *, deterministic_objective: bool = False) -> Point:
     import torch
     from optuna.samplers import GPSampler
 
-    with warnings.catch_warnings(action="ignore"):
-        sampler = GPSampler(
-            seed=ask.seed % 2**32,
-            n_startup_trials=1,
-            deterministic_objective=deterministic_objective,
-            warn_independent_sampling=False,
-        )
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            return _proposed(sampler, ask, flat=True)
-        finally:
-            torch.set_num_threads(threads)
+    sampler = GPSampler(
+        seed=ask.seed % 2**32,
+        n_startup_trials=1,
+        deterministic_objective=deterministic_objective,
+        warn_independent_sampling=False,
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _proposed(sampler, ask, flat=True)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _proposed(sampler: "BaseSampler", ask: Ask, flat: bool) -> Point:

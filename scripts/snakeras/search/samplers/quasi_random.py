@@ -1,6 +1,5 @@
 """Points that fill the space evenly: scrambled sequences of SciPy's, one for the whole search."""
 
-import warnings
 from typing import Literal
 
 from snakeras.search.samplers.ask import Ask
@@ -13,8 +12,7 @@ def propose(ask: Ask, *, sequence: Literal["sobol", "halton"] = "sobol") -> Poin
 
     kind = {"sobol": qmc.Sobol, "halton": qmc.Halton}[sequence]
     points = kind(len(ask.space.hyperparameters), scramble=True, rng=ask.search_seed)
-    with warnings.catch_warnings(action="ignore"):
-        if ask.trial:
-            points.fast_forward(ask.trial)
-        # Sobol's first draw warns that one point is no power of two.
-        return ask.space.of_places(points.random(1)[0])
+    # It takes 0 for a negative number.
+    if ask.trial:
+        points.fast_forward(ask.trial)
+    return ask.space.of_places(points.random(1)[0])

@@ -17,6 +17,7 @@ DISTRIBUTIONS = (
     *("randint", "categorical"),
 )
 
+Numbers = float | np.ndarray
 Point = dict[str, float | int]  # label: hyperopt's value, of the hyperparameters that apply
 
 
@@ -89,7 +90,7 @@ class Hyperparameter:
     def native(self, value: float) -> float:
         """Return hyperopt's value in the library's form."""
         if self.is_normal:
-            return self._within(self._share_below(value))
+            return float(self._within(self._share_below(value)))
         if self.kind == "real":
             return float(self._within(value))
         return int(self._within(round(value / self.arguments.get("q", 1))))
@@ -97,48 +98,50 @@ class Hyperparameter:
     def value(self, native: float) -> float:
         """Return the library's value in hyperopt's form."""
         if self.is_normal:
-            return self.at(native)
-        if self.distribution == "quniform":
-            return float(native * self.arguments["q"])
-        return self._rounded(float(native)) if self.kind == "real" else int(native)
+            return self.plain(self.at(native))
+        return self.plain(native * self.arguments["q"] if self.distribution == "quniform" else self._rounded(native))
 
-    def place(self, value: float) -> float:
+    def plain(self, value: float) -> float:
+        """Return a value as a number of Python's own, as hyperopt's distribution gives it."""
+        return int(value) if self.distribution in ("randint", "categorical") else float(value)
+
+    def place(self, value: Numbers) -> Numbers:
         """Return the share of the distribution below a value; of discrete ones, with half of that of the value."""
         if self.weights:
-            return sum(self.weights[: int(value)]) + self.weights[int(value)] / 2
+            edges = np.cumsum([0.0, *self.weights])
+            return ((edges[:-1] + edges[1:]) / 2)[value]
         if self.distribution == "randint":
-            return (int(value) - self.low + 0.5) / self.count
-        return float(np.clip(self._share_below(value), 0, 1))
+            return (value - self.low + 0.5) / self.count
+        return np.clip(self._share_below(value), 0, 1)
 
-    def at(self, place: float) -> float:
+    def at(self, place: Numbers) -> Numbers:
         """Return the value at a place from 0 to 1."""
         if self.weights:
-            return int(np.searchsorted(np.cumsum(self.weights)[:-1], place, side="right"))
+            return np.searchsorted(np.cumsum(self.weights)[:-1], place, side="right")
         if self.distribution == "randint":
-            return int(self.low) + min(int(place * self.count), self.count - 1)
+            return int(self.low) + np.minimum(np.floor(place * self.count), self.count - 1).astype(int)
         given = self.arguments
         if self.is_normal:
             from scipy.special import ndtri
 
-            even = given["mu"] + given["sigma"] * float(ndtri(np.clip(place, TAIL, 1 - TAIL)))
+            even = given["mu"] + given["sigma"] * ndtri(np.clip(place, TAIL, 1 - TAIL))
         else:
-            even = given["low"] + float(np.clip(place, 0, 1)) * (given["high"] - given["low"])
-        return self._rounded(math.exp(even) if "log" in self.distribution else float(even))
+            even = given["low"] + np.clip(place, 0, 1) * (given["high"] - given["low"])
+        return self._rounded(np.exp(even) if "log" in self.distribution else even)
 
-    def _share_below(self, value: float) -> float:
+    def _share_below(self, value: Numbers) -> Numbers:
         given = self.arguments
-        even = math.log(max(value, 1e-300)) if "log" in self.distribution else value
+        even = np.log(np.maximum(value, 1e-300)) if "log" in self.distribution else value
         if self.is_normal:
             from scipy.special import ndtr
 
-            return float(ndtr((even - given["mu"]) / given["sigma"]))
-        width = given["high"] - given["low"]
-        return (even - given["low"]) / width if width > 0 else 0.5
+            return ndtr((even - given["mu"]) / given["sigma"])
+        return (even - given["low"]) / (given["high"] - given["low"])
 
-    def _rounded(self, value: float) -> float:
+    def _rounded(self, value: Numbers) -> Numbers:
         """Return a value as hyperopt rounds it."""
         step = self.arguments.get("q")
-        return float(round(value / step) * step) if step else value
+        return np.round(value / step) * step if step else value
 
     def _within(self, native: float) -> float:
         return min(max(native, self.low), self.high)
@@ -185,7 +188,7 @@ class Space:
 
     def filled(self, point: Point) -> Point:
         """Return values of all hyperparameters; those that don't apply are at their middle."""
-        return {one.label: point.get(one.label, one.at(0.5)) for one in self.hyperparameters}
+        return {one.label: point.get(one.label, one.plain(one.at(0.5))) for one in self.hyperparameters}
 
     def natives(self, point: Point) -> dict:
         """Return native values of all hyperparameters."""
@@ -202,8 +205,8 @@ class Space:
 
     def of_places(self, places: np.ndarray) -> Point:
         """Return the point at these places of all hyperparameters."""
-        at = {one.label: one.at(float(place)) for one, place in zip(self.hyperparameters, places, strict=True)}
-        return self.only_applying(at)
+        pairs = zip(self.hyperparameters, places, strict=True)
+        return self.only_applying({one.label: one.plain(one.at(place)) for one, place in pairs})
 
 
 def _depth(one: Hyperparameter) -> int:
