@@ -59,10 +59,15 @@ class HyperasScript:
         nodes = syntax.outside_definitions(ast.parse(self.text))
         return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
+    @property
+    def templates(self) -> list[str]:
+        """The templates of the model, in the order of the file."""
+        return TEMPLATE.findall(self.model_source)
+
     @cached_property
     def distributions(self) -> list[dict | None]:
         """The distribution of each template, in the order of the file, as ``templates.distribution`` returns it."""
-        return [templates.distribution(template) for template in TEMPLATE.findall(self.model_source)]
+        return [templates.distribution(template) for template in self.templates]
 
     @property
     def choices(self) -> list[list[str] | None]:

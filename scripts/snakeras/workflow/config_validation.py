@@ -167,7 +167,7 @@ def find(path: str, basedir: Path) -> Path:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Yield a line for each mistake that takes more to see than the value itself."""
-    data, search = settings.data, settings.search
+    data, search, script = settings.data, settings.search, None
     try:
         script = parser.read(Path(search.model), data.dataset == "model", search.model_function, search.data_function)
         if data.dataset != "model" and len(script.parameters) != 4:
@@ -189,7 +189,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 f"{images} images, expected to have at least {datasets.CLASSES} on both sides"
             )
 
-    if complaint := algorithms.complaint(search.algo):
+    if complaint := algorithms.complaint(search.algo, script):
         yield f"search.algo: {complaint}"
     for key in ("uri", "mflux_host"):
         if address := getattr(settings.tracking, key):

@@ -4,22 +4,28 @@ import difflib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from pydantic import create_model
 
 from snakeras.core.settings import Section, TrialSettings
+from snakeras.model_file import parser
 from snakeras.search.samplers import (
     ask,
     cma_es,
     gaussian_process,
+    hyperopt_atpe,
+    keras_tuner_oracles,
+    nevergrad_optimizers,
     optuna_samplers,
     own,
     pending,
     quasi_random,
     scikit_learn,
+    sherpa_algorithms,
+    talos_reducers,
 )
 from snakeras.search.samplers.space import TAIL, Space
 
@@ -41,12 +47,17 @@ class Sampler:
     arguments: dict = field(default_factory=dict)  # beside its options
 
 
-# Hyperopt's own, as its suggest functions.
+# Hyperopt's own, as suggest functions.
 HYPEROPT = {
     "tpe": "hyperopt.tpe.suggest",
     "rand": "hyperopt.rand.suggest",
     "anneal": "hyperopt.anneal.suggest",
+    "atpe": f"{hyperopt_atpe.__name__}.suggest",
 }
+NEVERGRAD = Sampler(
+    nevergrad_optimizers.propose, ("nevergrad",), "nevergrad", (CONDITIONS, WEIGHTS), starts_at_random=False
+)
+SHERPA = Sampler(sherpa_algorithms.propose, ("parameter-sherpa", "gpyopt", "gpy"), "sherpa", (CONDITIONS, WEIGHTS))
 SAMPLERS = {
     "optuna-tpe": Sampler(optuna_samplers.propose_tpe, ("optuna",), lacks=(WEIGHTS,)),
     "optuna-gp": Sampler(
@@ -55,22 +66,33 @@ SAMPLERS = {
     "gp": Sampler(gaussian_process.propose, ("scikit-learn", "scipy"), told_of_pending=True),
     "cmaes": Sampler(cma_es.propose, ("cmaes",), "cmaes", (CONDITIONS, CATEGORIES), starts_at_random=False),
     "qmc": Sampler(quasi_random.propose, ("scipy",), lacks=(), starts_at_random=False),
+    "keras-tuner-bayesian": Sampler(
+        keras_tuner_oracles.propose_bayesian,
+        ("keras-tuner", "scikit-learn", "scipy"),
+        "keras-tuner",
+        (CONDITIONS, WEIGHTS, CATEGORIES),
+    ),
+    "nevergrad": NEVERGRAD,
+    **{
+        f"nevergrad-{name}": replace(NEVERGRAD, arguments={"optimizer": name})
+        for name in nevergrad_optimizers.OPTIMIZERS
+    },
+    "sherpa": SHERPA,
+    **{f"sherpa-{name}": replace(SHERPA, arguments={"algorithm": name}) for name in sherpa_algorithms.ALGORITHMS},
     "sklearn-random": Sampler(scikit_learn.propose_random, ("scikit-learn",), lacks=(), starts_at_random=False),
+    "talos": Sampler(talos_reducers.propose, ("talos",), "talos", (WEIGHTS,), starts_at_random=False),
 }
 NAMES = (*HYPEROPT, *SAMPLERS)
 
 
-def complaint(algo: str) -> str | None:
-    """Return what is wrong with ``search.algo``, as one line; None if nothing is."""
-    if algo in SAMPLERS:
-        missing = [package for package in SAMPLERS[algo].packages if _version(package) is None]
-        if not missing:
-            return None
-        extra = SAMPLERS[algo].extra
-        return (
-            f"{algo} needs {' and '.join(missing)}, which this environment lacks; "
-            f"make setup{f' EXTRA={extra}' if extra else ''} installs what it needs"
-        )
+def complaint(algo: str, script: parser.HyperasScript | None = None) -> str | None:
+    """Return what is wrong with ``search.algo`` for a model file, as one line; None if nothing is."""
+    packages, extra = _needs(algo)
+    if missing := [package for package in packages if _version(package) is None]:
+        install = f"make setup EXTRA={extra}" if extra else "make setup"
+        return f"{algo} needs {' and '.join(missing)}, which this environment lacks; {install} installs it"
+    if algo == "atpe" and script and any("pchoice" in template for template in script.templates):
+        return f"atpe does not know pchoice, which {script.path} has; expected a choice, or another algorithm"
     reason = None if algo in HYPEROPT else own.complaint(algo)
     if reason is None:
         return None
@@ -106,8 +128,7 @@ def own_file(algo: str) -> str | None:
 
 def versions(algo: str) -> dict[str, str]:
     """Return the versions of the packages that an algorithm needs beside hyperopt."""
-    packages = SAMPLERS[algo].packages if algo in SAMPLERS else ()
-    return {package: version for package in packages if (version := _version(package))}
+    return {package: version for package in _needs(algo)[0] if (version := _version(package))}
 
 
 def approximations(algo: str, space: object) -> Iterator[str]:
@@ -155,6 +176,13 @@ def configured(search: TrialSettings) -> Callable:
     if sampler.told_of_pending and search.parallelism > 1:
         return partial(pending.suggest, suggest_one=suggest, **whole_search)
     return suggest
+
+
+def _needs(algo: str) -> tuple[tuple[str, ...], str | None]:
+    """Return the packages that an algorithm needs beside hyperopt, and the extra that installs them."""
+    if algo == "atpe":
+        return ("lightgbm", "scikit-learn"), "atpe"
+    return (SAMPLERS[algo].packages, SAMPLERS[algo].extra) if algo in SAMPLERS else ((), None)
 
 
 def _version(package: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from snakeras.search.samplers.ask import Ask
+from snakeras.search.samplers.ask import Ask, best_and_newest
 from snakeras.search.samplers.space import Point, Space
 
 
@@ -28,7 +28,7 @@ def propose(
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-    told = _chosen(ask.losses, history)
+    told = best_and_newest(ask.losses, history)
     places = np.array([ask.space.places(point) for point, _ in told])
     rows, losses = _features(ask.space, places), _standard(np.array([loss for _, loss in told]))
     kernel = ConstantKernel(1.0, (0.05, 20)) * Matern([0.5] * rows.shape[1], (0.05, 20), nu=2.5)
@@ -49,13 +49,6 @@ def _fitted(objective: Callable, start: np.ndarray, bounds: np.ndarray) -> tuple
 
     found = minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": 30})
     return found.x, found.fun
-
-
-def _chosen(told: list[tuple[Point, float]], count: int) -> list[tuple[Point, float]]:
-    """Return the best ``count // 2`` trials and the newest of the others, in their order."""
-    by_loss = sorted(range(len(told)), key=lambda index: told[index][1])
-    best, others = by_loss[: count // 2], by_loss[count // 2 :]
-    return [told[index] for index in sorted([*best, *sorted(others)[-(count - len(best)) :]])]
 
 
 def _standard(losses: np.ndarray) -> np.ndarray:
