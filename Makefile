@@ -52,7 +52,7 @@ FORCE:
 
 install:
 	@python=$$(sh envs/find-python.sh) && rm -rf .venv && "$$python" -m venv .venv
-	@echo "Installing the packages of $(LOCK)$(EXTRAS:%= and of %) into .venv"
+	@echo "Installing the packages of $(strip $(LOCK) $(EXTRAS)) into .venv"
 	@python -m pip install -qq --disable-pip-version-check --require-hashes --requirement envs/requirements-uv.txt
 	@uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $(LOCKS)
 	@echo $(EXTRAS) > $(BIN)/.extras

@@ -93,7 +93,7 @@ def complaint(algo: str, script: parser.HyperasScript | None = None) -> str | No
         return f"{algo} needs {' and '.join(missing)}, which this environment lacks; {install} installs it"
     if algo == "atpe" and script and any("pchoice" in template for template in script.templates):
         return f"atpe does not know pchoice, which {script.path} has; expected a choice, or another algorithm"
-    reason = None if algo in HYPEROPT else own.complaint(algo)
+    reason = None if algo in NAMES else own.complaint(algo)
     if reason is None:
         return None
     close = difflib.get_close_matches(algo, NAMES, n=1)

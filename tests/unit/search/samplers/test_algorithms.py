@@ -1,8 +1,10 @@
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from snakeras.core.settings import TrialSettings
 from snakeras.search.samplers import algorithms, own
 
@@ -16,6 +18,32 @@ def test_short_names_are_hyperopts_own(name: str) -> None:
     assert getattr(suggest, "func", suggest) is getattr(hyperopt, name).suggest
     assert algorithms.complaint(name) is None
     assert algorithms.own_file(name) is None
+
+
+def test_what_the_base_lock_has_needs_no_extra() -> None:
+    names = ("optuna-tpe", "gp", "qmc", "sklearn-random")
+    assert {name: algorithms.complaint(name) for name in names} == dict.fromkeys(names)
+
+
+def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algorithms, "_version", lambda package: None)
+    for name, extra in {
+        "nevergrad-PSO": "nevergrad",
+        "sherpa": "sherpa",
+        "atpe": "atpe",
+        "optuna-gp": "optuna-gp",
+    }.items():
+        line = algorithms.complaint(name)
+        assert line.startswith(f"{name} needs ")
+        assert f"make setup EXTRA={extra} installs" in line
+        assert (ROOT / "envs" / f"requirements-{extra}.txt").is_file()
+    assert "make setup installs" in algorithms.complaint("gp")
+
+
+def test_the_makefile_knows_every_extra() -> None:
+    (known,) = re.findall(r"^SAMPLERS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    extras = {sampler.extra for sampler in algorithms.SAMPLERS.values() if sampler.extra}
+    assert known.split() == sorted(extras | {"atpe"})
 
 
 def test_the_users_own_file_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
