@@ -60,9 +60,8 @@ NEVERGRAD = Sampler(
 SHERPA = Sampler(sherpa_algorithms.propose, ("parameter-sherpa", "gpyopt", "gpy"), "sherpa", (CONDITIONS, WEIGHTS))
 SAMPLERS = {
     "optuna-tpe": Sampler(optuna_samplers.propose_tpe, ("optuna",), lacks=(WEIGHTS,)),
-    "optuna-gp": Sampler(
-        optuna_samplers.propose_gp, ("optuna", "torch"), "optuna-gp", (CONDITIONS, WEIGHTS), told_of_pending=True
-    ),
+    # Told of pending trials it takes seconds: it averages over what these may give.
+    "optuna-gp": Sampler(optuna_samplers.propose_gp, ("optuna", "torch"), "optuna-gp", (CONDITIONS, WEIGHTS)),
     "gp": Sampler(gaussian_process.propose, ("scikit-learn", "scipy"), told_of_pending=True),
     "cmaes": Sampler(cma_es.propose, ("cmaes",), "cmaes", (CONDITIONS, CATEGORIES), starts_at_random=False),
     "qmc": Sampler(quasi_random.propose, ("scipy",), lacks=(), starts_at_random=False),
@@ -97,9 +96,12 @@ def complaint(algo: str, script: parser.HyperasScript | None = None) -> str | No
     if reason is None:
         return None
     close = difflib.get_close_matches(algo, NAMES, n=1)
+    # Of a library with many, its own names or its first.
+    relatives = [name for name in NAMES if name.startswith(f"{algo.split('-')[0]}-")]
+    names = relatives or [name for name in NAMES if not name.startswith(("nevergrad-", "sherpa-"))]
     meant = f"; did you mean {close[0]}?" if close else ""
     return (
-        f"found {algo!r} ({reason}{meant}), expected {', '.join(NAMES)} or the dotted path of a suggest function in "
+        f"found {algo!r} ({reason}{meant}), expected {', '.join(names)} or the dotted path of a suggest function in "
         "hyperopt's form"
     )
 
