@@ -7,9 +7,14 @@ CORES ?= all
 ARGS ?=
 PYTHON ?=
 export PYTHON
+# Packages of search algorithms to install too, e.g. EXTRA="nevergrad cmaes"; .venv keeps those that it has.
+EXTRA ?=
 
 BIN := .venv/bin
-LOCKS := $(LOCK) envs/requirements-dev.txt
+SAMPLERS := atpe cmaes keras-tuner nevergrad optuna-gp sherpa talos
+EXTRAS := $(sort $(EXTRA) $(shell cat $(BIN)/.extras 2>/dev/null))
+$(if $(filter-out $(SAMPLERS),$(EXTRAS)),$(error EXTRA: found $(EXTRAS), expected some of $(SAMPLERS)))
+LOCKS := $(LOCK) envs/requirements-dev.txt $(EXTRAS:%=envs/requirements-%.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
@@ -34,7 +39,7 @@ report: setup  ## Write report.html, for a finished search
 ui: setup  ## Open the MLflow UI on mlflow.db
 	mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-setup: $(BIN)/.ready  ## Make .venv from the locked, hashed requirements
+setup: $(BIN)/.ready  ## Make .venv from the locked, hashed requirements; EXTRA=nevergrad: with that search algorithm
 
 # A checksum, not a time, tells whether .venv has what the locks say; and it does not work in another place.
 STAMP := { echo '$(CURDIR)'; cksum $(LOCKS); }
@@ -47,9 +52,10 @@ FORCE:
 
 install:
 	@python=$$(sh envs/find-python.sh) && rm -rf .venv && "$$python" -m venv .venv
-	@echo "Installing the packages of $(LOCK) into .venv"
+	@echo "Installing the packages of $(strip $(LOCK) $(EXTRAS)) into .venv"
 	@python -m pip install -qq --disable-pip-version-check --require-hashes --requirement envs/requirements-uv.txt
 	@uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python $(LOCKS)
+	@echo $(EXTRAS) > $(BIN)/.extras
 	@$(STAMP) > $(BIN)/.ready
 
 test: setup  ## All tests
@@ -84,6 +90,7 @@ lock: setup  ## Lock the newest versions that envs/*.in allow
 	$(COMPILE) $(UNIVERSAL) envs/requirements-cluster.in -o envs/requirements-cluster.txt
 	$(COMPILE) $(UNIVERSAL) envs/requirements-cloud.in -o envs/requirements-cloud.txt
 	$(COMPILE) $(UNIVERSAL) envs/requirements-uv.in -o envs/requirements-uv.txt
+	for extra in $(SAMPLERS); do $(COMPILE) $(UNIVERSAL) --override envs/overrides-samplers.txt envs/requirements-$$extra.in -o envs/requirements-$$extra.txt || exit; done
 	python envs/pin.py
 
 pictures: setup  ## Renew the pictures of the README from a finished main job; dag.svg: the jobs of a small search (needs Graphviz)

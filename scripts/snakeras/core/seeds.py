@@ -1,4 +1,4 @@
-"""Random seeds, each derived from ``search.seed`` and its purpose; hyperopt's generator is in ``run_trial``."""
+"""Random seeds, each derived from ``search.seed`` and its purpose; hyperopt's generator is in ``samplers.pending``."""
 
 import hashlib
 import random

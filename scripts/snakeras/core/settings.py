@@ -1,7 +1,7 @@
 """The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
 
 from types import NoneType
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -103,6 +103,8 @@ class TrialSettings(Section):
         [], description="a list of texts, such as [--size, 3]", exclude_if=lambda arguments: not arguments
     )
     algo: str = "tpe"
+    # Left out where it is empty: the records of a search with an algorithm's own defaults do not mention it.
+    algo_options: dict[str, Any] = Field({}, exclude_if=lambda options: not options)
     startup_trials: Count = 5
     parallelism: Count = 4
     seed: int = Field(1337, ge=0, le=2**32 - 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.model_file import fingerprint, opened_files
+from snakeras.search.samplers import algorithms
 
 GIT_TIMEOUT = 10  # seconds
 PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
@@ -58,11 +59,11 @@ def commit_of(paths: dict[str, Path]) -> dict | None:
     return next((found | {"of": name} for name, path in paths.items() if (found := commit(path))), None)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that make the numbers."""
+def versions(algo: str) -> dict[str, str]:
+    """Return the versions of the packages that make the numbers, those of the search algorithm too."""
     found = {}
     # TensorFlow is distributed under two names.
     for distribution in ("tensorflow-cpu", *PACKAGES):
         with suppress(importlib.metadata.PackageNotFoundError):
             found[distribution.removesuffix("-cpu")] = importlib.metadata.version(distribution)
-    return found
+    return found | algorithms.versions(algo)

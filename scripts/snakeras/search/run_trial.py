@@ -16,10 +16,9 @@ from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
-from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, samplers, trial_records
+from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, trial_records
+from snakeras.search.samplers import algorithms, pending
 
-# What hyperopt draws from its generator for each proposal (FMinIter.run).
-PROPOSAL_SEEDS = 2**31 - 1
 # Key of hyperopt's result under which the objective hands on what else it knows; hyperopt keeps it as it is.
 EVALUATED = "snakeras"
 
@@ -100,7 +99,7 @@ def determined(
             raise UserError(
                 f"{change} trial {trial_name} read it; call again to run that trial and all later ones again"
             )
-    return earlier, fixed | {"trial": trial, "history": digest, "packages": provenance.versions()}
+    return earlier, fixed | {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
 
 
 def evaluate(
@@ -128,6 +127,8 @@ def evaluate(
         data = {"data": model_file.described()}
         if prepared is None:
             data["data_digest"] = model_file.data_digest()
+        for line in algorithms.approximations(search.algo, model_file.space):
+            print(line)
 
         def objective(point: dict) -> dict:
             document = trials._dynamic_trials[-1]
@@ -147,10 +148,10 @@ def evaluate(
             hyperopt.fmin(
                 objective,
                 model_file.space,
-                algo=samplers.configured(search),
+                algo=algorithms.configured(search),
                 max_evals=len(earlier) + 1,
                 trials=trials,
-                rstate=generator(search.seed, trial),
+                rstate=pending.generator(search.seed, trial),
                 verbose=False,
                 return_argmin=False,
             )
@@ -161,14 +162,6 @@ def evaluate(
     record, fits = document["result"].pop(EVALUATED)
     record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, **data})
-
-
-def generator(seed: int, trial: int) -> np.random.Generator:
-    """Return hyperopt's generator as an uninterrupted search would have it at trial ``trial``."""
-    rng = np.random.default_rng(seed)
-    for _ in range(trial):
-        rng.integers(PROPOSAL_SEEDS)
-    return rng
 
 
 def _call_model(

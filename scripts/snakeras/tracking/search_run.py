@@ -1,5 +1,6 @@
 """The run of a search: the parent of its trials' runs."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
@@ -8,6 +9,7 @@ from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings, TrialSettings
 from snakeras.search import provenance, trial_records
+from snakeras.search.samplers import algorithms
 from snakeras.tracking import connection, run_content, runs
 from snakeras.tracking.redaction import redacted
 
@@ -59,6 +61,9 @@ def publish_search(
         }
         settings = {key: getattr(search, key) for key in PARAMETERS}
         parameters = {key: str(value) for key, value in settings.items() if value is not None}
+        if search.algo_options:
+            parameters["algo_options"] = json.dumps(search.algo_options, sort_keys=True)
+        tags |= {f"snakeras.packages.{name}": version for name, version in algorithms.versions(search.algo).items()}
         runs.log_values(client, run_id, parameters, tags)
         client.log_dict(run_id, config, "config.json")
     return {"tracking_uri": redacted(client.tracking_uri), "experiment_id": experiment_id, "run_id": run_id}

@@ -10,17 +10,19 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from pydantic import ValidationError
 
 from snakeras.core.errors import UserError
-from snakeras.core.settings import Section, Settings
+from snakeras.core.settings import SearchSettings, Section, Settings
 from snakeras.data import datasets
 from snakeras.model_file import opened_files, parser, script_arguments, search_space, syntax
-from snakeras.search import samplers
+from snakeras.search.samplers import algorithms
 
+Validated = TypeVar("Validated", bound=Section)
 # Names of query parameters that database URIs carry passwords in.
 SECRETS = {"password", "passwd", "pwd", "token", "secret"}
 SECRET_KEY = (
@@ -49,35 +51,56 @@ def read(config: dict, basedir: Path, in_job: bool = False) -> Settings:
     Raises:
         UserError: With one line for each mistake; ``config`` stays as it is.
     """
-    try:
-        settings = Settings.model_validate(config)
-    except ValidationError as error:
-        raise UserError("\n".join(sorted({_line(mistake) for mistake in error.errors()}))) from None
+    settings = _validated(Settings, config, known_keys())
     model = str(find(settings.search.model, basedir))
-    settings = settings.model_copy(update={"search": settings.search.model_copy(update={"model": model})})
+    settings = _with_search(settings, model=model)
     if mistakes := list(_contradictions(settings, in_job)):
         raise UserError("\n".join(mistakes))
+    settings = _with_search(settings, algo_options=_typed_options(settings.search))
     config.clear()
     config.update(settings.model_dump())
     return settings
 
 
-def _line(mistake: dict) -> str:
-    """Return one of pydantic's errors as a line."""
+def _with_search(settings: Settings, **changed: object) -> Settings:
+    return settings.model_copy(update={"search": settings.search.model_copy(update=changed)})
+
+
+def _typed_options(search: SearchSettings) -> dict:
+    """Return ``search.algo_options`` with the types that the algorithm has them in; raise UserError as ``read``."""
+    # The options of hyperopt's algorithms are known only by importing it.
+    if not search.algo_options:
+        return {}
+    options, prefix = algorithms.options(search.algo), "search.algo_options."
+    rules = options.model_json_schema()["properties"] if options.model_fields else {}
+    known = {prefix + name: rule for name, rule in rules.items()}
+    return _validated(options, search.algo_options, known, prefix).model_dump(exclude_unset=True)
+
+
+def _validated(section: type[Validated], values: dict, known: dict[str, dict], prefix: str = "") -> Validated:
+    """Return ``values`` as a section, whose keys begin with ``prefix``; raise UserError with a line a mistake."""
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        raise UserError("\n".join(sorted({_line(mistake, known, prefix) for mistake in error.errors()}))) from None
+
+
+def _line(mistake: dict, known: dict[str, dict], prefix: str) -> str:
+    """Return one of pydantic's errors as a line; ``known`` and ``prefix`` are as for ``_validated``."""
     path = [str(part) for part in mistake["loc"]]
     if mistake["type"] == "extra_forbidden":
-        key = ".".join(path)
-        return f"{key}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(key)}'}"
+        key = prefix + ".".join(path)
+        return f"{key}: {SECRET_KEY if _is_secret(key) else f'unknown key, {_nearest(key, known)}'}"
     # Behind a key with several types stands the type that was tried.
-    while len(path) > 1 and ".".join(path) not in known_keys():
+    while len(path) > 1 and prefix + ".".join(path) not in known:
         path.pop()
-    key = ".".join(path) or "config"
+    key = prefix + ".".join(path) or "config"
     value = mistake["input"]
     found = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     # It may hold a password.
     if key == "tracking":
         value, found = 0, "a value without keys"
-    line = f"{key}: found {found}, expected {_expected(known_keys().get(key, {'type': 'object'}))}"
+    line = f"{key}: found {found}, expected {_expected(known.get(key, {'type': 'object'}))}"
     return f"{line}, such as {_example(path, value)}" if key in sections() else line
 
 
@@ -151,15 +174,15 @@ def _expected(rule: dict) -> str:
     return f"{_TYPES[rule['type']]} {limits}".strip()
 
 
-def _nearest(key: str) -> str:
+def _nearest(key: str, known: dict[str, dict]) -> str:
     """Return the known key most like ``key``, in words: first of those in the same section, then of all."""
     section, _, last = key.rpartition(".")
-    siblings = [name for name in known_keys() if name.rpartition(".")[0] == section]
-    for candidates in (siblings, known_keys()):
+    siblings = [name for name in known if name.rpartition(".")[0] == section]
+    for candidates in (siblings, known):
         by_last = {name.rpartition(".")[2]: name for name in candidates}
         if close := difflib.get_close_matches(last, by_last, n=1):
             return f"did you mean {by_last[close[0]]}?"
-    return "expected one of " + ", ".join(siblings)
+    return "expected " + ("one of " + ", ".join(siblings) if siblings else "none here")
 
 
 def find(path: str, basedir: Path) -> Path:
@@ -175,7 +198,7 @@ def find(path: str, basedir: Path) -> Path:
 
 def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     """Yield a line for each mistake that takes more to see than the value itself."""
-    data, search = settings.data, settings.search
+    data, search, script = settings.data, settings.search, None
     try:
         named = (search.model_function, search.data_function, data.test_function)
         script = parser.read(Path(search.model), data.dataset == "model", *named, for_test=True)
@@ -206,7 +229,7 @@ def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
                 f"{images} images, expected to have at least {datasets.CLASSES} on both sides"
             )
 
-    if complaint := samplers.complaint(search.algo):
+    if complaint := algorithms.complaint(search.algo, script):
         yield f"search.algo: {complaint}"
     for key in ("uri", "mflux_host"):
         if address := getattr(settings.tracking, key):

@@ -8,7 +8,8 @@ from snakeras.core.settings import Settings
 from snakeras.data import mnist
 from snakeras.model_file import opened_files, parser
 from snakeras.model_file.fingerprint import Digests, of_files
-from snakeras.search import earlier_trials, samplers, trial_records
+from snakeras.search import earlier_trials, trial_records
+from snakeras.search.samplers import algorithms
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
 
@@ -43,7 +44,7 @@ class SearchFiles:
     def model(self) -> list[str]:
         """The model file, then what else of the user's decides a trial: modules beside it, the algorithm, files."""
         model = self._settings.search.model
-        algorithm = samplers.own_file(self._settings.search.algo)
+        algorithm = algorithms.own_file(self._settings.search.algo)
         modules = map(str, parser.local_modules(Path(model)))
         named = [path for pattern in self._settings.data.files for path in opened_files.matches(pattern)]
         return list(dict.fromkeys([model, *modules, *([algorithm] if algorithm else []), *named]))

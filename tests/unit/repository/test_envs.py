@@ -33,14 +33,19 @@ def test_every_rule_has_an_environment_that_exists() -> None:
 def test_the_locks_agree_with_each_other() -> None:
     pattern = re.compile(r"^([\w.-]+)==([\w.]+)", re.MULTILINE)
     main = dict(pattern.findall((ENVS / "requirements.txt").read_text()))
-    for name in ("requirements-dev.txt", "requirements-gpu.txt", "requirements-uv.txt"):
-        other = dict(pattern.findall((ENVS / name).read_text()))
-        assert all(main[package] == version for package, version in other.items() if package in main), name
+    # Each beside the first, and those of search algorithms beside each other.
+    known = dict(main)
+    for path in sorted(ENVS.glob("requirements-*.txt")):
+        other = dict(pattern.findall(path.read_text()))
+        beside = main if path.stem.removeprefix("requirements-") in ("gpu", "cloud", "cluster") else known
+        assert all(beside[package] == version for package, version in other.items() if package in beside), path.name
+        if beside is known:
+            known |= other
 
 
 def test_every_locked_package_has_a_hash() -> None:
     for path in ENVS.glob("*.txt"):
-        if path.name != "overrides.txt":
+        if not path.name.startswith("overrides"):
             blocks = re.split(r"^(?=\w)", path.read_text(), flags=re.MULTILINE)[1:]
             assert all("--hash=sha256:" in block for block in blocks), path.name
 

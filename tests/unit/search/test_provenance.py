@@ -35,10 +35,11 @@ def test_a_file_that_was_read_and_has_changed_is_named(tmp_path: Path) -> None:
 
 
 def test_versions_are_those_installed() -> None:
-    found = provenance.versions()
+    found = provenance.versions("tpe")
     assert set(found) == set(provenance.PACKAGES)
     assert found["keras"] == version("keras")
     assert found["tensorflow"].startswith("2.")
+    assert provenance.versions("optuna-tpe") == found | {"optuna": version("optuna")}
 
 
 def git(folder: Path, *arguments: str) -> str:

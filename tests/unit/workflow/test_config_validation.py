@@ -137,7 +137,27 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"data": {"dataset": "cifar"}}, "data.dataset: found 'cifar', expected one of mnist, mnist-5k, model"),
         ({"data": {"validation_fraction": 1}}, "data.validation_fraction: found 1, expected a number above 0 and b"),
         ({"data": {"validation_fraction": 1e-5}}, "data.validation_fraction: found 1e-05, which holds out 1 of 60000"),
-        ({"search": {"algo": "magic"}}, "search.algo: found 'magic' (no such name), expected tpe, rand, anneal or"),
+        ({"search": {"algo": "magic"}}, "search.algo: found 'magic' (no such name), expected tpe, rand, anneal, "),
+        (
+            {"search": {"algo": "optuna_tpe"}},
+            "search.algo: found 'optuna_tpe' (no such name; did you mean optuna-tpe?)",
+        ),
+        ({"search": {"algo_options": 3}}, "search.algo_options: found 3, expected keys with values"),
+        ({"search": {"algo_options": {"gama": 0.5}}}, "search.algo_options.gama: unknown key, did you mean search.alg"),
+        ({"search": {"algo_options": {"gamma": "a"}}}, "search.algo_options.gamma: found 'a', expected a number"),
+        ({"search": {"algo": "rand", "algo_options": {"x": 1}}}, "search.algo_options.x: unknown key, expected none"),
+        (
+            {"search": {"algo": "gp", "algo_options": {"candidates": 0}}},
+            "search.algo_options.candidates: found 0, expected a whole number at least 1 and at most 100000",
+        ),
+        (
+            {"search": {"algo": "optuna-tpe", "algo_options": {"multivariate": 1}}},
+            "search.algo_options.multivariate: found 1, expected true or false",
+        ),
+        (
+            {"search": {"algo": "qmc", "algo_options": {"sequence": "sobel"}}},
+            "search.algo_options.sequence: found 'sobel', expected one of sobol, halton",
+        ),
         ({"search": {"algo": "hyperopt.tpe.nothing"}}, "search.algo: found 'hyperopt.tpe.nothing' (module"),
         ({"search": {"algo": "no_such.suggest"}}, "search.algo: found 'no_such.suggest' (No module named"),
         ({"search": {"model": "models/none.py"}}, "search.model: models/none.py: not there"),

@@ -1,4 +1,4 @@
-"""Search algorithms: hyperopt's own by their short names, any other suggest function by its dotted path."""
+"""A suggest function by its dotted path, hyperopt's or the user's own."""
 
 import importlib
 import inspect
@@ -8,20 +8,18 @@ from functools import partial
 from pathlib import Path
 
 from snakeras.core.errors import flat
-from snakeras.core.settings import TrialSettings
 
 SUGGEST_ARGUMENTS = ("new_ids", "domain", "trials", "seed")
-SHORT_NAMES = {"tpe": "hyperopt.tpe.suggest", "rand": "hyperopt.rand.suggest", "anneal": "hyperopt.anneal.suggest"}
 
 
-def suggest_function(algo: str) -> Callable:
-    """Return the suggest function that ``search.algo`` names.
+def suggest_function(path: str) -> Callable:
+    """Return the suggest function with this dotted path.
 
     Raises:
         ImportError, AttributeError, ValueError: When there is no such module, no such name in it, or no dot in the
             path. A module's code may raise others.
     """
-    module, _, name = SHORT_NAMES.get(algo, algo).rpartition(".")
+    module, _, name = path.rpartition(".")
     if not module:
         raise ValueError("no such name")
     # The working directory comes last: a file there must not hide an installed package.
@@ -31,19 +29,13 @@ def suggest_function(algo: str) -> Callable:
     return getattr(importlib.import_module(module), name)
 
 
-def complaint(algo: str) -> str | None:
-    """Return what is wrong with ``search.algo``, as one line; None if nothing is."""
-    if algo in SHORT_NAMES:
-        return None
+def complaint(path: str) -> str | None:
+    """Return why there is no suggest function with this dotted path, as one line; None if there is one."""
     try:
-        reason = _no_suggest_function(suggest_function(algo))
+        return _no_suggest_function(suggest_function(path))
     # Importing a module may raise anything, and even leave.
     except (Exception, SystemExit) as error:
-        reason = flat(error)
-    if reason is None:
-        return None
-    names = ", ".join(SHORT_NAMES)
-    return f"found {algo!r} ({reason}), expected {names} or the dotted path of a suggest function in hyperopt's form"
+        return flat(error)
 
 
 def _no_suggest_function(value: object) -> str | None:
@@ -75,21 +67,7 @@ def _no_suggest_function(value: object) -> str | None:
     return wrong if misplaced or optional else None
 
 
-def own_file(algo: str) -> str | None:
-    """Return the file of the user's own suggest function, if it lies in the working directory."""
-    if algo in SHORT_NAMES:
-        return None
-    path = Path(*algo.split(".")[:-1])
-    return next((str(file) for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
-
-
-def configured(search: TrialSettings) -> Callable:
-    """Return the suggest function of ``search.algo``, told when its random start ends.
-
-    Such functions count the trials that they see, of which a parallel search shows ``parallelism - 1`` less. The start
-    ends at trial ``startup_trials`` all the same.
-    """
-    suggest = suggest_function(search.algo)
-    if "n_startup_jobs" not in inspect.signature(suggest).parameters:
-        return suggest
-    return partial(suggest, n_startup_jobs=max(1, search.startup_trials - search.parallelism + 1))
+def file(path: str) -> str | None:
+    """Return the file that a dotted path leads to, if it lies in the working directory."""
+    module = Path(*path.split(".")[:-1])
+    return next((str(file) for file in (module.with_suffix(".py"), module / "__init__.py") if file.is_file()), None)

@@ -1,19 +1,49 @@
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from snakeras.core.settings import TrialSettings
-from snakeras.search import samplers
+from snakeras.search.samplers import algorithms, own
 
 
 @pytest.mark.parametrize("name", ["tpe", "rand", "anneal"])
 def test_short_names_are_hyperopts_own(name: str) -> None:
     import hyperopt
 
-    assert samplers.suggest_function(name) is getattr(hyperopt, name).suggest
-    assert samplers.complaint(name) is None
-    assert samplers.own_file(name) is None
+    search = TrialSettings(algo=name, startup_trials=7, parallelism=1)
+    suggest = algorithms.configured(search)
+    assert getattr(suggest, "func", suggest) is getattr(hyperopt, name).suggest
+    assert algorithms.complaint(name) is None
+    assert algorithms.own_file(name) is None
+
+
+def test_what_the_base_lock_has_needs_no_extra() -> None:
+    names = ("optuna-tpe", "gp", "qmc", "sklearn-random")
+    assert {name: algorithms.complaint(name) for name in names} == dict.fromkeys(names)
+
+
+def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algorithms, "_version", lambda package: None)
+    for name, extra in {
+        "nevergrad-PSO": "nevergrad",
+        "sherpa": "sherpa",
+        "atpe": "atpe",
+        "optuna-gp": "optuna-gp",
+    }.items():
+        line = algorithms.complaint(name)
+        assert line.startswith(f"{name} needs ")
+        assert f"make setup EXTRA={extra} installs" in line
+        assert (ROOT / "envs" / f"requirements-{extra}.txt").is_file()
+    assert "make setup installs" in algorithms.complaint("gp")
+
+
+def test_the_makefile_knows_every_extra() -> None:
+    (known,) = re.findall(r"^SAMPLERS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    extras = {sampler.extra for sampler in algorithms.SAMPLERS.values() if sampler.extra}
+    assert known.split() == sorted(extras | {"atpe"})
 
 
 def test_the_users_own_file_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,17 +51,17 @@ def test_the_users_own_file_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "own").mkdir()
     for name in ("single.py", "own/__init__.py", "own/inner.py"):
         (tmp_path / name).write_text("def suggest(new_ids, domain, trials, seed): return []\n")
-    found = [samplers.own_file(f"{name}.suggest") for name in ("single", "own", "own.inner", "hyperopt.tpe")]
+    found = [algorithms.own_file(f"{name}.suggest") for name in ("single", "own", "own.inner", "hyperopt.tpe")]
     assert found == ["single.py", "own/__init__.py", "own/inner.py", None]
-    assert samplers.suggest_function("own.inner.suggest")(1, 2, 3, 4) == []
+    assert own.suggest_function("own.inner.suggest")(1, 2, 3, 4) == []
 
 
 @pytest.mark.parametrize(("startup", "parallelism", "told"), [(5, 1, 5), (5, 4, 2), (5, 5, 1), (2, 8, 1)])
 def test_tpe_is_told_what_it_will_see_when_its_start_ends(startup: int, parallelism: int, told: int) -> None:
     search = TrialSettings(startup_trials=startup, parallelism=parallelism)
-    assert samplers.configured(search).keywords == {"n_startup_jobs": told}
+    assert algorithms.configured(search).keywords == {"n_startup_jobs": told}
     rand = search.model_copy(update={"algo": "rand"})
-    assert samplers.configured(rand) is samplers.suggest_function("rand")
+    assert algorithms.configured(rand) is own.suggest_function("hyperopt.rand.suggest")
 
 
 SAMPLERS = """
@@ -80,7 +110,7 @@ def own_samplers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     ],
 )
 def test_whatever_hyperopt_can_call_is_a_suggest_function(algo: str) -> None:
-    assert samplers.complaint(algo) is None
+    assert algorithms.complaint(algo) is None
 
 
 @pytest.mark.usefixtures("own_samplers")
@@ -88,6 +118,8 @@ def test_whatever_hyperopt_can_call_is_a_suggest_function(algo: str) -> None:
     ("algo", "reason"),
     [
         ("random", "no such name"),
+        ("optuna_tpe", "did you mean optuna-tpe?"),
+        ("rando", "did you mean rand?"),
         ("hyperopt.no_such.suggest", "No module named"),
         ("hyperopt.tpe.propose", "has no attribute 'propose'"),
         ("math.pi", "no function"),
@@ -110,7 +142,7 @@ def test_whatever_hyperopt_can_call_is_a_suggest_function(algo: str) -> None:
     ],
 )
 def test_whatever_it_cannot_call_is_refused_in_one_line(algo: str, reason: str) -> None:
-    line = samplers.complaint(algo)
+    line = algorithms.complaint(algo)
     assert line.startswith(f"found {algo!r} (")
     assert reason in line
     assert "\n" not in line
