@@ -43,6 +43,7 @@ class Sampler:
     extra: str | None = None  # that installs them, where the base lock does not
     lacks: tuple[str, ...] = (CONDITIONS,)
     starts_at_random: bool = True  # for ``startup_trials``
+    # No gain from it was seen within 50 trials: docs/searchers.md.
     told_of_pending: bool = False
     arguments: dict = field(default_factory=dict)  # beside its options
 
@@ -60,9 +61,8 @@ NEVERGRAD = Sampler(
 SHERPA = Sampler(sherpa_algorithms.propose, ("parameter-sherpa", "gpyopt", "gpy"), "sherpa", (CONDITIONS, WEIGHTS))
 SAMPLERS = {
     "optuna-tpe": Sampler(optuna_samplers.propose_tpe, ("optuna",), lacks=(WEIGHTS,)),
-    # Told of pending trials it takes seconds: it averages over what these may give.
     "optuna-gp": Sampler(optuna_samplers.propose_gp, ("optuna", "torch"), "optuna-gp", (CONDITIONS, WEIGHTS)),
-    "gp": Sampler(gaussian_process.propose, ("scikit-learn", "scipy"), told_of_pending=True),
+    "gp": Sampler(gaussian_process.propose, ("scikit-learn", "scipy")),
     "cmaes": Sampler(cma_es.propose, ("cmaes",), "cmaes", (CONDITIONS, CATEGORIES), starts_at_random=False),
     "qmc": Sampler(quasi_random.propose, ("scipy",), lacks=(), starts_at_random=False),
     "keras-tuner-bayesian": Sampler(
