@@ -45,10 +45,13 @@ def find(given: Given, fits: fit_hook.Fits) -> HeldOut:
                 return HeldOut(use.x, use.y, seen=True)
             if _rows(use.x) == _rows(y):
                 return HeldOut(use.x, y, seen=True)
-    if inputs and beside[0]:
+    # What is no Keras model was trained without a fit that is known: names alone tell.
+    if (inputs or not fits.calls) and beside[0]:
         return HeldOut(x, y, seen=True)
     reason = "its fit had no validation data"
-    if fits.validation_data is not None:
+    if not fits.calls:
+        reason = "nothing tells which arrays of the model function are for a test"
+    elif fits.validation_data is not None:
         reason = "its fit validated on batches, not on arrays"
     elif len(given) >= 4 and not inputs:
         reason = "its fit trained on other arrays than the model function was given, and none say which go with them"

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from snakeras.final import held_out
-from snakeras.search.fit_hook import Fits, Use
+from snakeras.search.fit_hook import Fit, Fits, Use
 
 RNG = np.random.default_rng(1)
 X, Y, XT, YT, XV, YV = (RNG.random(shape) for shape in ((9, 3), (9, 2), (4, 3), (4, 2), (5, 3), (5, 2)))
@@ -14,7 +14,7 @@ ORDERS = [FOUR, SKLEARN, FREE, {"d": YT, "c": Y, "b": XT, "a": X}]
 
 
 def found(given: dict, *uses: tuple, **fit: object) -> tuple:
-    fits = Fits(uses=[Use(None, *use) for use in uses], **{"x": X, "y": Y} | fit)
+    fits = Fits(calls=[Fit(1, 1)], uses=[Use(None, *use) for use in uses], **{"x": X, "y": Y} | fit)
     result = held_out.find(given, fits)
     return result.x, result.y, result.seen
 
@@ -53,6 +53,14 @@ def test_what_a_model_predicted_was_seen(given: dict) -> None:
     assert is_all(found(given, (XT, None)), XT, YT, True)
     scaled = XT / 3
     assert is_all(found(given, (scaled, None), x=X / 3), scaled, YT, True)
+
+
+def test_without_a_fit_names_tell() -> None:
+    for given in (FOUR, SKLEARN):
+        result = held_out.find(given, Fits())
+        assert is_all((result.x, result.y, result.seen), XT, YT, True)
+    with pytest.raises(ValueError, match="nothing tells which arrays"):
+        held_out.find({"x": X, "y": Y}, Fits())
 
 
 def test_a_third_part_that_no_model_saw_is_the_test() -> None:
