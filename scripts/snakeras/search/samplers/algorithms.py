@@ -3,6 +3,7 @@
 import difflib
 import importlib.metadata
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +30,8 @@ from snakeras.search.samplers import (
 )
 from snakeras.search.samplers.space import TAIL, Space
 
+# Distributions that hyperopt's adaptive TPE fails on.
+ATPE_LACKS = re.compile(r"\b(pchoice|qnormal|qlognormal|uniformint)\s*\(")
 # What a library may lack: it is told of the space without it, and the trial's log says so.
 CONDITIONS, WEIGHTS, CATEGORIES = "conditions", "weights", "categories"
 
@@ -90,8 +93,10 @@ def complaint(algo: str, script: parser.HyperasScript | None = None) -> str | No
     if missing := [package for package in packages if _version(package) is None]:
         install = f"make setup EXTRA={extra}" if extra else "make setup"
         return f"{algo} needs {' and '.join(missing)}, which this environment lacks; {install} installs it"
-    if algo == "atpe" and script and any("pchoice" in template.text for template in script.templates):
-        return f"atpe does not know pchoice, which {script.path} has; expected a choice, or another algorithm"
+    texts = " ".join(template.text for template in script.templates) if script else ""
+    unknown = ATPE_LACKS.search(texts) if algo == "atpe" else None
+    if unknown:
+        return f"atpe does not know {unknown[1]}, which {script.path} has; expected another distribution or algorithm"
     reason = None if algo in NAMES else own.complaint(algo)
     if reason is None:
         return None

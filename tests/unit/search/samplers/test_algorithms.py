@@ -2,6 +2,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -38,6 +39,15 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.Monk
         assert f"make setup EXTRA={extra} installs" in line
         assert (ROOT / "envs" / f"requirements-{extra}.txt").is_file()
     assert "make setup installs" in algorithms.complaint("gp")
+
+
+def test_a_distribution_that_an_algorithm_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(algorithms, "_version", lambda package: "1")
+    script = SimpleNamespace(path="mine.py", templates=["{{uniform(0, 1)}}", '{{pchoice([(0.9, "a"), (0.1, "b")])}}'])
+    assert algorithms.complaint("atpe", script).startswith("atpe does not know pchoice, which mine.py has; expected")
+    assert algorithms.complaint("optuna-tpe", script) is None
+    script.templates.pop()
+    assert algorithms.complaint("atpe", script) is None
 
 
 def test_the_makefile_knows_every_extra() -> None:
