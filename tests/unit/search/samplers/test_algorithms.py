@@ -43,7 +43,8 @@ def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.Monk
 
 def test_a_distribution_that_an_algorithm_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(algorithms, "_version", lambda package: "1")
-    script = SimpleNamespace(path="mine.py", templates=["{{uniform(0, 1)}}", '{{pchoice([(0.9, "a"), (0.1, "b")])}}'])
+    texts = ["{{uniform(0, 1)}}", '{{pchoice([(0.9, "a"), (0.1, "b")])}}']
+    script = SimpleNamespace(path="mine.py", templates=[SimpleNamespace(text=text) for text in texts])
     assert algorithms.complaint("atpe", script).startswith("atpe does not know pchoice, which mine.py has; expected")
     assert algorithms.complaint("optuna-tpe", script) is None
     script.templates.pop()
