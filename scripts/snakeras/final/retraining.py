@@ -81,10 +81,9 @@ def retrain(
     search = search.model_copy(update={"train_samples": None})
     notes = io.StringIO()
     prepared, test = _prepared(manifest, final.train_on, mnist_folder, notes) if manifest else (None, None)
-    # What the script logs to MLflow is kept for the search's trials only.
     with (
         tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
-        mlflow_capture.capture_runs(Path(logged)),
+        mlflow_capture.capture_runs(Path(logged)),  # which is kept for the search's trials only
         opened_files.recorded() as opened,
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
