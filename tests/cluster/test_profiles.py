@@ -58,8 +58,8 @@ def dry_run(folder: Folder, profile: str, more: dict[str, str] | None = None) ->
 
 def resources(said: str) -> dict[str, dict[str, str]]:
     """The resources of a job of each rule, by what a dry run says."""
-    found = {}
-    for rule, line in re.findall(r"^(?:local)?rule (\w+):\n(?: .*\n)*?    resources: (.*)$", said, re.MULTILINE):
+    found, job = {}, r"^(?:local)?(?:rule|checkpoint) (\w+):\n(?: .*\n)*?    resources: (.*)$"
+    for rule, line in re.findall(job, said, re.MULTILINE):
         found[rule] = dict(entry.split("=", 1) for entry in line.split(", "))
     return found
 
