@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,11 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def environment_as_it_was() -> Iterator[None]:
-    """What is tested sets variables for MLflow, also in this process."""
+    """What is tested sets variables for MLflow, and its tracker, also in this process."""
     before = dict(os.environ)
     yield
     os.environ.clear()
     os.environ.update(before)
+    if trackers := sys.modules.get("mlflow.tracking._tracking_service.utils"):
+        trackers._tracking_uri = None
 
 
 @pytest.fixture(scope="session")

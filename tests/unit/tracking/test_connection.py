@@ -56,12 +56,11 @@ def test_any_error_of_a_tracker_is_one_short_line(capsys: pytest.CaptureFixture)
 
 def test_a_lock_keeps_others_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(connection, "LOCK_TIMEOUT", 0.2)
     refused = []
 
     def other(*names: str) -> None:
         try:
-            with connection.locked(*names):
+            with connection.locked(*names, timeout=0.2):
                 refused.append(False)
         except UserError as error:
             refused.append(str(error))
