@@ -157,7 +157,9 @@ def _hook(event: str, arguments: tuple) -> None:
         _, mode, flags = arguments
         writes = bool(set(mode) & set("wax+")) if isinstance(mode, str) else bool((flags or 0) & WRITING)
     elif event in LISTS:
-        if sys._getframe(1).f_code.co_filename.startswith(LISTING):
+        caller = sys._getframe(1).f_code.co_filename
+        # setuptools brings the second along.
+        if caller.startswith(LISTING) or "importlib_metadata" in caller:
             return
         path = os.path.join(glob.escape(path), "*")
     elif event != "glob.glob":

@@ -42,11 +42,11 @@ def test_a_classifier_is_tested_by_its_own_classes(names: list, classes: list[st
 
 def test_targets_may_be_a_column() -> None:
     model = LogisticRegression().fit(X, NUMBERS)
-    assert retraining._tested(model, (X, NUMBERS[:, None]), None)[0]["test_accuracy"] == 1
+    assert retraining._tested(model, held_out.HeldOut(X, NUMBERS[:, None], False), None)[0]["test_accuracy"] == 1
 
 
 def test_a_model_that_was_not_fitted_says_so() -> None:
-    metrics, _ = retraining._tested(LogisticRegression(), (X, NUMBERS), None)
+    metrics, _ = retraining._tested(LogisticRegression(), held_out.HeldOut(X, NUMBERS, False), None)
     assert "not fitted yet" in metrics["not_tested"]
 
 
