@@ -170,7 +170,7 @@ def test_without_keras_a_trial_is_the_same_and_an_estimator_is_kept(tmp_path: Pa
 
     script, found = tmp_path / "forest.py", []
     script.write_text(FOREST)
-    shared = {"model": str(script), "search": search, "manifest": None, "mnist_folder": None}
+    shared = {"sources": [str(script)], "search": search, "manifest": None, "mnist_folder": None}
     for tensorflow in (False, True):
         arguments = {"trial": 0, "earlier": [], "model_folder": str(tmp_path / "0000")} | shared
         log = tmp_path / "log"
