@@ -59,7 +59,7 @@ install:
 	@$(STAMP) > $(BIN)/.ready
 
 test: setup  ## All tests
-	@python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 setup-cluster: setup  ## What make setup makes, with the plugins for clusters
 	@uv pip install --quiet --no-deps --compile-bytecode --require-hashes --python $(BIN)/python --requirement envs/requirements-cluster.txt

@@ -61,7 +61,11 @@ class OpenedFiles:
     def _key(self, path: str, excluded: list[str]) -> str | None:
         """Return the name under which a path counts; None for one that does not."""
         if "__pycache__" in path:
-            path = importlib.util.source_from_cache(path)
+            try:
+                path = importlib.util.source_from_cache(path)
+            # Other programs write files there too.
+            except ValueError:
+                return None
         real, inside = os.path.realpath(path), _is_in(path, os.getcwd())
         shown = os.path.relpath(path) if inside else path
         first, *_ = parts = shown.split(os.sep)

@@ -69,6 +69,14 @@ def test_a_file_of_hdf5_is_known() -> None:
     assert list(digests(hdf5)) == ["x.h5"]
 
 
+def test_compiled_modules_stand_for_their_source() -> None:
+    Path("__pycache__").mkdir()
+    Path("mine.py").write_text("x = 1")
+    for name in ("mine.cpython-311.pyc", "mine.cpython-311-pytest-9.2.0.pyc", "notes.txt"):
+        Path("__pycache__", name).write_text("")
+    assert list(digests(lambda: [path.read_bytes() for path in Path("__pycache__").iterdir()])) == ["mine.py"]
+
+
 def test_what_the_process_wrote_itself_does_not_count() -> None:
     def write_and_read() -> None:
         Path("cache.txt").write_text("x")
