@@ -18,7 +18,7 @@ LOCKS := $(LOCK) envs/requirements-dev.txt $(EXTRAS:%=envs/requirements-%.txt)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help run watch dashboard report ui setup setup-cluster test test-slurm test-fast lint format lock pictures clean
+.PHONY: help run watch dashboard report ui setup setup-cluster test test-slurm test-searchers test-fast lint format lock pictures clean
 
 help:  ## What can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -66,6 +66,9 @@ setup-cluster: setup  ## What make setup makes, with the plugins for clusters
 
 test-slurm: setup-cluster  ## The tests that start a Slurm (as root; installs Slurm and munge by apt-get where they are missing)
 	@python -m pytest -m slurm $(ARGS)
+
+test-searchers: setup  ## Searches by every search algorithm that is installed, see EXTRA
+	@python -m pytest -m searchers $(ARGS)
 
 test-fast: setup  ## The tests that run no workflow and train nothing
 	@python -m pytest -m "not slow and not slurm" $(ARGS)

@@ -1,4 +1,5 @@
 import csv
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from published import Search, search, tracking, write_final
 from snakeras.core import files
 from snakeras.core.errors import UserError
-from snakeras.core.settings import TrackingSettings
+from snakeras.core.settings import TrackingSettings, TrialSettings
 from snakeras.tracking import connection, final_run, search_run, trial_run
 
 pytestmark = pytest.mark.slow
@@ -249,7 +250,7 @@ import json, sys
 sys.path[:0] = ["scripts", "tests/support"]
 from pathlib import Path
 from published import Search
-from snakeras.core.settings import TrackingSettings
+from snakeras.core.settings import TrackingSettings, TrialSettings
 from snakeras.tracking import search_run, trial_run
 given = json.loads(sys.argv[1])
 found = Search(Path(given["folder"]), "squares", given["search"])
@@ -311,6 +312,17 @@ def test_the_search_starts_before_its_trials(
     shutil.copy(empty_store, tmp_path / "other.db")
     opened = search_run.publish_search(other, **(found.opening() | {"trials": tmp_path / "none", "began": 7.5}))
     assert client(other).get_run(opened["run_id"]).info.start_time == 7500
+
+
+def test_the_searcher_its_options_and_its_library_stand_in_the_search(
+    found: Search, settings: TrackingSettings
+) -> None:
+    chosen = TrialSettings(**found.settings | {"algo": "optuna-tpe", "algo_options": {"multivariate": False}})
+    opened = search_run.publish_search(settings, **(found.opening() | {"search": chosen}))
+    run = client(settings).get_run(opened["run_id"])
+    assert run.data.params["algo"] == "optuna-tpe"
+    assert run.data.params["algo_options"] == '{"multivariate": false}'
+    assert run.data.tags["snakeras.packages.optuna"] == importlib.metadata.version("optuna")
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://nobody@127.0.0.1:9/x", "nonsense://x"])
