@@ -261,7 +261,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]:
 def test_a_tracker_that_is_away_hurts_nothing_but_publishing(tracked: Tracked) -> None:
     (line,) = complaints(tracked.away)
     assert line.startswith("publish_search: tracking.uri: http://127.0.0.1:9 cannot be reached (")
-    assert tracked.away.count("starts, one of 6") == 6
+    assert tracked.away.count("starts, one of 4") == 4
     for name in ("best.json", "trials.csv", "final/metrics.json", "final/model.keras"):
         assert (tracked.folder.results / name).stat().st_size
 
@@ -337,14 +337,14 @@ def test_what_the_script_logs_itself_is_a_run_below_that_of_the_trial(tracked: T
 
 def test_a_tracker_that_is_killed_in_the_middle_of_a_search(tracked: Tracked, tmp_path: Path) -> None:
     twin = tracked.folder.copy(tmp_path / "search")
-    gone = [twin.results / "tracking", twin.results / "final", *twin.results.glob("trials/000[2-5]")]
+    gone = [twin.results / "tracking", twin.results / "final", *twin.results.glob("trials/000[23]")]
     for path in gone:
         shutil.rmtree(path)
-    for path in [*twin.results.glob("*.*"), *twin.results.glob("trials/000[2-5].*")]:
+    for path in [*twin.results.glob("*.*"), *twin.results.glob("trials/000[23].*")]:
         path.unlink()
     with servers.mlflow_server(tmp_path / "server") as server:
         options = ["--config", f"tracking={{uri: '{server.uri}'}}"]
-        assert twin.planned(*options)["trial"] == 4
+        assert twin.planned(*options)["trial"] == 2
         output = tmp_path / "output.txt"
         with output.open("w") as file:
             run = subprocess.Popen(twin.command(*options), cwd=twin.path, stdout=file, stderr=file, env=environment())
