@@ -7,16 +7,14 @@ from hyperopt import STATUS_OK
 def train_model(X_train, Y_train, X_test, Y_test):
     from tensorflow import keras
 
-    # Hyperas names a hyperparameter by the first place where the text of its template stands: so that each gets its
-    # own name, no two templates are spelled alike (1 and 1.0).
     f1 = {{quniform(8, 64, 4)}}  # filters, kernel size and dropout of the first convolution
     k1 = {{quniform(3, 10, 1)}}
     d1 = {{uniform(0, 1)}}
     f2 = {{quniform(8, 128, 4)}}  # and of the second
-    k2 = {{quniform(3, 10, 1.0)}}
-    d2 = {{uniform(0, 1.0)}}
-    dense = {{quniform(8, 128, 4.0)}}  # units and dropout of the hidden layer
-    d3 = {{uniform(0.0, 1.0)}}
+    k2 = {{quniform(3, 10, 1)}}
+    d2 = {{uniform(0, 1)}}
+    dense = {{quniform(8, 128, 4)}}  # units and dropout of the hidden layer
+    d3 = {{uniform(0, 1)}}
     batch_size = {{quniform(10, 1000, 10)}}
 
     model = keras.models.Sequential(

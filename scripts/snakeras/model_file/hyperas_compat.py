@@ -11,6 +11,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from snakeras.core.patching import postponed, put
+from snakeras.model_file import templates
 
 # The module that Hyperas writes.
 TEMPORARY = "temp_model"
@@ -97,8 +98,17 @@ def recording_hyperas(
     def write_there(text: str, _path: str) -> None:
         write_temp_files(text, str(folder / f"{TEMPORARY}.py"))
 
+    hyperparameter_names = optim.hyperparameter_names
+
+    def labels(source: str) -> list[str]:
+        try:
+            return hyperparameter_names(source)
+        except IndexError:  # it finds no name for the first template
+            return [name.label for name in templates.names(source)]
+
     with ExitStack() as undo:
         put(undo, optim, "write_temp_files", write_there)
+        put(undo, optim, "hyperparameter_names", labels)
         put(undo, optim, "fmin", recorder)
         finder = TemporaryModule(folder, shown_in or folder)
         sys.meta_path.insert(0, finder)

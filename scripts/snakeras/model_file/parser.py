@@ -126,7 +126,7 @@ def read(
     nested = [found for found in others if any(chosen.has_template(inner) for inner in chosen.used_by(found))]
     parameters, constants = _parameters(model, data)
     first_lines = [f"{name} = {value}\n" for name, value in constants.items()] + list(map(chosen.source, nested))
-    model_source = rewriter.without_unnamed_start(rewriter.with_first_statements(chosen.source(model), first_lines))
+    model_source = rewriter.with_first_statements(chosen.source(model), first_lines)
     _check_templates(model, model_source, data, nested)
 
     data_source, calls_data = None, False
@@ -255,13 +255,6 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
         raise UserError(
             f"{data.module.path}: {data.name}() uses {min(wrong)}(), which has templates; the data come before any "
             "search"
-        )
-    first = found[0].text
-    if not templates.has_name(model_source, first):
-        line = module.text.count("\n", 0, module.text.find(first)) + 1
-        raise UserError(
-            f"{module.path}, line {line}: Hyperas finds no name for {found[0].flat} in {model.name}(), expected it as "
-            f"name = {found[0].flat}"
         )
 
 

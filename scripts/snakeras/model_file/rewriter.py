@@ -54,19 +54,6 @@ def with_first_statements(source: str, texts: list[str]) -> str:
     return "\n".join([*lines[: first.lineno - 1], *inserted, *lines[first.lineno - 1 :]])
 
 
-def without_unnamed_start(source: str) -> str:
-    """Return a model function's source without templates in comments that come first and have no name.
-
-    Hyperas gives a later template without a name that of the one before it; for the first it fails.
-    """
-    for template in templates.found(source, ast.parse(source).body[0]):
-        if template.kind != "comment" or templates.has_name(source, template.text):
-            break
-        end = template.start + len(template.text)
-        source = source[: template.start] + templates.blanked(template.text) + source[end:]
-    return source
-
-
 def _with_blank_comments(lines: list[str], text: str, node: Definition) -> list[str]:
     """Return a file's lines without what Hyperas takes for templates in comments of a definition, but calls nothing."""
     lines, source = list(lines), ast.get_source_segment(text, node)

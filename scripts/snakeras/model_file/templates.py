@@ -1,6 +1,7 @@
 """The ``{{...}}`` templates of a Hyperas file: found, named, and those that Hyperas cannot take."""
 
 import ast
+import itertools
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -22,6 +23,10 @@ DISTRIBUTIONS = {
     **dict.fromkeys(("normal", "lognormal"), "mu, sigma"),
     **dict.fromkeys(("qnormal", "qlognormal"), "mu, sigma, q"),
 }
+# Functions that only convert a hyperparameter, so that it is not named after them.
+CONVERSIONS = {"int", "float", "bool", "str", "round", "abs", "min", "max", "pow", "list", "tuple"}
+# The label of a distribution inside another.
+_INNER_LABEL = re.compile(r"""\bhp\.\w+\(\s*['"](\w+)""")
 _CALL = re.compile(rf"\{{\{{\s*(?:{'|'.join(DISTRIBUTIONS)})\s*\(")
 
 
@@ -77,25 +82,101 @@ def names(source: str) -> list[Name]:
     """Return the names of the templates in a model function's source, in their order.
 
     Labels are Hyperas's (hyperas.optim.hyperparameter_names): each is named after the first place where its text
-    stands, and without one as the template before it. These are shown too. But where comments or texts have templates,
-    Hyperas may have taken names from there: then each of the others is named after its own place.
+    stands, and without one as the template before it; the first of all, for which Hyperas then fails, after its own
+    place. Shown are the names of their own places, by ``_own_name``.
     """
-    templates = found(source, ast.parse(source).body[0])
+    definition = ast.parse(source).body[0]
+    templates = found(source, definition)
+    own = _own_names(definition)
+    places = [own.get((template.line, _column(source, template))) for template in templates]
     bases: list[str] = []
-    for template in templates:
-        bases.append(_first_name(source, template.text) or bases[-1])
-    labels = _numbered(bases)
-    code = [template for template in templates if template.kind == "code"]
-    if len(code) == len(templates):
-        return [Name(*item) for item in zip(labels, labels, templates, strict=True)]
-    base, shown = None, {}
-    for template in code:
-        before = source[: template.start]
-        own = re.search(r"(\w+)\s*[=(]\s*$", before)
-        base = own[1] if own else base or re.findall(r"\w+", before)[-1]
-        numbered = (f"{base}_{count}" if count else base for count in range(len(code)))
-        shown[template] = next(name for name in numbered if name not in shown.values())
-    return [Name(label, shown.get(item), item) for label, item in zip(labels, templates, strict=True)]
+    for template, place in zip(templates, places, strict=True):
+        before = bases[-1] if bases else place or _distribution_name(template.text)
+        bases.append(_first_name(source, template.text) or before)
+    code = [place for place, template in enumerate(templates) if template.kind == "code"]
+    shown_bases: list[str] = []
+    for place in code:
+        before = shown_bases[-1] if shown_bases else _distribution_name(templates[place].text)
+        shown_bases.append(places[place] or before)
+    shown = dict(zip(code, _unique(shown_bases, set(_INNER_LABEL.findall(source))), strict=True))
+    return [
+        Name(label, shown.get(place), template)
+        for place, (label, template) in enumerate(zip(_numbered(bases), templates, strict=True))
+    ]
+
+
+def _column(source: str, template: Template) -> int:
+    """Return where in its line a template begins, in bytes, as the syntax tree has it."""
+    return len(source[source.rfind("\n", 0, template.start) + 1 : template.start].encode())
+
+
+def _own_names(definition: ast.AST) -> dict[tuple[int, int], str]:
+    """Return the name that each set of a function has by its own place, by line and column; not of those without."""
+    above = {id(child): node for node in ast.walk(definition) for child in ast.iter_child_nodes(node)}
+    result = {}
+    for node in ast.walk(definition):
+        if isinstance(node, ast.Set) and (name := _own_name(node, above)):
+            result[node.lineno, node.col_offset] = name
+    return result
+
+
+def _own_name(node: ast.AST, above: dict[int, ast.AST]) -> str | None:
+    """Return what a value is called in its file: the variable, key or parameter that it goes to, else the function.
+
+    Conversions and formulas in between (``int(...)``, ``10 ** ...``, ``math.exp(...)``) do not count. ``above`` has the
+    node above each.
+    """
+    passed = None  # the innermost function that only converts
+    while not isinstance(node, ast.stmt) and id(node) in above:
+        child, node = node, above[id(node)]
+        match node:
+            case ast.keyword(arg=str(name)):
+                return name
+            case ast.Call(func=function) if child is not function and not isinstance(child, ast.keyword):
+                name = _word(function)
+                if name not in CONVERSIONS and ast.unparse(function).partition(".")[0] not in ("math", "np", "numpy"):
+                    return name or passed
+                passed = passed or name
+            case ast.Dict() if child in node.values and (name := _word(node.keys[node.values.index(child)])):
+                return name
+            case ast.arguments() if child in (values := [*node.defaults, *node.kw_defaults]):
+                positional = [*node.posonlyargs, *node.args]
+                parameters = [*positional[len(positional) - len(node.defaults) :], *node.kwonlyargs]
+                return parameters[values.index(child)].arg
+            case ast.NamedExpr(target=target) | ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+                return _word(target) or passed
+            case ast.Tuple() | ast.List() if isinstance(assignment := above.get(id(node)), ast.Assign):
+                targets = getattr(assignment.targets[0], "elts", [])
+                starred = any(isinstance(item, ast.Starred) for item in [*targets, *node.elts])
+                if len(targets) == len(node.elts) and not starred:
+                    return _word(targets[node.elts.index(child)]) or passed
+            case ast.Assign(targets=[target, *_]):
+                return _word(target) or passed
+    return passed
+
+
+def _word(node: ast.AST | None) -> str | None:
+    """Return the last name of a variable, attribute, item or text, as a word; None for anything else."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(slice=ast.Constant(value=str(text))) | ast.Constant(value=str(text)):
+            return re.sub(r"\W+", "_", text).strip("_") or None
+    return None
+
+
+def _unique(bases: list[str], taken: set[str]) -> list[str]:
+    """Return names that differ: ``k1``, ``k1_1``, ``k1_2``; none is ``taken``, or the base of another."""
+    result: list[str] = []
+    for base in bases:
+        others = (f"{base}_{count}" for count in itertools.count(1))
+        free = (name for name in others if name not in result and name not in taken and name not in bases)
+        result.append(base if base not in result and base not in taken else next(free))
+    return result
+
+
+def _distribution_name(template: str) -> str:
+    return re.search(r"\w+", template)[0]
 
 
 def _first_name(source: str, template: str) -> str | None:
@@ -132,11 +213,6 @@ def distribution(template: str) -> dict | None:
     except (SyntaxError, ValueError):
         return None
     return {"kind": kind, "arguments": arguments} if arguments else None
-
-
-def has_name(source: str, template: str) -> bool:
-    """Return whether Hyperas finds a name for a template (hyperas.optim.hyperparameter_names)."""
-    return _first_name(source, template) is not None
 
 
 def blanked(template: str) -> str:

@@ -129,14 +129,18 @@ def evaluate(
             data["data_digest"] = model_file.data_digest()
         for line in algorithms.approximations(search.algo, model_file.space):
             print(line)
+        # The names that are shown for hyperopt's labels, null for templates in comments: where they differ.
+        other = {name.label: name.shown for name in script.names if name.shown != name.label}
+        if other:
+            named = ", ".join(f"{label} is {shown or 'no hyperparameter'}" for label, shown in other.items())
+            print(f"Hyperas's own names: {named}")
 
         def objective(point: dict) -> dict:
             document = trials._dynamic_trials[-1]
             hyperparameters = model_file.readable(point, document["misc"]["vals"])
             record = unfinished(trial, search.seed)
             record["hyperparameters"] = {key: trial_records.plain(value) for key, value in hyperparameters.items()}
-            # Where templates stand in comments, the names that are shown for hyperopt's labels; null for none.
-            if other := {name.label: name.shown for name in script.names if name.shown != name.label}:
+            if other:
                 record["names"] = other
             report(record | {"hyperopt": hyperopt_trials.encoded(document)})
             seeds.seed_everything(record["seed"])

@@ -19,25 +19,25 @@ pytestmark = pytest.mark.slow
 SCRIPTS = ROOT / "tests" / "scripts"
 
 # Hyperas's own names of their hyperparameters, in the order of the file, without those of templates in comments.
-LABELS = {
+SHOWN = {
     "cnn_keras1.py": "Convolution2D Dropout Dense Dropout_1 lr",
     "ensemble.py": "Dropout Dense Dropout_1 batch_size",
     "import_styles.py": "D l2 Drop optimizer",
     "keras2_mlp.py": "Dropout Dense Activation Dropout_1 conditional optimizer batch_size",
     # Those of its helper functions come first.
     "kfold_helpers.py": "Dense rate Adam batch_size",
-    "layers_in_choice.py": "hidden width seed kernel_initializer kernel_regularizer add add_1 add_2 add_3 "
-    "GaussianNoise Dropout int activation Dropout_1 Constant loss optimizer adam_lr adam_lr_1 epochs batch_size",
-    "no_args.py": "cell neurons neurons_1 Dense Dropout learning_rate learning_rate_1 choiceval batch_size",
-    "no_model.py": "int max_depth max_features int_1 ccp_alpha",
+    "layers_in_choice.py": "hidden width seed kernel_initializer kernel_regularizer add add_1 add_2 Dense "
+    "GaussianNoise Dropout Dense_1 activation Dropout_1 Constant loss optimizer adam_lr adam_lr_1 epochs batch_size",
+    "no_args.py": "cell neurons Conv1D Dense Dropout learning_rate learning_rate_1 choiceval batch_size",
+    "no_model.py": "n_estimators max_depth max_features min_samples_leaf ccp_alpha",
     "notebook.ipynb": "Dense activation Dropout optimizer batch_size",
-    "regression_pandas.py": "Dense activation Dropout Dense_1 optimizer Dense_2",
+    "regression_pandas.py": "Dense activation Dropout Dense_1 optimizer batch_size",
     "tabs_crlf.py": "Dense activation activation_1 Dense_1 Dense_2 Dropout batch_size",
     "text_lstm.py": "Dropout Dropout_1 LSTM Dropout_2 batch_size",
-    "tutorial.py": "f1 k1 d1 f2 k1_1 d1_1 f2_1 d1_2 bs",
+    "tutorial.py": "f1 k1 d1 f2 k2 d2 dense d3 bs",
     "two_inputs.py": "Dense activation Dense_1 Dropout merge learning_rate",
-    "typed_decorated.py": "int int_1 float Adam",
-    "warns.py": "Dense activation units rate label if if_1 α batch_size",
+    "typed_decorated.py": "units layers rate Adam",
+    "warns.py": "Dense activation units rate label label_1 weight α batch_size",
 }
 
 
@@ -58,7 +58,7 @@ def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_script_is_here() -> None:
-    assert {path.name for path in SCRIPTS.iterdir() if path.suffix in (".py", ".ipynb")} - set(LABELS) == {
+    assert {path.name for path in SCRIPTS.iterdir() if path.suffix in (".py", ".ipynb")} - set(SHOWN) == {
         "pairs_helper.py",
         "globalvars.py",
     }
@@ -73,7 +73,7 @@ def trials(name: str, search: dict, count: int) -> list[dict]:
 
 
 @pytest.mark.usefixtures("beside", "few_digits")
-@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("name", SHOWN)
 def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
     search |= {"algo": "rand", "train_samples": 300}
     # The tutorial logs to MLflow.
@@ -84,7 +84,7 @@ def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
         assert document["failure"] is None
         assert document["status"] == "completed"
         assert isinstance(document["loss"], float)
-        assert " ".join(document["hyperparameters"]) == LABELS[name]
+        assert " ".join(document["hyperparameters"]) == SHOWN[name]
         labels = {label: document.get("names", {}).get(label, label) for label in document["hyperopt"]["misc"]["vals"]}
         assert sorted(filter(None, labels.values())) == sorted(document["hyperparameters"])
         assert " at 0x" not in json.dumps(document)

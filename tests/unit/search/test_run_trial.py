@@ -37,6 +37,39 @@ def test_thirty_steps_are_one_uninterrupted_search(quadratic: Path, search: dict
     assert len({str(point) for point, _ in expected}) == 30
 
 
+NAMELESS = """
+from hyperas.distributions import choice, uniform
+
+def data():
+    nothing = 0
+    return nothing
+
+def embedding(size, width):
+    return size + width
+
+def model(nothing):
+    x = embedding(200, {{choice([8, 16])}})
+    rate = {{uniform(0, 1)}}
+    decay = {{uniform(0, 1)}}
+    return {"loss": x + 100 * rate + 1000 * decay, "status": "ok"}
+"""
+
+
+def test_a_file_that_hyperas_finds_no_name_in_runs(
+    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "nameless.py"
+    script.write_text(NAMELESS)
+    (document,) = one_by_one(script, search, 1)
+    shown = document["hyperparameters"]
+    assert list(shown) == ["embedding", "rate", "decay"]
+    assert document["loss"] == 200 + shown["embedding"] + 100 * shown["rate"] + 1000 * shown["decay"]
+    assert document["names"] == {"rate_1": "decay"}
+    assert result_files.point(document).keys() == shown.keys()
+    assert "Hyperas's own names: rate_1 is decay\n" in capsys.readouterr().out
+
+
 COMMENTED = """
 from hyperas.distributions import choice, uniform
 
@@ -64,15 +97,15 @@ def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
     assert proposals(documents) == uninterrupted(script, search, 6)
     for document in documents:
         shown = document["hyperparameters"]
-        assert list(shown) == ["first", "epochs", "max"]
-        assert document["loss"] == shown["first"] + 10 * shown["epochs"] + 100 * shown["max"]
+        assert list(shown) == ["first", "epochs", "share"]
+        assert document["loss"] == shown["first"] + 10 * shown["epochs"] + 100 * shown["share"]
         # Hyperas's own labels would give the comment's value as that of epochs.
         assert document["names"] == {
             "rate": None,
             "first_1": None,
             "epochs": None,
             "first_2": "epochs",
-            "epochs_1": "max",
+            "epochs_1": "share",
         }
         assert sorted(document["hyperopt"]["misc"]["vals"]) == sorted(["first", *document["names"]])
     # The final model gets what the trial got, by the names that are shown.
