@@ -18,6 +18,11 @@ def of_trial(seed: int, trial: int) -> int:
     return derive(seed, "trial", trial)
 
 
+def of_finalist(seed: int, trial: int, number: int) -> int:
+    """Return the seed that a trial is trained again from as a finalist: number 0 is the trial's own."""
+    return derive(seed, "finalist", trial, number) if number else of_trial(seed, trial)
+
+
 def of_data(seed: int) -> int:
     """Return the seed set before the model file's own data function runs: the same in every trial."""
     return derive(seed, "data")

@@ -140,11 +140,18 @@ class SearchSettings(TrialSettings):
 
 
 class FinalSettings(Section):
-    """``final``: the model trained again with the best hyperparameters."""
+    """``final``: the model trained again with the best hyperparameters, and how these are chosen."""
 
     main = "epochs"
+    candidates: Count = 1
+    seeds: Count = 1
     epochs: Count | None = None
     train_on: Literal["all", "train"] = "all"
+
+    @property
+    def has_finalists(self) -> bool:
+        """Whether the best trial is chosen among finalists."""
+        return max(self.candidates, self.seeds) > 1
 
 
 class TrackingSettings(Section):
@@ -194,6 +201,7 @@ class JobSettings(Section):
     retries: int
     trial_timeout: float | None  # minutes
     trials_per_gpu: int
+    seeds: int
     mnist_folder: str | None
     keras_home: str | None
     mflux_token_file: str | None
@@ -202,7 +210,8 @@ class JobSettings(Section):
     @classmethod
     def of(cls, settings: Settings, label: str | None = None) -> "JobSettings":
         """Return the part of ``settings`` that jobs need, with this ``label``."""
-        flat = settings.search.model_dump() | settings.data.model_dump() | settings.tracking.model_dump()
+        sections = (settings.search, settings.data, settings.tracking, settings.final)
+        flat = {key: value for section in sections for key, value in section.model_dump().items()}
         return cls(**{key: (flat | {"label": label})[key] for key in cls.model_fields})
 
     @property

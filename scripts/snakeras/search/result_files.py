@@ -8,7 +8,7 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
-from snakeras.search import best_trial, provenance, trial_records
+from snakeras.search import best_trial, finalists, provenance, trial_records
 
 COLUMNS = ("trial", "status", "loss", "val_accuracy", "epochs")
 
@@ -24,20 +24,23 @@ def conclude(
     table: Path,
     best: Path,
     winner: Path,
+    finals: finalists.Finalists | None = None,
 ) -> None:
     """Write ``trials.csv``, ``best.json`` and ``winner.json`` from trials 0 to ``max_evals - 1``.
 
-    ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better.
+    ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better. Where
+    there are finalists, they choose the best trial, and ``finalists.csv`` is written too.
 
     Raises:
-        UserError: When a trial's file is missing, altered or made with another configuration, or when all trials
-            failed.
+        UserError: When a trial's file is missing, altered or made with another configuration, when all trials
+            failed, or when every candidate is out by ``finalists.choose``.
     """
-    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
-    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
-    won = best_trial.best(records)
-    if won is None:
-        raise UserError(all_failed(records, sources[0]))
+    fixed, records = _records(folder, max_evals, sources, search, data, manifest)
+    won, how = best_trial.best(records), {}
+    if finals:
+        choice = finalists.choose(finalists.read(finals, records, fixed), finals.monitor, finals.mode)
+        won, how = records[choice.standings[0].trial], {"chosen": choice.as_json()}
+        files.write_text(finals.table, choice.as_csv())
     config = {"search": fixed["search"], "data": data}
     files.write_text(table, as_csv(records))
     files.write_json(
@@ -46,6 +49,7 @@ def conclude(
             "name": name,
             **{key: won[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
             "point": point(won),
+            **how,
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             "provenance": {
                 "seed": search.seed,
@@ -58,8 +62,38 @@ def conclude(
             },
         },
     )
-    kept = {key: won[key] for key in ("trial", "hyperparameters", "seed", "digest")}
-    files.write_json(winner, kept | {"point": point(won)})
+    files.write_json(winner, trained_again(won))
+
+
+def write_candidates(
+    folder: Path,
+    max_evals: int,
+    sources: list[Path],
+    search: TrialSettings,
+    data: dict,
+    manifest: Path | None,
+    count: int,
+    path: Path,
+) -> None:
+    """Write ``candidates.json``: the ``count`` best trials, the best first. The rest is as for ``conclude``."""
+    _, records = _records(folder, max_evals, sources, search, data, manifest)
+    files.write_json(path, {"candidates": [*map(trained_again, best_trial.candidates(records, count))]})
+
+
+def _records(
+    folder: Path, max_evals: int, sources: list[Path], search: TrialSettings, data: dict, manifest: Path | None
+) -> tuple[dict, list[dict]]:
+    """Return what determines every trial, and the trials' records; raise UserError as ``conclude``."""
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
+    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
+    if best_trial.best(records) is None:
+        raise UserError(all_failed(records, sources[0]))
+    return fixed, records
+
+
+def trained_again(record: dict) -> dict:
+    """Return of a trial's record what it takes to train it again."""
+    return {key: record[key] for key in ("trial", "hyperparameters", "seed", "digest")} | {"point": point(record)}
 
 
 def different_data(folder: Path, max_evals: int) -> str | None:

@@ -35,7 +35,12 @@ class RuleParams:
         self.prepared = {"dataset": data.dataset, "fraction": data.validation_fraction, "seed": seed}
         self.arrays = f"resources/prepared/{data.dataset}_{data.validation_fraction}_{search.seed}"
 
-        self.final = settings.final.model_dump()
+        self.final = settings.final.model_dump(include={"epochs", "train_on"})
+        self.candidates = settings.final.candidates
+        # How finalists choose the best trial; None without them.
+        self.finalists = None
+        if settings.final.has_finalists:
+            self.finalists = {"epochs": settings.final.epochs, "monitor": search.monitor, "mode": search.mode}
         self.test_function = data.test_function
         # Where the token lies decides nothing.
         self.tracking = settings.tracking.model_dump(exclude={"mflux_token_file"})

@@ -1,9 +1,11 @@
 """Input and output paths of the rules of one search."""
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from snakeras.core import files
 from snakeras.core.settings import Settings
 from snakeras.data import mnist
 from snakeras.model_file import opened_files, parser
@@ -72,6 +74,22 @@ class SearchFiles:
     def trial(self, number: int) -> str:
         """Return the JSON file of a trial."""
         return f"{self.trials_folder}/{trial_records.name(number)}.json"
+
+    def finalists(self, candidates: Callable[[], str]) -> list[str]:
+        """Return the JSON files of all finalists, by ``candidates.json``, whose path ``candidates`` gives."""
+        if not self._settings.final.has_finalists:
+            return []
+        found = files.read_json(Path(candidates()))["candidates"]
+        return [
+            f"{self.results}/finalists/{trial_records.name(candidate['trial'])}_{number}.json"
+            for candidate in found
+            for number in range(self._settings.final.seeds)
+        ]
+
+    @property
+    def finalists_table(self) -> list[str]:
+        """The table of the finalists; empty without finalists."""
+        return [f"{self.results}/finalists.csv"] if self._settings.final.has_finalists else []
 
     def earlier_trials(self, wildcards: object) -> list[str]:
         """Return the trials that one waits for. It reads the earlier ones too, which these waited for."""
