@@ -63,6 +63,7 @@ checkpoint best:
         model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
+        job=rule_params.job,
     log:
         "results/{name}/logs/best.log",
     benchmark:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from snakeras.core.settings import TrialSettings
-from snakeras.search import result_files
+from snakeras.core import files
+from snakeras.core.settings import JobSettings, TrialSettings
+from snakeras.search import result_files, stop_rule
 from snakeras.workflow.rule_script import rule_script
 
 with rule_script(snakemake) as terminal:
@@ -20,5 +21,10 @@ with rule_script(snakemake) as terminal:
         best=Path(snakemake.output.best),
         winner=Path(snakemake.output.winner),
     )
-    if warning := result_files.different_data(folder, len(snakemake.input.trials)):
-        print(warning, file=terminal)
+    records = [files.read_json(Path(path)) for path in snakemake.input.trials]
+    warnings = (
+        result_files.different_data(folder, len(records)),
+        stop_rule.warning(records, JobSettings(**snakemake.params.job).stop),
+    )
+    for line in filter(None, warnings):
+        print(line, file=terminal)

@@ -93,6 +93,22 @@ class HalvingPruner(Section):
 Pruner = NoPruner | MedianPruner | HalvingPruner
 
 
+class StopSettings(Section):
+    """``search.stop``: when no more trials are run."""
+
+    main = "target"
+    target: float | None = None
+    patience: Count | None = None
+    epochs: Count | None = None
+
+
+class StopRule(StopSettings):
+    """The same, with the metric that the target is about."""
+
+    monitor: str = "auto"
+    mode: str = "auto"
+
+
 class TrialSettings(Section):
     """The settings that decide what a trial gives. A trial's record holds them, and a change of one runs it again."""
 
@@ -124,6 +140,7 @@ class SearchSettings(TrialSettings):
     max_evals: Count = 12
     monitor: Text = "auto"
     mode: Literal["auto", "max", "min"] = "auto"
+    stop: StopSettings = StopSettings()
     gpu: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
         "auto", description="auto or a whole number at least 0", union_mode="left_to_right"
     )
@@ -137,6 +154,10 @@ class SearchSettings(TrialSettings):
         kind = {"none": NoPruner, "median": MedianPruner, "halving": HalvingPruner}[self.pruner.type]
         known = self.pruner.model_dump() | {"monitor": self.monitor, "mode": self.mode}
         return TrialSettings(**values | {"pruner": kind(**{key: known[key] for key in kind.model_fields})})
+
+    def stop_rule(self) -> StopRule:
+        """Return when no more trials are run."""
+        return StopRule(**self.stop.model_dump(), monitor=self.monitor, mode=self.mode)
 
 
 class FinalSettings(Section):
@@ -195,9 +216,13 @@ class Settings(Section):
 
 
 class JobSettings(Section):
-    """What a job needs to know that decides nothing about its result: a change of it must run nothing again."""
+    """What a job needs to know that decides nothing about its result: a change of it must run nothing again.
+
+    ``stop`` decides whether a trial runs at all; ``workflow.outdated_trials`` sees what its change runs.
+    """
 
     max_evals: int
+    stop: StopRule
     retries: int
     trial_timeout: float | None  # minutes
     trials_per_gpu: int
@@ -212,7 +237,8 @@ class JobSettings(Section):
         """Return the part of ``settings`` that jobs need, with this ``label``."""
         sections = (settings.search, settings.data, settings.tracking, settings.final)
         flat = {key: value for section in sections for key, value in section.model_dump().items()}
-        return cls(**{key: (flat | {"label": label})[key] for key in cls.model_fields})
+        flat |= {"label": label, "stop": settings.search.stop_rule().model_dump()}
+        return cls(**{key: flat[key] for key in cls.model_fields})
 
     @property
     def whose(self) -> str:

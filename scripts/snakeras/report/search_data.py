@@ -11,7 +11,7 @@ from snakeras.core.errors import UserError
 from snakeras.model_file import fingerprint, parser
 from snakeras.search import best_trial, provenance, pruners, trial_records
 
-STATUSES = ("completed", "pruned", "failed")
+STATUSES = ("completed", "pruned", "failed", "skipped")
 # Taken as they are from a trial's JSON file, and from its run.json.
 FROM_RECORD = ("trial", "status", "failure", "failed_at", "pruned", "epochs")
 FROM_RUN = ("started", "finished", "seconds", "host", "device", "gpu", "peak_memory_mb")
@@ -174,7 +174,7 @@ def _metric(fit: dict, key: str) -> list[float | None]:
 def _trial(record: dict, run: dict, objective: dict) -> dict:
     """Return what is shown of a trial; what is no finite number is None.
 
-    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the
+    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``skipped``, ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the
     objective) and ``curve`` (the same per epoch of the first fit).
     """
     key, first, value = objective["key"], (record["fits"] or [{"metrics": {}}])[0], _finite(record["loss"])
@@ -187,6 +187,7 @@ def _trial(record: dict, run: dict, objective: dict) -> dict:
             value = next((reached for reached in reversed(curve) if reached is not None), None)
     return {
         **{name: record[name] for name in FROM_RECORD},
+        "skipped": record.get("skipped"),
         "loss": _finite(record["loss"]),
         "val_accuracy": _finite(record["val_accuracy"]),
         "hyperparameters": {name: _scalar(value) for name, value in record["hyperparameters"].items()},

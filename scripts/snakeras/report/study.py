@@ -29,16 +29,19 @@ def from_search(
 ) -> "optuna.Study":
     """Return a search, by ``search_data.describe``, as a study, in memory if there is no storage.
 
-    ``unfinished`` are the trials without a result, by number: ``RUNNING`` or ``WAITING``.
+    ``unfinished`` are the trials without a result, by number: ``RUNNING`` or ``WAITING``. Optuna knows of no skipped
+    trials: they are left out, but for those before a trial that ran, which wait, so that each has its own number.
     """
     import optuna
 
     distributions = {name: distribution(search, name) for name in search["space"]}
+    ran = {trial["trial"]: trial for trial in search["trials"] if trial["status"] != "skipped"}
+    skipped = {trial["trial"]: "WAITING" for trial in search["trials"] if ran and trial["trial"] < max(ran)}
     trials = {
         number: optuna.trial.create_trial(state=optuna.trial.TrialState[state])
-        for number, state in (unfinished or {}).items()
+        for number, state in (skipped | (unfinished or {})).items()
     }
-    trials |= {trial["trial"]: _frozen(trial, distributions) for trial in search["trials"]}
+    trials |= {number: _frozen(trial, distributions) for number, trial in ran.items()}
     direction = "maximize" if search["objective"]["better"] == "higher" else "minimize"
     with _quiet():
         study = optuna.create_study(storage=storage, study_name=search["name"], direction=direction)

@@ -27,7 +27,7 @@ def write(
         "command": command,
         "saved_epochs": saved_epochs(search),
         **search_data.counts(search),
-        **_spent([trial for trial in search["trials"] if trial["started"] and trial["finished"]]),
+        **_spent([trial for trial in search["trials"] if trial["status"] != "skipped" and trial["finished"]]),
     }
     body = captions.filled((captions.REPORT / "summary.html").read_text(encoding="utf-8"), figures, html=True)
     files.write_text(html, captions.page(f"{search['name']}: summary", body))

@@ -22,7 +22,7 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
     """Return the address of each trial's run in MLflow's pages; none where the runs are in no server.
 
     Each file is what publishing wrote: of the search, ``tracking_uri`` and ``experiment_id``; of a trial, by which the
-    file is named, ``run_id``. Raise UserError when one is missing or no JSON object.
+    file is named, ``run_id``, None for a skipped one. Raise UserError when one is missing or no JSON object.
     """
     search = files.read_json(search_tracking)
     uri = urllib.parse.urlsplit(str(search.get("tracking_uri") or ""))
@@ -32,8 +32,9 @@ def links(search_tracking: Path, trial_tracking: list[Path]) -> dict[int, str]:
     server = f"{uri.scheme}://{uri.netloc.rpartition('@')[2]}{uri.path.rstrip('/')}"
     runs = f"{server}/#/experiments/{urllib.parse.quote(str(search['experiment_id']), safe='')}/runs"
     return {
-        int(path.stem): f"{runs}/{urllib.parse.quote(str(files.read_json(path)['run_id']), safe='')}"
+        int(path.stem): f"{runs}/{urllib.parse.quote(str(run_id), safe='')}"
         for path in trial_tracking
+        if (run_id := files.read_json(path)["run_id"]) is not None
     }
 
 
@@ -55,10 +56,12 @@ def columns(search: dict, links: dict[int, str]) -> dict[str, list]:
 
 
 def reason(trial: dict) -> str:
-    """Return why a trial failed or was pruned, on one line; empty for one that completed."""
+    """Return why a trial failed, was pruned or skipped, on one line; empty for one that completed."""
     if trial["status"] == "failed":
         place = f" ({trial['failed_at']})" if trial["failed_at"] else ""
         return shortened(trial["failure"], REASON) + place
+    if trial["status"] == "skipped":
+        return trial["skipped"]
     if trial["status"] == "pruned":
         pruned = trial["pruned"]
         return f"pruned after epoch {pruned['epoch']}: {pruned['monitor']} {number(pruned['value'])}"
@@ -68,7 +71,7 @@ def reason(trial: dict) -> str:
 def write(search: dict, html: Path, links: dict[int, str]) -> dict:
     """Write the page with these links, and return the figures of the caption.
 
-    They are ``trials``; ``completed``, ``pruned`` and ``failed``, how many; ``best``, the best trial's number or None;
+    They are ``trials``; ``completed``, ``pruned``, ``failed`` and ``skipped``, how many; ``best``, the best trial's number or None;
     ``linked``, how many have a link.
     """
     trials, label = search["trials"], search["objective"]["label"].lower()

@@ -116,7 +116,11 @@ def point(record: dict) -> dict:
 
 
 def all_failed(records: list[dict], model: Path | None = None) -> str:
-    """Return the line for a search whose trials all failed; it names the most common reason and its place."""
+    """Return the line for a search whose trials all failed; it names the most common reason and its place.
+
+    Skipped trials are no failures.
+    """
+    records = [record for record in records if record["status"] == "failed"]
     (reason, count), *others = Counter(trial_records.reason(record, model) for record in records).most_common()
     how = f", {count} of them so" if others else " in the same way"
     return f"all {len(records)} trials failed{how}: {reason}"

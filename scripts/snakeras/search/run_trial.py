@@ -227,6 +227,11 @@ def unfinished(trial: int, seed: int) -> dict:
     }
 
 
+def skipped(reason: str, trial: int, seed: int) -> dict:
+    """Return the record of a trial that a stop rule skips, without what determines it; ``seed`` is the search's."""
+    return unfinished(trial, seed) | {"status": "skipped", "skipped": reason}
+
+
 def died(death: child_process.Died, trial: int, seed: int) -> dict:
     """Return the record of a trial whose process died, without what determines it; ``seed`` is the search's."""
     result, changes = _failed(str(death))

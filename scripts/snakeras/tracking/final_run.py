@@ -104,6 +104,7 @@ def _log_values(
     tags = run_content.as_tags(run_content.hyperparameters(best["hyperparameters"])) | {
         "snakeras.best_trial": str(best["trial"]),
         "snakeras.status": "completed",
+        "snakeras.skipped_trials": str(best["trials"].get("skipped", 0)),
         FINALS: " ".join(published),
         **run_content.commit(ran),
     }

@@ -27,10 +27,12 @@ def publish_trial(
     """Publish a trial as one run, and below it the runs that its script logged; raise UserError as ``connection`` does.
 
     ``parent`` is what ``publish_search`` returned. ``record`` and ``run_record`` are the trial's two JSON files;
-    ``folder`` has the trained model and what the script logged. Return ``run_id``, and ``model_id`` (None without a
-    model).
+    ``folder`` has the trained model and what the script logged. Return ``run_id`` (None for a skipped trial, which gets
+    no run), and ``model_id`` (None without a model).
     """
     trial, ran = trial_records.read(record), files.read_json(run_record)
+    if trial["status"] == "skipped":
+        return {"run_id": None, "model_id": None}
     client = connection.connect(tracking)
     with connection.explained(tracking), connection.locked(client.tracking_uri, trial["digest"]):
         search_run.existing(client, parent, name)

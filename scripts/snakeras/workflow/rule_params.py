@@ -25,7 +25,8 @@ class RuleParams:
         # A job on a cluster is tried again as another job, with more memory and time, and never within itself.
         self.retries = 0 if in_job else search.retries
 
-        # What decides a trial, and its data.
+        # What decides whether a trial runs; then what decides a trial, and its data.
+        self.stop_rule = search.stop_rule()
         self.search = search.trial_settings().model_dump()
         self.data = data.model_dump(
             include={"dataset"} if data.dataset == "model" else {"dataset", "validation_fraction"}

@@ -1,17 +1,20 @@
-"""The job of one trial: run it in a child process, try again or record a failure if that dies, write its files."""
+"""The job of one trial: run it in a child process, try again or record a failure if that dies, write its files.
+
+A trial that a stop rule skips starts no child process.
+"""
 
 from pathlib import Path
 from typing import TextIO
 
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
-from snakeras.process import child_process
-from snakeras.search import run_trial, trial_records
+from snakeras.process import child_process, run_record
+from snakeras.search import run_trial, stop_rule, trial_records
 from snakeras.workflow import mistakes, progress, training_job
 
 
 def run(snakemake: object, terminal: TextIO) -> None:
-    """Run one trial and write its record, of a trial that died too, at the last attempt.
+    """Run one trial and write its record: of a skipped trial too, and of one that died, at the last attempt.
 
     Raises:
         UserError: When the trial is to be tried again, or when it could not be run for a mistake of the user's.
@@ -20,31 +23,39 @@ def run(snakemake: object, terminal: TextIO) -> None:
     search = TrialSettings(**snakemake.params.search)
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
     sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
+    started = run_record.now()
     earlier, determined_by = run_trial.determined(
         trial, sources, search, snakemake.params.data, manifest, record_path.parent
     )
-    arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
-    limits = []
-    if minutes := settings.trial_timeout:
-        line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
-        limits = [child_process.Limit(60 * minutes, child_process.TimedOut(line))]
-    with mistakes.said_once(record_path.parents[1], snakemake):
-        print(settings.whose + progress.starts(trial, settings.max_evals), file=terminal)
-        computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
-    death = computation.death
-    if death is None:
-        record = computation.result.record
-    # Snakemake tries again with more memory and time; more of these does not help against trial_timeout.
-    elif snakemake.resources.attempt <= settings.retries and not isinstance(death, child_process.TimedOut):
-        raise death
+    if reason := stop_rule.reason(earlier, settings.stop):
+        record, ran = run_trial.skipped(reason, trial, search.seed), run_record.made(started, 0, {"device": None})
     else:
-        record = run_trial.died(death, trial, search.seed)
+        arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
+        record, ran = _computed(snakemake, terminal, settings, arguments)
     # None of them: the record is as if there were no such key.
     if files_read := record.pop("files", None):
         determined_by["files"] = files_read
     # Of a trial's files, only the model was written before, by the process that trained it. The record comes last.
     model_folder.mkdir(exist_ok=True)
-    files.write_json(Path(snakemake.output.run_record), computation.run_record)
+    files.write_json(Path(snakemake.output.run_record), ran)
     files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
     line = progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, earlier, sources[0])
     print(settings.whose + line, file=terminal)
+
+
+def _computed(snakemake: object, terminal: TextIO, settings: JobSettings, arguments: dict) -> tuple[dict, dict]:
+    """Run a trial in a child process; return its record, without what determines it, and its run record."""
+    trial, limits = arguments["trial"], []
+    if minutes := settings.trial_timeout:
+        line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"
+        limits = [child_process.Limit(60 * minutes, child_process.TimedOut(line))]
+    with mistakes.said_once(Path(snakemake.output.result).parents[1], snakemake):
+        print(settings.whose + progress.starts(trial, settings.max_evals), file=terminal)
+        computation = training_job.compute(snakemake, terminal, run_trial.run, arguments, limits)
+    death = computation.death
+    if death is None:
+        return computation.result.record, computation.run_record
+    # Snakemake tries again with more memory and time; more of these does not help against trial_timeout.
+    if snakemake.resources.attempt <= settings.retries and not isinstance(death, child_process.TimedOut):
+        raise death
+    return run_trial.died(death, trial, snakemake.params.search["seed"]), computation.run_record

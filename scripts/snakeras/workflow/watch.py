@@ -16,7 +16,6 @@ from snakeras.workflow import progress, stale_lock
 
 EVERY = 5.0  # seconds
 TIME_LEFT = "  about"  # begins the line that changes all the time
-STATUSES = ("completed", "pruned", "failed")
 
 
 class Watch:
@@ -38,9 +37,10 @@ class Watch:
         results, total = self._folder / "results" / note["name"], note["trials"]
         paths = {trial: results / "trials" / f"{trial_records.name(trial)}.json" for trial in range(total)}
         ended = {trial: pair for trial, path in paths.items() if (pair := self._read(path, note["made_with"]))}
-        records, runs = [record for record, _ in ended.values()], [run for _, run in ended.values()]
-        counts = Counter(record["status"] for record in records)
-        outcomes = ", ".join(f"{counts[status]} {status}" for status in STATUSES)
+        records = [record for record, _ in ended.values()]
+        counts = Counter({"completed": 0, "pruned": 0, "failed": 0})
+        counts.update(record["status"] for record in records)
+        outcomes = ", ".join(f"{count} {status}" for status, count in counts.items())
         lines = [f"{note['name']}: {len(ended)} of {total} trials done ({outcomes})"]
         alive = self._is_alive(note)
         running, queued = self._in_flight(note, unfinished, set(ended))
@@ -57,8 +57,7 @@ class Watch:
         if len(ended) == total:
             final = (results / "final" / "metrics.json").exists()
             lines.append("  all trials done" + ("" if final else "; no final model"))
-        elif ended and alive:
-            seconds = progress.seconds_left(total - len(ended), runs)
+        elif alive and (seconds := progress.seconds_left(total, records, list(ended.values()))):
             end = (now + datetime.timedelta(seconds=seconds)).strftime("%H:%M" if seconds < 43200 else "%d %B, %H:%M")
             lines.append(f"{TIME_LEFT} {times.duration(seconds)} left, until {end}")
         return lines if alive else [*lines, "  nothing runs here now"]
