@@ -38,10 +38,12 @@ report: "report/workflow.rst"
 wildcard_constraints:
     name=re.escape(settings.name),
     trial=r"\d+",
+    number=r"\d+",
 
 
 include: "rules/data.smk"
 include: "rules/search.smk"
+include: "rules/finalists.smk"
 include: "rules/final.smk"
 include: "rules/tracking.smk"
 include: "rules/plots.smk"
@@ -51,6 +53,7 @@ rule all:
     default_target: True
     input:
         search_files.results_to_keep,
+        search_files.finalists_table,
         report_files.of_search,
         report_files.of_final_model,
         search_files.published,

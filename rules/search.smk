@@ -44,7 +44,11 @@ checkpoint best:
         model=ancient(search_files.model),
         data=search_files.manifest,
         trials=search_files.trials,
+        finalists=lambda wildcards: search_files.finalists(
+            lambda: checkpoints.candidates.get(name=wildcards.name).output.candidates
+        ),
     output:
+        **report_files.finalists(bool(search_files.finalists_table)),
         table=report(
             "results/{name}/trials.csv",
             caption="../report/trials.rst",
@@ -63,6 +67,7 @@ checkpoint best:
         model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
+        finalists=rule_params.finalists,
         job=rule_params.job,
     log:
         "results/{name}/logs/best.log",

@@ -77,6 +77,7 @@ rule publish_final:
         best="results/{name}/best.json",
         winner="results/{name}/winner.json",
         table="results/{name}/trials.csv",
+        finalists=search_files.finalists_table,
         metrics="results/{name}/final/metrics.json",
         example="results/{name}/final/example.json",
         run_record="results/{name}/final/run.json",

@@ -4,11 +4,14 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
-from snakeras.search import result_files, stop_rule
+from snakeras.search import finalists, result_files, stop_rule
 from snakeras.workflow.rule_script import rule_script
 
 with rule_script(snakemake) as terminal:
-    folder = Path(snakemake.input.trials[0]).parent
+    folder, finals = Path(snakemake.input.trials[0]).parent, None
+    if snakemake.params.finalists:
+        paths = [Path(path) for path in snakemake.input.finalists]
+        finals = finalists.Finalists(paths, Path(snakemake.output.finalists), **snakemake.params.finalists)
     result_files.conclude(
         name=snakemake.params.name,
         folder=folder,
@@ -20,6 +23,7 @@ with rule_script(snakemake) as terminal:
         table=Path(snakemake.output.table),
         best=Path(snakemake.output.best),
         winner=Path(snakemake.output.winner),
+        finals=finals,
     )
     records = [files.read_json(Path(path)) for path in snakemake.input.trials]
     warnings = (

@@ -24,6 +24,7 @@ with rule_script(snakemake) as terminal, redacting():
         trials=Path(params.trials),
         manifest=next(map(Path, snakemake.input.data), None),
         config=params.config,
+        finalists=next(map(Path, snakemake.input.finalists), None),
     )
     if line := mflux.other_best_run(tracking.mflux_model_group, published):
         print(line, file=terminal)

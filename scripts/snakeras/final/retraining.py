@@ -88,7 +88,7 @@ def retrain(
         loader.loaded(script, prepared, search, mnist_folder) as model_file,
     ):
         test = test or _returned_test(model_file, search.seed)  # before the training, lest that be lost
-        network, loss, fits = _trained(model_file, winner, final.epochs)
+        network, loss, fits = trained(model_file, winner, final.epochs)
         if test is None and network is not None:
             test = _found_test(model_file, fits)
     tested = test if isinstance(test, held_out.HeldOut) else None
@@ -110,7 +110,7 @@ def retrain(
     return FinalResult(metrics, example, layers, run, notes.getvalue())
 
 
-def _trained(
+def trained(
     model_file: loader.Loaded, winner: dict, epochs: int | None
 ) -> tuple[object | None, float | None, fit_hook.Fits]:
     """Call the model function with the hyperparameters of the best trial, by ``winner.json``.

@@ -32,14 +32,14 @@ def conclude(
     there are finalists, they choose the best trial, and ``finalists.csv`` is written too.
 
     Raises:
-        UserError: When a trial's file is missing, altered or made with another configuration, when all trials
-            failed, or when every candidate is out by ``finalists.choose``.
+        UserError: When a trial's or finalist's file is missing, altered or made with another configuration, when all
+            trials failed, or all finalists.
     """
     fixed, records = _records(folder, max_evals, sources, search, data, manifest)
     won, how = best_trial.best(records), {}
     if finals:
-        choice = finalists.choose(finalists.read(finals, records, fixed), finals.monitor, finals.mode)
-        won, how = records[choice.standings[0].trial], {"chosen": choice.as_json()}
+        choice = finalists.choose(finalists.read(finals, records), finals.monitor, finals.mode)
+        won, how = records[choice.winner.trial], {"chosen": choice.as_json()}
         files.write_text(finals.table, choice.as_csv())
     config = {"search": fixed["search"], "data": data}
     files.write_text(table, as_csv(records))

@@ -36,7 +36,7 @@ def reason(records: Sequence[dict], rule: StopRule) -> str | None:
 def warning(records: Sequence[dict], rule: StopRule) -> str | None:
     """Return a line if no completed trial has a value that the target could be compared with; None if one has."""
     completed = [record for record in records if record["status"] == "completed"]
-    if rule.target is None or not completed or any(value(record, rule) for record in completed):
+    if rule.target is None or not completed or any(value(record, rule.monitor, rule.mode) for record in completed):
         return None
     names = dict.fromkeys(name for record in completed for fit in record["fits"] for name in fit["metrics"])
     metric = "val_accuracy or val_loss" if rule.monitor == "auto" else rule.monitor
@@ -47,28 +47,29 @@ def warning(records: Sequence[dict], rule: StopRule) -> str | None:
     )
 
 
-def value(record: dict, rule: StopRule) -> tuple[str, str, float] | None:
+def value(record: dict, monitor: str, mode: str) -> tuple[str, str, float] | None:
     """Return what the target is compared with: its name, whether its ``max`` or ``min`` is best, and its value.
 
     That is the monitored metric in the last fit that has it: after the epoch whose value the trial's loss is (or its
     negative, where a maximum is best), or else after the last epoch. Where a trial reports no metrics, and none is
     named, it is the trial's loss. None if there is no such value.
     """
-    if not record["fits"] and rule.monitor == "auto":
+    if not record["fits"] and monitor == "auto":
         return "loss", "min", record["loss"]
     for fit in reversed(record["fits"]):
-        if found := pruners.monitored(fit["metrics"], rule.monitor, rule.mode):
-            name, mode = found
+        if found := pruners.monitored(fit["metrics"], monitor, mode):
+            name, better = found
             known = [reached for reached in trial_records.decode(fit["metrics"][name]) if reached is not None]
-            own = -record["loss"] if mode == "max" else record["loss"]
+            # A final model's function may have failed after its last fit.
+            own = math.nan if record["loss"] is None else -record["loss"] if better == "max" else record["loss"]
             is_own = any(math.isclose(reached, own, rel_tol=1e-5, abs_tol=1e-9) for reached in known)
-            return (name, mode, own if is_own else known[-1]) if known else None
+            return (name, better, own if is_own else known[-1]) if known else None
     return None
 
 
 def _reached(record: dict, rule: StopRule) -> str | None:
     """Return the value of a completed trial that reached the target, in words; None if it did not."""
-    if rule.target is None or not (found := value(record, rule)):
+    if rule.target is None or not (found := value(record, rule.monitor, rule.mode)):
         return None
     name, mode, reached = found
     is_better = reached > rule.target if mode == "max" else reached < rule.target

@@ -29,13 +29,14 @@ def publish_final(
     trials: Path,
     manifest: Path | None,
     config: dict,
+    finalists: Path | None = None,
 ) -> dict:
     """Publish what a search found into its run, and register the final model.
 
     ``parent`` is what ``publish_search`` returned, and ``name``, ``trials``, ``manifest`` and ``config`` are as there.
-    ``best``, ``winner`` and ``table`` are ``best.json``, ``winner.json`` and ``trials.csv``; ``metrics``, ``example``
-    and ``run_record`` are files of the final model, which itself is in ``folder``. A final model of the same winner is
-    no new version.
+    ``best``, ``winner``, ``table`` and ``finalists`` are ``best.json``, ``winner.json``, ``trials.csv`` and, where there
+    are finalists, ``finalists.csv``; ``metrics``, ``example`` and ``run_record`` are files of the final model, which
+    itself is in ``folder``. A final model of the same winner is no new version.
 
     Returns:
         dict: ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
@@ -49,7 +50,7 @@ def publish_final(
     with connection.explained(tracking), connection.locked(client.tracking_uri, run_id):
         digest = files.sha256_of([files.sha256_of_file(path) for path in (model, metrics, winner) if path])
         _log_values(client, parent, name, digest, found, final, ran)
-        for path in (best, table, metrics):
+        for path in filter(None, (best, table, finalists, metrics)):
             client.log_artifact(run_id, str(path))
         client.log_dict(run_id, config, "config.json")
         end = run_content.milliseconds(ran["finished"])
@@ -94,6 +95,7 @@ def _log_values(
             "best_val_acc": best["val_accuracy"],
             "best_objective": best["loss"],
         }
+        single |= {f"finalists_{key}": best.get("chosen", {}).get(key) for key in ("mean", "std")}
         prefix = f"final {step + 1}/" if step else "final/"
         named = {run_content.valid_name(f"test_{name}"): value for name, value in final.get("test_metrics", {}).items()}
         single = named | {name: value for name, value in single.items() if value is not None}

@@ -11,8 +11,6 @@ from snakeras.workflow import progress
 
 NO_LOSS = "its loss on the test data is no finite number"
 
-NO_LOSS = "its loss on the test data is no finite number"
-
 
 def summary(folder: Path, tracking: TrackingSettings | None, label: str | None = None) -> str | None:
     """Return the last lines of a finished search in results folder ``folder``; None where it is not finished.
@@ -30,6 +28,10 @@ def summary(folder: Path, tracking: TrackingSettings | None, label: str | None =
     whose = f" of {label}" if label else ""
     lines = ["", f"Best hyperparameters{whose} (trial {trial_records.name(best['trial'])}): {point}"]
     lines.append(f"Best loss of the search: {_loss(best, folder)}")
+    if chosen := best.get("chosen"):
+        spread = "" if chosen["std"] is None else f" (standard deviation {text.number(chosen['std'])})"
+        many = f"{chosen['candidates']} candidate{'s' * (chosen['candidates'] > 1)}"
+        lines.append(f"Chosen among {many} by {chosen['by']}: {text.number(chosen['mean'])}{spread}")
     lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]

@@ -48,6 +48,14 @@ class OutdatedTrials:
             self._workflow.dag.forcefiles.add(path)
         return []
 
+    def force_finalist(self, wildcards: object) -> list[str]:
+        """Force a finalist to be trained again if a file that it read has changed; as ``force``."""
+        path = f"{self._files.results}/finalists/{wildcards.trial}_{wildcards.number}.json"
+        made = _read(path).get("determined_by", {})
+        if not self._workflow.remote_exec and provenance.changed_file(made.get("files", {})):
+            self._workflow.dag.forcefiles.add(path)
+        return []
+
     def change(self, path: str) -> str | None:
         """Return what has changed since a trial was made, by its JSON file; None if nothing has."""
         try:

@@ -40,13 +40,12 @@ class ReportFiles:
         return str(Path(f"{self._plots}/captions/{picture}.rst").absolute())
 
     @staticmethod
-    def finalists(table: list[str]) -> dict[str, str]:
-        """Return the table of the finalists, if there is one, by the name of a rule's output."""
+    def finalists(wanted: bool) -> dict[str, str]:
+        """Return the table of the finalists, if it is ``wanted``, by the name of a rule's output."""
         from snakemake.io import report
 
-        labels = {"result": "Finalists (CSV)"}
-        caption = "../report/finalists.rst"
-        return {"finalists": report(path, caption=caption, category="Search", labels=labels) for path in table}
+        path, caption, labels = "results/{name}/finalists.csv", "../report/finalists.rst", {"result": "Finalists (CSV)"}
+        return {"finalists": report(path, caption=caption, category="Search", labels=labels)} if wanted else {}
 
     def picture(self, name: str, category: str) -> dict[str, str]:
         """Return a picture's SVG (for the report), PNG and filled-in caption, by names of a rule's output."""

@@ -38,10 +38,9 @@ class RuleParams:
 
         self.final = settings.final.model_dump(include={"epochs", "train_on"})
         self.candidates = settings.final.candidates
-        # How finalists choose the best trial; None without them.
-        self.finalists = None
-        if settings.final.has_finalists:
-            self.finalists = {"epochs": settings.final.epochs, "monitor": search.monitor, "mode": search.mode}
+        # How the finalists are compared; None without them.
+        self.metric = {"monitor": search.monitor, "mode": search.mode}
+        self.finalists = {"epochs": settings.final.epochs} | self.metric if settings.final.has_finalists else None
         self.test_function = data.test_function
         # Where the token lies decides nothing.
         self.tracking = settings.tracking.model_dump(exclude={"mflux_token_file"})

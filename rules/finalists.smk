@@ -1,0 +1,65 @@
+# Finalists: the best trials, each trained again from several seeds. Without them (final.candidates and final.seeds are 1)
+# nothing asks for these files.
+
+
+# A checkpoint: which trials these are is known when all have ended.
+checkpoint candidates:
+    input:
+        code=code_files.of("candidates.py"),
+        model=ancient(search_files.model),
+        data=search_files.manifest,
+        trials=search_files.trials,
+    output:
+        candidates="results/{name}/candidates.json",
+    params:
+        model=search_files.fingerprint,
+        search=rule_params.search,
+        data=rule_params.data,
+        candidates=rule_params.candidates,
+    log:
+        "results/{name}/logs/candidates.log",
+    benchmark:
+        "results/{name}/benchmarks/candidates.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    conda:
+        "../envs/data.yaml"
+    localrule: True
+    script:
+        "../scripts/candidates.py"
+
+
+# It depends on its own trial alone: whichever trials are the best later, it is not trained twice.
+rule finalist:
+    input:
+        code=code_files.of("finalist.py"),
+        model=ancient(search_files.model),
+        data=search_files.manifest,
+        script_data=search_files.script_data,
+        trial="results/{name}/trials/{trial}.json",
+        outdated=outdated_trials.force_finalist,
+    output:
+        result="results/{name}/finalists/{trial}_{number}.json",
+        run_record="results/{name}/finalists/{trial}_{number}.run.json",
+        model=directory("results/{name}/finalists/{trial}_{number}"),
+    params:
+        search=rule_params.search,
+        epochs=rule_params.final["epochs"],
+        metric=rule_params.metric,
+        job=rule_params.job,
+    log:
+        "results/{name}/logs/finalists/{trial}_{number}.log",
+    benchmark:
+        "results/{name}/benchmarks/finalists/{trial}_{number}.tsv"
+    threads: rule_params.threads
+    resources:
+        mem_mb=rule_params.mem_mb,
+        runtime=rule_params.runtime,
+        gpu=rule_params.gpu,
+        attempt=rule_params.attempt,
+    retries: rule_params.retries
+    conda:
+        "../envs/training.yaml"
+    script:
+        "../scripts/finalist.py"

@@ -1,0 +1,96 @@
+"""A finalist: a trial's hyperparameters trained once more, from a seed of its own, and never tested."""
+
+import io
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakeras.core import seeds
+from snakeras.core.errors import UserError
+from snakeras.core.settings import TrialSettings
+from snakeras.data import datasets
+from snakeras.final import retraining
+from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
+from snakeras.process import child_process, gpus
+from snakeras.search import result_files, run_trial, trial_records
+
+
+@dataclass(frozen=True)
+class FinalistResult:
+    """A finalist, as it goes to the parent process; its model is saved already."""
+
+    record: dict  # without what determines it; ``files`` are those that the model file read
+    run: dict  # for the run record: ``device``, ``epochs_ended`` and ``estimator``
+    notes: str  # lines for people
+
+
+def train(
+    trial: Path,
+    number: int,
+    sources: list[Path],
+    search: TrialSettings,
+    epochs: int | None,
+    manifest: Path | None,
+    mnist_folder: str | None,
+    folder: Path,
+) -> FinalistResult:
+    """Train a trial's model function again in this process, on the training data, and save its model in ``folder``.
+
+    A model function that fails gives a record that says so.
+
+    Args:
+        trial: The trial's JSON file.
+        number: Of the seed; 0 is the trial's own.
+        sources, manifest, mnist_folder: As for ``run_trial.run``.
+        epochs: Of every fit; None leaves it to the script.
+    """
+    script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
+    notes, record = io.StringIO(), unfinished(trial, number, search.seed)
+    again = result_files.trained_again(trial_records.read(trial)) | {"seed": record["seed"]}
+    # train_samples makes the search cheaper; the final model gets all there is, and so do those that stand for it.
+    search = search.model_copy(update={"train_samples": None})
+    prepared = None
+    if manifest:
+        mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
+        prepared = tuple(mapped.values())
+    run, network = {}, None
+    with (
+        tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
+        mlflow_capture.capture_runs(Path(logged)),  # which is kept for the search's trials only
+        opened_files.recorded() as opened,
+        loader.loaded(script, prepared, search, mnist_folder) as model_file,
+    ):
+        try:
+            network, loss, fits = retraining.trained(model_file, again, epochs)
+            record |= {"status": "completed", "loss": loss, "failure": None} | fits.as_json()
+            run = {"epochs_ended": fits.ended}
+        except UserError as error:
+            record["failure"] = str(error)
+        if network is not None:
+            run_trial.save_model(folder, network, sources[0])
+    record["files"] = opened.digests(sources, script.strings)
+    return FinalistResult(record, {"device": gpus.in_use()} | run | kept_models.about(network), notes.getvalue())
+
+
+def unfinished(trial: Path, number: int, seed: int) -> dict:
+    """Return the record of a finalist of which nothing is known yet; ``seed`` is the search's."""
+    of_trial = trial_records.read(trial)
+    return {
+        "format": trial_records.FORMAT,
+        "trial": of_trial["trial"],
+        "number": number,
+        "status": "failed",
+        "failure": "it was not trained",
+        "failed_at": None,
+        "loss": None,
+        "val_accuracy": None,
+        "epochs": 0,
+        "seed": seeds.of_finalist(seed, of_trial["trial"], number),
+        "hyperparameters": of_trial["hyperparameters"],
+        "fits": [],
+    }
+
+
+def died(death: child_process.Died, trial: Path, number: int, seed: int) -> dict:
+    """Return the record of a finalist whose process died."""
+    return unfinished(trial, number, seed) | {"failure": str(death)}
