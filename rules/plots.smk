@@ -15,6 +15,7 @@ rule gather:
         model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
+        points=rule_params.points,
     log:
         "results/{name}/logs/plots/gather.log",
     benchmark:

@@ -20,6 +20,7 @@ rule trial:
         search=rule_params.search,
         data=rule_params.data,
         job=rule_params.job,
+        point=rule_params.point,
     log:
         "results/{name}/logs/trials/{trial}.log",
     benchmark:
@@ -63,6 +64,7 @@ checkpoint best:
         model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
+        points=rule_params.points,
     log:
         "results/{name}/logs/best.log",
     benchmark:

@@ -19,6 +19,7 @@ with rule_script(snakemake) as terminal:
         table=Path(snakemake.output.table),
         best=Path(snakemake.output.best),
         winner=Path(snakemake.output.winner),
+        points=snakemake.params.points,
     )
     if warning := result_files.different_data(folder, len(snakemake.input.trials)):
         print(warning, file=terminal)

@@ -2,6 +2,7 @@
 
 import ast
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -26,16 +27,17 @@ def gather(
     data: dict,
     manifest: Path | None,
     result: Path,
+    points: Sequence[dict] = (),
 ) -> None:
     """Write what ``describe`` returns.
 
     ``trials`` and ``runs`` are the JSON file and the run.json of every trial in order, ``sources`` the Hyperas script
-    and the user's other files that decide a trial.
+    and the user's other files that decide a trial. ``points`` are those that the user gives for the first trials.
 
     Raise UserError when a trial's file is missing, altered or made with another configuration.
     """
     fixed = provenance.determined_by(sources, search, data, manifest)
-    records, _ = trial_records.read_first(trials[0].parent, len(trials), search["parallelism"], fixed)
+    records, _ = trial_records.read_first(trials[0].parent, len(trials), search["parallelism"], fixed, points)
     documents = [files.read_json(path) for path in runs]
     files.write_json(
         result, describe(name, records, documents, _script(sources[0], search).distributions, search, data)

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakeras.core import files
@@ -24,17 +25,19 @@ def conclude(
     table: Path,
     best: Path,
     winner: Path,
+    points: Sequence[dict] = (),
 ) -> None:
     """Write ``trials.csv``, ``best.json`` and ``winner.json`` from trials 0 to ``max_evals - 1``.
 
     ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better.
+    ``points`` are those that the user gives for the first trials.
 
     Raises:
         UserError: When a trial's file is missing, altered or made with another configuration, or when all trials
             failed.
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
-    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
+    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed, points)
     won = best_trial.best(records)
     if won is None:
         raise UserError(all_failed(records, sources[0]))

@@ -4,20 +4,21 @@ import contextlib
 import io
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from snakeras.core import seeds
-from snakeras.core.errors import UserError
+from snakeras.core.errors import Mistake, UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
 from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, trial_records
 from snakeras.search.samplers import algorithms, pending
+from snakeras.search.samplers.named import NamedSpace, Outside
 
 # Key of hyperopt's result under which the objective hands on what else it knows; hyperopt keeps it as it is.
 EVALUATED = "snakeras"
@@ -50,6 +51,7 @@ def run(
     mnist_folder: str | None,
     model_folder: Path,
     report: Callable[[dict], None],
+    points: Sequence[dict] = (),
 ) -> TrialResult:
     """Run one trial in this process, and save what it trained by ``kept_models``.
 
@@ -59,7 +61,7 @@ def run(
         sources: The model file, then what else of the user's own decides a trial.
         manifest: Of the prepared arrays; None runs the model file's own data function.
         model_folder: For the model and what the script logs to MLflow; left empty if there is neither.
-        earlier, mnist_folder, report: As for ``evaluate``.
+        earlier, mnist_folder, report, points: As for ``evaluate``.
     """
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
@@ -75,7 +77,7 @@ def run(
             return record | {"files": opened.digests(sources, script.strings)}
 
         evaluation = evaluate(
-            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder
+            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder, points
         )
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model, sources[0])
@@ -84,22 +86,30 @@ def run(
 
 
 def determined(
-    trial: int, sources: list[Path], search: TrialSettings, data: dict, manifest: Path | None, folder: Path
+    trial: int,
+    sources: list[Path],
+    search: TrialSettings,
+    data: dict,
+    manifest: Path | None,
+    folder: Path,
+    points: Sequence[dict] = (),
 ) -> tuple[list[dict], dict]:
     """Return the records of the trials that a trial looks back on, and all that determines it.
 
-    The trials' JSON files are in ``folder``; the rest is as for ``provenance.determined_by``.
+    The trials' JSON files are in ``folder``, and ``points`` are as for ``evaluate``; the rest is as for
+    ``provenance.determined_by``.
     """
     fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
     count = len(earlier_trials.visible(trial, search.parallelism))
-    earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed)
+    earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed, points)
     for record in earlier:
         if change := provenance.changed_file(record["determined_by"].get("files", {})):
             trial_name = trial_records.name(record["trial"])
             raise UserError(
                 f"{change} trial {trial_name} read it; call again to run that trial and all later ones again"
             )
-    return earlier, fixed | {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
+    own = {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
+    return earlier, fixed | own | ({"point": points[trial]} if trial < len(points) else {})
 
 
 def evaluate(
@@ -110,6 +120,7 @@ def evaluate(
     earlier: list[dict],
     report: Callable[[dict], None] = lambda record: None,
     mnist_folder: str | None = None,
+    points: Sequence[dict] = (),
 ) -> Evaluation:
     """Propose the hyperparameters of one trial and evaluate them.
 
@@ -118,6 +129,7 @@ def evaluate(
         earlier: The records of the trials that it looks back on, in order.
         report: Called with the trial's record as far as it is known before its model function runs.
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
+        points: Values that the user gives for the first trials, by the names that are shown.
     """
     hyperopt = hyperas_compat.import_hyperopt()
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
@@ -148,7 +160,7 @@ def evaluate(
             hyperopt.fmin(
                 objective,
                 model_file.space,
-                algo=algorithms.configured(search),
+                algo=_configured(search, model_file, trial, points),
                 max_evals=len(earlier) + 1,
                 trials=trials,
                 rstate=pending.generator(search.seed, trial),
@@ -162,6 +174,19 @@ def evaluate(
     record, fits = document["result"].pop(EVALUATED)
     record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, **data})
+
+
+def _configured(search: TrialSettings, model_file: loader.Loaded, trial: int, points: Sequence[dict]) -> Callable:
+    """Return the suggest function for a trial, with the points of the user's for it and those in flight."""
+    if not points:
+        return algorithms.configured(search)
+    space, values = NamedSpace(model_file.script, model_file.space), {}
+    for number in range(max(0, trial - search.parallelism + 1), min(trial + 1, len(points))):
+        try:
+            values[number], _ = space.read(points[number])
+        except Outside as error:
+            raise Mistake(f"search.points[{number}].{error}") from None
+    return algorithms.configured(search, space, values)
 
 
 def _call_model(

@@ -3,7 +3,7 @@
 import datetime
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -156,8 +156,12 @@ def made_with(path: Path) -> dict | None:
         return None
 
 
-def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tuple[list[dict], str]:
+def read_first(
+    folder: Path, count: int, parallelism: int, expected: dict, points: Sequence[dict] = ()
+) -> tuple[list[dict], str]:
     """Return the records of trials 0 to ``count - 1`` in ``folder``, in order, and the digest of them all.
+
+    ``points`` are those that the user gives for the first trials.
 
     Raises:
         UserError: As ``read``; also when a trial looked back on other results than are there now, or when the model
@@ -169,7 +173,8 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
     for trial in range(count):
         looked_back_on = digests[len(earlier_trials.visible(trial, parallelism))]
         path = folder / f"{name(trial)}.json"
-        document = read(path, expected | {"trial": trial, "history": looked_back_on})
+        own = {"trial": trial, "history": looked_back_on, "point": points[trial] if trial < len(points) else None}
+        document = read(path, expected | own)
         for file, digest in document["determined_by"].get("files", {}).items():
             if files_read.setdefault(file, digest) != digest:
                 raise UserError(f"{path}: read another {file} than the trials before it; {AGAIN} {path}")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
@@ -56,6 +57,8 @@ class OutdatedTrials:
                 before = {key: value for key, value in made[section].items() if key != "digest"}
                 if changed := [key for key in before | now if before.get(key) != now.get(key)]:
                     return f"{section}.{changed[0]} changed"
+            if made.get("point") != self._params.point(SimpleNamespace(trial=Path(path).stem)):
+                return "search.points changed"
             return provenance.changed_file(made.get("files", {}))
         except (LookupError, TypeError, AttributeError):
             return None

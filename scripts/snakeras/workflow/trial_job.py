@@ -21,9 +21,10 @@ def run(snakemake: object, terminal: TextIO) -> None:
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
     sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
     earlier, determined_by = run_trial.determined(
-        trial, sources, search, snakemake.params.data, manifest, record_path.parent
+        trial, sources, search, snakemake.params.data, manifest, record_path.parent, settings.points
     )
     arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
+    arguments["points"] = settings.points
     limits = []
     if minutes := settings.trial_timeout:
         line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"

@@ -13,12 +13,12 @@ from snakeras.search import earlier_trials, result_files, trial_records
 pytestmark = pytest.mark.slow
 
 
-def one_by_one(script: Path, search: dict, count: int) -> list[dict]:
+def one_by_one(script: Path, search: dict, count: int, **given: object) -> list[dict]:
     """A search of single steps, in which every document goes to JSON and back."""
     documents = []
     for trial in range(count):
         seen = documents[: len(earlier_trials.visible(trial, search["parallelism"]))]
-        documents.append(record(script, search, trial, seen))
+        documents.append(record(script, search, trial, seen, **given))
     return documents
 
 
@@ -123,6 +123,21 @@ def test_a_parallel_search_depends_on_what_it_may_see(quadratic: Path, search: d
     # What trial 9 may not see does not matter; what it may see does.
     assert record(quadratic, search, 9, documents[:7]) == documents[9]
     assert record(quadratic, search, 9, documents[:6])["hyperparameters"] != documents[9]["hyperparameters"]
+
+
+def test_the_first_trials_have_the_points_that_are_given(quadratic: Path, search: dict) -> None:
+    points = [{"kind": "b", "n": 7}, {"x": 1.25, "n": "3", "rate": 0.5, "kind": "c"}]
+    plain, given = (one_by_one(quadratic, search, 8, points=given)[:8] for given in ((), points))
+    shown = [document["hyperparameters"] for document in given]
+    assert shown[0] == plain[0]["hyperparameters"] | {"kind": "b", "n": 7.0}
+    assert shown[1] == {"x": 1.25, "n": 3.0, "rate": 0.5, "kind": "c"}
+    assert 0 <= given[1]["loss"] - (0.25**2 + 4 + 0.5 + 1) < 0.01
+    # The random start is by number, as ever; then what was found counts.
+    assert shown[2:5] == [document["hyperparameters"] for document in plain[2:5]]
+    assert shown[5:] != [document["hyperparameters"] for document in plain[5:]]
+    # A point that was never looked at before its trial runs.
+    with pytest.raises(UserError, match=r"^search.points\[1\].n: found 2.5, expected a whole number from 1 to 20"):
+        record(quadratic, search, 1, given[:1], points=[{}, {"n": 2.5}])
 
 
 def test_nothing_that_a_model_does_stops_the_search(tmp_path: Path, search: dict) -> None:

@@ -1,5 +1,6 @@
 """Nevergrad's optimizers, run again from the beginning of the search: some refuse points that they did not propose."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -22,7 +23,8 @@ OPTIMIZERS = (
 def propose(ask: Ask, optimizer: str = "NGOpt", *, budget: Annotated[int, Field(ge=1)] = 100) -> Point:
     """Return the trial's point: the answer to one ask more than there are trials before it.
 
-    A trial is asked for before the last ``parallelism - 1`` are told, as in the search itself.
+    A trial is asked for before the last ``parallelism - 1`` are told, as in the search itself. A trial of another point
+    than was asked for, since the user gave it, is told with that; ``EDA`` refuses those and does not learn from them.
 
     Args:
         budget: The number of trials that the optimizer plans with; it may well be another than ``max_evals``.
@@ -38,7 +40,11 @@ def propose(ask: Ask, optimizer: str = "NGOpt", *, budget: Annotated[int, Field(
     for trial in range(ask.trial + 1):
         if trial >= ask.parallelism:
             ended = ask.results[trial - ask.parallelism]
-            running.tell(asked[ended.trial], worst if ended.loss is None else ended.loss)
+            candidate = asked[ended.trial]
+            if ended.point and ended.point != ask.space.of_natives(candidate.value):
+                candidate = running.parametrization.spawn_child(new_value=ask.space.natives(ended.point))
+            with suppress(nevergrad.errors.TellNotAskedNotSupportedError):
+                running.tell(candidate, worst if ended.loss is None else ended.loss)
         asked.append(running.ask())
     return ask.space.of_natives(asked[-1].value)
 
