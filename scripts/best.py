@@ -20,6 +20,7 @@ with rule_script(snakemake) as terminal:
         best=Path(snakemake.output.best),
         winner=Path(snakemake.output.winner),
         points=snakemake.params.points,
+        warm_start=snakemake.params.warm_start,
     )
     if warning := result_files.different_data(folder, len(snakemake.input.trials)):
         print(warning, file=terminal)

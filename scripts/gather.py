@@ -16,4 +16,5 @@ with rule_script(snakemake):
         manifest=next(map(Path, snakemake.input.data), None),
         result=Path(snakemake.output.search),
         points=snakemake.params.points,
+        warm_start=snakemake.params.warm_start,
     )

@@ -126,6 +126,10 @@ class SearchSettings(TrialSettings):
     points: list[dict[str, Any] | Text] = Field(
         [], description="a list of points such as [{k1: 3}] or of paths of best.json, or one such path"
     )
+    warm_start: list[Text] = Field(
+        [], description="a list of folders of searches such as [results/other], or one such folder"
+    )
+    warm_start_defaults: dict[str, Any] = {}
     monitor: Text = "auto"
     mode: Literal["auto", "max", "min"] = "auto"
     gpu: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
@@ -135,7 +139,7 @@ class SearchSettings(TrialSettings):
     retries: int = Field(1, ge=0)
     trial_timeout: float | None = Field(None, gt=0)
 
-    @field_validator("points", mode="before")
+    @field_validator("points", "warm_start", mode="before")
     @classmethod
     def _read_path(cls, value: object) -> object:
         if value is None or value in NULL:
@@ -209,6 +213,7 @@ class JobSettings(Section):
     keras_home: str | None
     mflux_token_file: str | None
     points: list[dict[str, Any]] = []
+    warm_start_defaults: dict[str, Any] = {}
     label: str | None = None  # the search's name where lines have to say whose they are
 
     @classmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.core.text import number, shortened
 from snakeras.report import captions, search_data
+from snakeras.search import warm_start
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
@@ -76,6 +77,8 @@ def write(search: dict, html: Path, links: dict[int, str]) -> dict:
     if search["best"] is not None:
         value = next(number(trial["value"]) for trial in trials if trial["trial"] == search["best"])
         said = f"The best is trial {search['best']}: {label} {value}. {said}"
+    if warm := search.get("warm_start"):
+        said += f" Not in this table: {warm_start.told(warm['used'], warm['not_used'])}."
     body = f"<p>{markup.escape(said)}</p>\n{_table(columns(search, links))}"
     files.write_text(html, captions.page(f"{search['name']}: all trials", body))
     linked = sum(trial["trial"] in links for trial in trials)

@@ -26,17 +26,19 @@ def conclude(
     best: Path,
     winner: Path,
     points: Sequence[dict] = (),
+    warm_start: str | None = None,
 ) -> None:
     """Write ``trials.csv``, ``best.json`` and ``winner.json`` from trials 0 to ``max_evals - 1``.
 
     ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better.
-    ``points`` are those that the user gives for the first trials.
+    ``points`` are those that the user gives for the first trials; ``warm_start`` is as for
+    ``provenance.determined_by``.
 
     Raises:
         UserError: When a trial's file is missing, altered or made with another configuration, or when all trials
             failed.
     """
-    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest, warm_start)
     records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed, points)
     won = best_trial.best(records)
     if won is None:
@@ -50,6 +52,7 @@ def conclude(
             **{key: won[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
             "point": point(won),
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
+            **({"warm_start": won["warm_start"]} if "warm_start" in won else {}),
             "provenance": {
                 "seed": search.seed,
                 "model_digest": files.sha256_of(fixed["model"]),

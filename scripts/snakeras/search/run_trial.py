@@ -11,17 +11,26 @@ from pathlib import Path
 import numpy as np
 
 from snakeras.core import seeds
-from snakeras.core.errors import Mistake, UserError
+from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
-from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, trial_records
+from snakeras.search import (
+    earlier_trials,
+    fit_hook,
+    hyperopt_trials,
+    provenance,
+    pruners,
+    steering,
+    trial_records,
+    warm_start,
+)
 from snakeras.search.samplers import algorithms, pending
-from snakeras.search.samplers.named import NamedSpace, Outside
 
 # Key of hyperopt's result under which the objective hands on what else it knows; hyperopt keeps it as it is.
 EVALUATED = "snakeras"
+NOTHING_GIVEN = steering.Steering()
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,7 @@ def run(
     mnist_folder: str | None,
     model_folder: Path,
     report: Callable[[dict], None],
-    points: Sequence[dict] = (),
+    given: steering.Steering = NOTHING_GIVEN,
 ) -> TrialResult:
     """Run one trial in this process, and save what it trained by ``kept_models``.
 
@@ -61,7 +70,7 @@ def run(
         sources: The model file, then what else of the user's own decides a trial.
         manifest: Of the prepared arrays; None runs the model file's own data function.
         model_folder: For the model and what the script logs to MLflow; left empty if there is neither.
-        earlier, mnist_folder, report, points: As for ``evaluate``.
+        earlier, mnist_folder, report, given: As for ``evaluate``.
     """
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
@@ -77,7 +86,7 @@ def run(
             return record | {"files": opened.digests(sources, script.strings)}
 
         evaluation = evaluate(
-            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder, points
+            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder, given
         )
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model, sources[0])
@@ -93,13 +102,14 @@ def determined(
     manifest: Path | None,
     folder: Path,
     points: Sequence[dict] = (),
+    warm: str | None = None,
 ) -> tuple[list[dict], dict]:
     """Return the records of the trials that a trial looks back on, and all that determines it.
 
-    The trials' JSON files are in ``folder``, and ``points`` are as for ``evaluate``; the rest is as for
-    ``provenance.determined_by``.
+    The trials' JSON files are in ``folder``; ``points`` are those that the user gives for the first trials; the rest is
+    as for ``provenance.determined_by``.
     """
-    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest, warm)
     count = len(earlier_trials.visible(trial, search.parallelism))
     earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed, points)
     for record in earlier:
@@ -120,7 +130,7 @@ def evaluate(
     earlier: list[dict],
     report: Callable[[dict], None] = lambda record: None,
     mnist_folder: str | None = None,
-    points: Sequence[dict] = (),
+    given: steering.Steering = NOTHING_GIVEN,
 ) -> Evaluation:
     """Propose the hyperparameters of one trial and evaluate them.
 
@@ -129,11 +139,13 @@ def evaluate(
         earlier: The records of the trials that it looks back on, in order.
         report: Called with the trial's record as far as it is known before its model function runs.
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
-        points: Values that the user gives for the first trials, by the names that are shown.
+        given: What the user gives for the first trials, and trials of other searches.
     """
     hyperopt = hyperas_compat.import_hyperopt()
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
-        trials = hyperopt_trials.from_records(earlier, model_file.space)
+        steered = steering.steered(search, model_file, trial, given)
+        trials = hyperopt_trials.from_records(earlier, model_file.space, steered.before)
+        count = len(trials.trials)
         # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
         trials.new_trial_ids = lambda n: list(range(trial, trial + n))
         data = {"data": model_file.described()}
@@ -141,6 +153,8 @@ def evaluate(
             data["data_digest"] = model_file.data_digest()
         for line in algorithms.approximations(search.algo, model_file.space):
             print(line)
+        if told := steered.record.get("warm_start"):
+            print(warm_start.told(told["used"], told["not_used"]))
 
         def objective(point: dict) -> dict:
             document = trials._dynamic_trials[-1]
@@ -150,6 +164,7 @@ def evaluate(
             # Where templates stand in comments, the names that are shown for hyperopt's labels; null for none.
             if other := {name.label: name.shown for name in script.names if name.shown != name.label}:
                 record["names"] = other
+            record |= steered.record
             report(record | {"hyperopt": hyperopt_trials.encoded(document)})
             seeds.seed_everything(record["seed"])
             result, changes, fits = _call_model(model_file, point, search, earlier)
@@ -160,33 +175,20 @@ def evaluate(
             hyperopt.fmin(
                 objective,
                 model_file.space,
-                algo=_configured(search, model_file, trial, points),
-                max_evals=len(earlier) + 1,
+                algo=steered.suggest,
+                max_evals=count + 1,
                 trials=trials,
                 rstate=pending.generator(search.seed, trial),
                 verbose=False,
                 return_argmin=False,
             )
 
-    if len(trials.trials) == len(earlier):
+    if len(trials.trials) == count:
         raise UserError(f"search.algo: {search.algo} proposed nothing for trial {trial}, expected one point")
     document = trials.trials[-1]
     record, fits = document["result"].pop(EVALUATED)
     record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, **data})
-
-
-def _configured(search: TrialSettings, model_file: loader.Loaded, trial: int, points: Sequence[dict]) -> Callable:
-    """Return the suggest function for a trial, with the points of the user's for it and those in flight."""
-    if not points:
-        return algorithms.configured(search)
-    space, values = NamedSpace(model_file.script, model_file.space), {}
-    for number in range(max(0, trial - search.parallelism + 1), min(trial + 1, len(points))):
-        try:
-            values[number], _ = space.read(points[number])
-        except Outside as error:
-            raise Mistake(f"search.points[{number}].{error}") from None
-    return algorithms.configured(search, space, values)
 
 
 def _call_model(

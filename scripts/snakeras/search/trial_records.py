@@ -174,7 +174,7 @@ def read_first(
         looked_back_on = digests[len(earlier_trials.visible(trial, parallelism))]
         path = folder / f"{name(trial)}.json"
         own = {"trial": trial, "history": looked_back_on, "point": points[trial] if trial < len(points) else None}
-        document = read(path, expected | own)
+        document = read(path, {"warm_start": None} | expected | own)
         for file, digest in document["determined_by"].get("files", {}).items():
             if files_read.setdefault(file, digest) != digest:
                 raise UserError(f"{path}: read another {file} than the trials before it; {AGAIN} {path}")

@@ -6,7 +6,7 @@ from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
 from snakeras.final import test_figures
-from snakeras.search import trial_records
+from snakeras.search import trial_records, warm_start
 from snakeras.workflow import progress
 
 NO_LOSS = "its loss on the test data is no finite number"
@@ -31,6 +31,8 @@ def summary(folder: Path, tracking: TrackingSettings | None, label: str | None =
     lines = ["", f"Best hyperparameters{whose} (trial {trial_records.name(best['trial'])}): {point}"]
     lines.append(f"Best loss of the search: {_loss(best, folder)}")
     lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
+    if warm := best.get("warm_start"):
+        lines[-1] += f"; {warm_start.told(warm['used'], warm['not_used'])}"
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]
         lines.append(

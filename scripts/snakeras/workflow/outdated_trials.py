@@ -59,6 +59,8 @@ class OutdatedTrials:
                     return f"{section}.{changed[0]} changed"
             if made.get("point") != self._params.point(SimpleNamespace(trial=Path(path).stem)):
                 return "search.points changed"
+            if made.get("warm_start") != self._files.warm_start_digest:
+                return "search.warm_start changed"
             return provenance.changed_file(made.get("files", {}))
         except (LookupError, TypeError, AttributeError):
             return None

@@ -6,7 +6,8 @@ from typing import TextIO
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child_process
-from snakeras.search import run_trial, trial_records
+from snakeras.search import run_trial, trial_records, warm_start
+from snakeras.search.steering import Steering
 from snakeras.workflow import mistakes, progress, training_job
 
 
@@ -20,11 +21,13 @@ def run(snakemake: object, terminal: TextIO) -> None:
     search = TrialSettings(**snakemake.params.search)
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
     sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
+    warm, defaults = list(warm_start.read(map(Path, snakemake.input.warm_start)).values()), settings.warm_start_defaults
+    digest = warm_start.digest(warm, defaults)
     earlier, determined_by = run_trial.determined(
-        trial, sources, search, snakemake.params.data, manifest, record_path.parent, settings.points
+        trial, sources, search, snakemake.params.data, manifest, record_path.parent, settings.points, digest
     )
     arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
-    arguments["points"] = settings.points
+    arguments["given"] = Steering(settings.points, warm, defaults)
     limits = []
     if minutes := settings.trial_timeout:
         line = f"timeout: took longer than search.trial_timeout, {minutes:g} minutes"

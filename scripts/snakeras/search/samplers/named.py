@@ -91,14 +91,12 @@ class NamedSpace:
                 point[one.label] = known[one.label] if one.label in known else one.plain(sample(_index(node), rng))
         return point
 
-    def missing(self, values: Point) -> list[str]:
-        """Return the names of the hyperparameters that apply and that ``values`` leave out."""
+    def missing(self, values: Point, point: dict) -> list[str]:
+        """Return the names of the hyperparameters that apply and that a ``point`` of these ``values`` leaves out."""
         names = {label: name for name, label in self.labels.items()}
-        return [
-            names[one.label]
-            for one in self.flat.hyperparameters
-            if one.label in names and self.flat.applies(one, values) and one.label not in values
-        ]
+        known = [one for one in self.flat.hyperparameters if one.label in names and self.flat.applies(one, values)]
+        missing = [names[one.label] for one in known if one.label not in values]
+        return missing + sorted(self._unknown - point.keys())
 
     def with_inner(self, hyperparameters: dict, point: dict) -> dict:
         """Return a trial's ``hyperparameters`` with those inside its choices, which best.json has in ``point`` alone.
@@ -107,12 +105,12 @@ class NamedSpace:
         """
         inner = {}
         for name, value in point.items():
-            if name in hyperparameters or not self._is_inner(name):
+            if name in hyperparameters:
                 continue
-            node = self._nodes[self.labels[name]]
-            if node.name != "switch":
+            options = _options(self._nodes[self.labels[name]]) if name in self.labels else []
+            if not options:
                 inner[name] = value
-            elif 0 <= value < len(options := _options(node)) and options[value].name == "literal":
+            elif value in range(len(options)) and options[value].name == "literal":
                 inner[name] = trial_records.plain(options[value].obj)
         return hyperparameters | inner
 

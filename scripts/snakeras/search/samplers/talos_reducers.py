@@ -46,10 +46,11 @@ def propose(
         seed=ask.search_seed,
         _param_dict_keys=list(grid),
     )
-    proposed = []
+    proposed, others, own = [], ask.others, ask.own
     for trial in range(ask.trial + 1):
         # As many rounds have ended as are known to this trial.
-        scan.result = _table(proposed, ask.results[: max(0, trial - ask.parallelism + 1)])
+        seen = own[: max(0, trial - ask.parallelism + 1)]
+        scan.result = _table([*(ask.space.filled(one.point) for one in others), *proposed], [*others, *seen])
         if scan.result:
             reduce_run(scan)
         drawn = rounds.round_parameters()
