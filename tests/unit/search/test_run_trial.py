@@ -9,6 +9,7 @@ from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.model_file import loader, parser
 from snakeras.search import earlier_trials, result_files, trial_records
+from snakeras.search.steering import Steering
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +128,7 @@ def test_a_parallel_search_depends_on_what_it_may_see(quadratic: Path, search: d
 
 def test_the_first_trials_have_the_points_that_are_given(quadratic: Path, search: dict) -> None:
     points = [{"kind": "b", "n": 7}, {"x": 1.25, "n": "3", "rate": 0.5, "kind": "c"}]
-    plain, given = (one_by_one(quadratic, search, 8, points=given)[:8] for given in ((), points))
+    plain, given = (one_by_one(quadratic, search, 8, given=Steering(given)) for given in ([], points))
     shown = [document["hyperparameters"] for document in given]
     assert shown[0] == plain[0]["hyperparameters"] | {"kind": "b", "n": 7.0}
     assert shown[1] == {"x": 1.25, "n": 3.0, "rate": 0.5, "kind": "c"}
@@ -137,7 +138,25 @@ def test_the_first_trials_have_the_points_that_are_given(quadratic: Path, search
     assert shown[5:] != [document["hyperparameters"] for document in plain[5:]]
     # A point that was never looked at before its trial runs.
     with pytest.raises(UserError, match=r"^search.points\[1\].n: found 2.5, expected a whole number from 1 to 20"):
-        record(quadratic, search, 1, given[:1], points=[{}, {"n": 2.5}])
+        record(quadratic, search, 1, given[:1], given=Steering([{}, {"n": 2.5}]))
+
+
+def test_trials_of_other_searches_stand_before_the_history(quadratic: Path, search: dict) -> None:
+    search["algo"] = "optuna-tpe"
+    shown = [{"x": 1.5, "n": 7.0, "rate": 0.1, "kind": "a"}, {"x": -3.0, "n": 25.0, "rate": 0.1, "kind": "a"}]
+    others = [
+        {"hyperparameters": one, "point": {}, "loss": float(loss), "pruned": None} for loss, one in enumerate(shown)
+    ]
+    plain, warm = (one_by_one(quadratic, search, 6, given=given) for given in (Steering(), Steering([], others)))
+    # One is used: the random start is shorter by one trial.
+    assert [one["hyperparameters"] == two["hyperparameters"] for one, two in zip(plain, warm, strict=True)] == [
+        *(number < 4 for number in range(6)),
+    ]
+    told = {"used": 1, "not_used": {"with n outside of this search's space": 1}}
+    assert [document["warm_start"] for document in warm] == [told] * 6
+    assert not any("warm_start" in document for document in plain)
+    # What is found here alone is recorded here.
+    assert [document["hyperopt"]["tid"] for document in warm] == list(range(6))
 
 
 def test_nothing_that_a_model_does_stops_the_search(tmp_path: Path, search: dict) -> None:

@@ -106,6 +106,15 @@ def test_a_point_that_is_added_or_changed_is_a_reason_for_its_own_trial_alone() 
     assert reasons({"k1": 5}) == reasons() == "1 trial runs again: search.points changed"
 
 
+def test_other_trials_to_start_from_are_a_reason_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_trial(PARAMS.search["seed"], TRIAL.with_stem("0000"), warm_start="a")
+    write_trial(PARAMS.search["seed"], TRIAL.with_stem("0001"))
+    assert outdated().reasons() == "1 trial runs again: search.warm_start changed"
+    monkeypatch.setattr(SearchFiles, "warm_start_digest", "a")
+    assert outdated().reasons() == "1 trial runs again: search.warm_start changed"
+    assert forced() == {str(TRIAL)}
+
+
 @pytest.mark.parametrize("name", ["model.keras", "model.joblib"])
 def test_a_final_model_that_is_lost_is_forced(name: str) -> None:
     final = Path("results/mnist/final")

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from conftest import MODELS, ROOT
 from snakeras.core.errors import UserError
-from snakeras.workflow import config_validation
+from snakeras.core.settings import Settings
+from snakeras.search import hyperopt_trials, trial_records
+from snakeras.workflow import config_validation, steering
+from snakeras.workflow.search_files import SearchFiles
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +112,77 @@ def test_mistakes_are_a_line_each() -> None:
     )
     for wrong in ({"x": 1}, 5, [5], [[{"x": 1}]]):
         assert "expected a list of points such as [{k1: 3}] or of paths of best.json" in complaint(wrong)
+
+
+def write(folder: str, *hyperparameters: dict, status: str = "completed") -> None:
+    """Trials of another search."""
+    (Path(folder) / "trials").mkdir(parents=True)
+    for number, values in enumerate(hyperparameters):
+        record = {"format": 1, "trial": number, "status": status, "loss": number / 4, "pruned": None, "fits": []}
+        record |= {"hyperparameters": values, "hyperopt": hyperopt_trials.proposed_nothing(number), "determined_by": {}}
+        path = Path(folder, "trials", f"{trial_records.name(number)}.json")
+        path.write_text(json.dumps(trial_records.sealed(record)))
+
+
+FITS = {"x": 0.5, "n": 7.0, "rate": 0.1, "kind": "a"}
+
+
+def warmed(folders: object, **search: object) -> Settings:
+    given = {"data": {"dataset": "model"}, "search": {"model": "mine.py", "warm_start": folders, **search}}
+    return config_validation.read(given, ROOT)
+
+
+def test_trials_of_other_searches_are_inputs_where_they_count() -> None:
+    write("results/a", FITS, FITS | {"x": 9.0})
+    files = SearchFiles(warmed(["results/a"]))
+    assert files.warm_start == ["results/a/trials/0000.json", "results/a/trials/0001.json"]
+    assert files.warm_start_digest
+    none = SearchFiles(warmed([]))
+    assert (none.warm_start, none.warm_start_digest) == ([], None)
+    # --config may hand over one folder, and a job need not find it again.
+    assert warmed("results/a/") == warmed(["results/a/"])
+    settings = config_validation.read(
+        {"data": {"dataset": "model"}, "search": {"model": "mine.py", "warm_start": ["gone"]}}, ROOT, in_job=True
+    )
+    assert settings.search.warm_start == ["gone"]
+
+
+def test_how_many_are_used_is_said_when_the_search_starts() -> None:
+    write("results/a", FITS, FITS | {"x": 9.0}, {"x": 0.5, "n": 7.0, "rate": 0.1})
+    assert steering.told(warmed([])) is None
+    path = Path("results/a/trials/0000.json")
+    assert steering.told(warmed(["results/a"])) == (
+        "warm start: 1 trial of other searches stands before the history; 2 not used (1 with x outside of this "
+        "search's space, 1 without kind)"
+    )
+    said = steering.told(warmed(["results/a"], warm_start_defaults={"kind": "c", "n": "3"}))
+    assert said.startswith("warm start: 2 trials of other searches stand before the history; 1 not used (1 with x ")
+    path.write_text("{")
+    assert "3 not used (1 that failed or were altered, 1 with" in steering.told(warmed(["results/a"]))
+
+
+def test_folders_without_trials_are_refused() -> None:
+    write("results/mnist", FITS)
+    write("results/failed", FITS, FITS, status="failed")
+    Path("results/empty/trials").mkdir(parents=True)
+    with pytest.raises(UserError) as raised:
+        warmed(
+            ["results/none", "results/mnist/", "results/empty", "results/failed", "mine.py"],
+            warm_start_defaults={"n": 21, "m": 3},
+        )
+    assert str(raised.value).splitlines() == [
+        "search.warm_start: found 'results/none', which is no folder here, expected that of a search, such as "
+        "results/other",
+        "search.warm_start: found 'results/mnist', which is this search's own folder, expected that of another search",
+        "search.warm_start: found 'results/empty', which has no trials, expected the folder of a search, such as "
+        "results/other",
+        "search.warm_start: found 'results/failed', of whose 2 trials none was completed or pruned, expected one at "
+        "least",
+        "search.warm_start: found 'mine.py', which is no folder here, expected that of a search, such as results/other",
+        "search.warm_start_defaults.n: found 21, expected a whole number from 1 to 20; the nearest is 20",
+        "search.warm_start_defaults.m: unknown hyperparameter, expected one of x, n, rate, kind",
+    ]
+    with pytest.raises(
+        UserError, match=r"search.warm_start: found \[5\]|search.warm_start: found 5, expected a list of"
+    ):
+        warmed([5])
