@@ -10,7 +10,7 @@ from snakeras.model_file.templates import Name
 from snakeras.search.samplers import algorithms, pending
 from snakeras.search.samplers.named import NamedSpace, Outside
 
-LABELS = {"l0": "optimizer", "l1": "u", "l2": "qu", "l3": "rate", "l4": None, "l5": "kind"}
+LABELS = {"l0": "optimizer", "l1": "u", "l2": "qu", "l3": "rate", "l4": None, "l5": "kind", "l6": "weighted"}
 OFFERED = ("tpe", "rand", "anneal", "optuna-tpe", "gp", "qmc", "cmaes", "nevergrad", "nevergrad-EDA", "talos")
 INSTALLED = [name for name in OFFERED if algorithms.complaint(name) is None]
 
@@ -26,6 +26,7 @@ def space() -> dict:
         "l3": hp.loguniform("l3", math.log(1e-4), 0),
         "l4": hp.uniform("l4", 0, 1),  # in a comment
         "l5": hp.choice("l5", [16, 32.0, "64", None, True, [1, 2], print]),
+        "l6": hp.pchoice("l6", [(0.5, "a"), (0.5, hp.pchoice("p", [(0.3, 1), (0.7, hp.quniform("pq", 0, 10, 5))]))]),
     }
 
 
@@ -93,6 +94,7 @@ POINTS = st.fixed_dictionaries(
         "rate": st.floats(1e-4, 1),
         "kind": st.sampled_from([16, 32.0, "64", None, True, [1, 2], "print"]),
         "optimizer": st.sampled_from(["sgd", {"decay": 0.5}, 3.5]),
+        "weighted": st.sampled_from(["a", 1, 10]),
     },
 )
 
@@ -140,6 +142,9 @@ def test_a_point_as_it_is_shown_means_the_same(point: dict) -> None:
         ({"free": -20}, {"l0": 2, "free": -20.0}),
         # Of the number inside, which is shown, the point of a best.json says where it is from.
         ({"optimizer": 0.5, "free": 0.5}, {"l0": 2, "free": 0.5}),
+        ({"weighted": 5}, {"l6": 1, "p": 1, "pq": 5.0}),
+        ({"p": 1}, {"l6": 1, "p": 0}),
+        ({"pq": 10}, {"l6": 1, "p": 1, "pq": 10.0}),
         ({"rate": 1e-4}, {"l3": 1e-4}),
         ({"qu": 8.999999999999998}, {"l2": 9.0}),
     ],
@@ -152,7 +157,10 @@ def test_values_are_those_that_people_see(point: dict, values: dict) -> None:
     ("point", "line"),
     [
         ({"uu": 1}, "uu: unknown hyperparameter, did you mean u?"),
-        ({"l1": 0.5}, "l1: unknown hyperparameter, expected one of optimizer, decay, free, u, qu, rate, kind"),
+        (
+            {"l1": 0.5},
+            "l1: unknown hyperparameter, expected one of optimizer, decay, free, u, qu, rate, kind, weighted, p, pq",
+        ),
         ({"u": 1.5}, "u: found 1.5, expected a number from -1 to 1; the nearest is 1"),
         ({"u": True}, "u: found True, expected a number from -1 to 1"),
         ({"u": "high"}, "u: found 'high', expected a number from -1 to 1"),
@@ -161,6 +169,9 @@ def test_values_are_those_that_people_see(point: dict, values: dict) -> None:
         ({"qu": "100"}, "qu: found '100', expected a multiple of 3 from 0 to 21; the nearest is 21"),
         ({"rate": 0}, "rate: found 0, expected a number from 0.0001 to 1; the nearest is 0.0001"),
         ({"kind": 64}, "kind: found 64, expected one of 16, 32.0, '64', None, True, [1, 2], print"),
+        ({"u": [0.5]}, "u: found [0.5], expected a number from -1 to 1"),
+        ({"u": {"a": 1}}, "u: found {'a': 1}, expected a number from -1 to 1"),
+        ({"weighted": "a", "pq": 5}, "weighted: found 'a', which contradicts what the point has for pq"),
         ({"kind": 1}, "kind: found 1, expected one of 16, 32.0"),
         ({"decay": 0.5, "free": 3}, "free: applies only where optimizer is option 2, expected it left out"),
         ({"optimizer": "sgd", "decay": 0.5}, "optimizer: found 'sgd', which contradicts what the point has for decay"),
