@@ -16,16 +16,7 @@ from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
-from snakeras.search import (
-    earlier_trials,
-    fit_hook,
-    hyperopt_trials,
-    provenance,
-    pruners,
-    steering,
-    trial_records,
-    warm_start,
-)
+from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, steering, trial_records
 from snakeras.search.samplers import algorithms, pending
 
 # Key of hyperopt's result under which the objective hands on what else it knows; hyperopt keeps it as it is.
@@ -141,20 +132,16 @@ def evaluate(
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
         given: What the user gives for the first trials, and trials of other searches.
     """
-    hyperopt = hyperas_compat.import_hyperopt()
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
         steered = steering.steered(search, model_file, trial, given)
         trials = hyperopt_trials.from_records(earlier, model_file.space, steered.before)
-        count = len(trials.trials)
         # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
         trials.new_trial_ids = lambda n: list(range(trial, trial + n))
         data = {"data": model_file.described()}
         if prepared is None:
             data["data_digest"] = model_file.data_digest()
-        for line in algorithms.approximations(search.algo, model_file.space):
+        for line in [*algorithms.approximations(search.algo, model_file.space), *steered.lines]:
             print(line)
-        if told := steered.record.get("warm_start"):
-            print(warm_start.told(told["used"], told["not_used"]))
 
         def objective(point: dict) -> dict:
             document = trials._dynamic_trials[-1]
@@ -170,25 +157,35 @@ def evaluate(
             result, changes, fits = _call_model(model_file, point, search, earlier)
             return result | {EVALUATED: (record | changes, fits)}
 
-        # At its end it asks for the best trial, but there may be none yet.
-        with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
-            hyperopt.fmin(
-                objective,
-                model_file.space,
-                algo=steered.suggest,
-                max_evals=count + 1,
-                trials=trials,
-                rstate=pending.generator(search.seed, trial),
-                verbose=False,
-                return_argmin=False,
-            )
+        rng = pending.generator(search.seed, trial)
+        document = _one_more(objective, model_file.space, steered.suggest, trials, rng)
 
-    if len(trials.trials) == count:
+    if document is None:
         raise UserError(f"search.algo: {search.algo} proposed nothing for trial {trial}, expected one point")
-    document = trials.trials[-1]
     record, fits = document["result"].pop(EVALUATED)
     record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, **data})
+
+
+def _one_more(
+    objective: Callable, space: dict, suggest: Callable, trials: object, rng: np.random.Generator
+) -> dict | None:
+    """Let hyperopt evaluate one trial more, and return its document; None where none was proposed."""
+    hyperopt = hyperas_compat.import_hyperopt()
+    count = len(trials.trials)
+    # At its end it asks for the best trial, but there may be none yet.
+    with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
+        hyperopt.fmin(
+            objective,
+            space,
+            algo=suggest,
+            max_evals=count + 1,
+            trials=trials,
+            rstate=rng,
+            verbose=False,
+            return_argmin=False,
+        )
+    return trials.trials[-1] if len(trials.trials) > count else None
 
 
 def _call_model(

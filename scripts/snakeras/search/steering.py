@@ -27,12 +27,13 @@ class Steered:
     suggest: Callable
     before: list[dict]  # documents that stand before its history
     record: dict  # what its record says of them
+    lines: list[str]  # for people
 
 
 def steered(search: TrialSettings, model_file: loader.Loaded, trial: int, given: Steering) -> Steered:
     """Return how a trial is proposed. Raise Mistake if the search space does not have a point that is given."""
     if not given.points and not given.warm_start:
-        return Steered(algorithms.configured(search), [], {})
+        return Steered(algorithms.configured(search), [], {}, [])
     space, values = NamedSpace(model_file.script, model_file.space), {}
     # Its own, and those of trials in flight.
     for number in range(max(0, trial - search.parallelism + 1), min(trial + 1, len(given.points))):
@@ -42,5 +43,7 @@ def steered(search: TrialSettings, model_file: loader.Loaded, trial: int, given:
             raise Mistake(f"search.points[{number}].{error}") from None
     usable, unused = warm_start.usable(given.warm_start, given.defaults, space)
     suggest = algorithms.configured(search, space, values, len(usable))
-    record = {"warm_start": {"used": len(usable), "not_used": unused}} if given.warm_start else {}
-    return Steered(suggest, warm_start.documents(usable), record)
+    if not given.warm_start:
+        return Steered(suggest, [], {}, [])
+    record = {"warm_start": {"used": len(usable), "not_used": unused}}
+    return Steered(suggest, warm_start.documents(usable), record, [warm_start.told(len(usable), unused)])

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read(paths: Iterable[Path]) -> dict[Path, dict]:
     """
     found = {}
     for _, group in groupby(paths, key=lambda path: path.parent):
-        ended = {path: record for path in group if (record := _ended(path))}
+        ended = {path: record for path in group if (record := _ended(path, path.stat().st_mtime_ns))}
         records = list(ended.values())
         losses = dict(enumerate(record["loss"] for record in records)) | hyperopt_trials.comparable_losses(records)
         for place, (path, record) in enumerate(ended.items()):
@@ -36,7 +37,9 @@ def read(paths: Iterable[Path]) -> dict[Path, dict]:
     return found
 
 
-def _ended(path: Path) -> dict | None:
+@cache
+def _ended(path: Path, _modified: int) -> dict | None:
+    """Return the record of a trial that was completed or pruned; None for others, and for an altered file."""
     try:
         record = trial_records.read(path)
     except UserError:

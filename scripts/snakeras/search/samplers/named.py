@@ -70,7 +70,8 @@ class NamedSpace:
             found, shown[name] = self._matched(name, given, values)
             if any(values.get(label, found[label]) != found[label] for label in found):
                 inner = ", ".join(other for other in point if self._is_inner(other))
-                raise Outside(name, f"found {given!r}, which contradicts what the point has for {inner}", "")
+                said = f"found {given!r}, which contradicts what the point has for {inner}"
+                raise Outside(name, said, f"with {name} and {inner} in contradiction")
             values |= found
             values |= self._led_to(name, values)
         return values, shown
@@ -187,7 +188,8 @@ class NamedSpace:
             (choice, index) for choice, index in sorted(paths[0]) if values.get(choice, index) != index
         )
         chosen = self._option_texts(choice)[index]
-        raise Outside(name, f"applies only where {names.get(choice, choice)} is {chosen}, expected it left out", "")
+        said = f"applies only where {names.get(choice, choice)} is {chosen}, expected it left out"
+        raise Outside(name, said, f"with {name}, which does not apply to them")
 
     def _option_texts(self, label: str) -> list[str]:
         """Return the options of a choice, as a point may name them."""

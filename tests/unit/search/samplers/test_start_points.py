@@ -121,6 +121,20 @@ def test_a_proposal_depends_on_what_its_trial_may_see_alone(algo: str, points: l
     ]
 
 
+def test_points_of_trials_in_flight_are_told_where_these_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {}
+    sampler = algorithms.SAMPLERS["gp"]
+
+    def propose(ask: object) -> dict:
+        told[ask.trial] = ask.pending
+        return sampler.propose(ask, candidates=16)
+
+    monkeypatch.setitem(algorithms.SAMPLERS, "gp", algorithms.replace(sampler, propose=propose, told_of_pending=True))
+    searched("gp", [{}, {}, {}, {}, {}, {"u": 0.125}], 7, 3)
+    assert [one["l1"] for one in told[6]][1:] == [0.125]
+    assert len(told[6]) == 2
+
+
 @given(POINTS)
 def test_a_point_as_it_is_shown_means_the_same(point: dict) -> None:
     values, shown = named().read(point)
