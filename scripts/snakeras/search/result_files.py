@@ -50,7 +50,7 @@ def conclude(
         {
             "name": name,
             **{key: won[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
-            "point": point(won),
+            "point": trial_records.point(won),
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             **({"warm_start": won["warm_start"]} if "warm_start" in won else {}),
             "provenance": {
@@ -65,7 +65,7 @@ def conclude(
         },
     )
     kept = {key: won[key] for key in ("trial", "hyperparameters", "seed", "digest")}
-    files.write_json(winner, kept | {"point": point(won)})
+    files.write_json(winner, kept | {"point": trial_records.point(won)})
 
 
 def different_data(folder: Path, max_evals: int) -> str | None:
@@ -78,13 +78,6 @@ def different_data(folder: Path, max_evals: int) -> str | None:
         f"warning: the data function gave {len(digests)} different sets of data in {max_evals} trials, whose results "
         "therefore cannot be compared; seed what it draws, e.g. numpy.random.default_rng(0)"
     )
-
-
-def point(record: dict) -> dict:
-    """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
-    values = trial_records.decode(record["hyperopt"]["misc"]["vals"])
-    named = {trial_records.shown_name(record, label): value[0] for label, value in values.items() if value}
-    return {name: trial_records.plain(value) for name, value in named.items() if name is not None}
 
 
 def all_failed(records: list[dict], model: Path | None = None) -> str:

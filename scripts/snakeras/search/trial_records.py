@@ -107,6 +107,13 @@ def shown_name(record: dict, label: str) -> str | None:
     return record.get("names", {}).get(label, label)
 
 
+def point(record: dict) -> dict:
+    """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
+    values = decode(record["hyperopt"]["misc"]["vals"])
+    named = {shown_name(record, label): value[0] for label, value in values.items() if value}
+    return {name: plain(value) for name, value in named.items() if name is not None}
+
+
 def reason(record: dict, model: Path | None = None, length: int | None = None) -> str:
     """Return why a trial failed, in ``length`` characters if given, and where in the file ``model``, if known."""
     failure, place = record["failure"], record.get("failed_at")

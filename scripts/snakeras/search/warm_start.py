@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
-from snakeras.search import hyperopt_trials, result_files, trial_records
+from snakeras.search import hyperopt_trials, trial_records
 from snakeras.search.samplers.named import NamedSpace, Outside
 from snakeras.search.samplers.space import Point
 
@@ -32,7 +32,7 @@ def read(paths: Iterable[Path]) -> dict[Path, dict]:
         records = list(ended.values())
         losses = dict(enumerate(record["loss"] for record in records)) | hyperopt_trials.comparable_losses(records)
         for place, (path, record) in enumerate(ended.items()):
-            known = {"hyperparameters": record["hyperparameters"], "point": result_files.point(record)}
+            known = {"hyperparameters": record["hyperparameters"], "point": trial_records.point(record)}
             found[path] = known | {"loss": losses[place], "pruned": record["pruned"]}
     return found
 

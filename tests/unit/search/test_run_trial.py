@@ -8,7 +8,7 @@ from reference import proposals, record, uninterrupted
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.model_file import loader, parser
-from snakeras.search import earlier_trials, result_files, trial_records
+from snakeras.search import earlier_trials, trial_records
 from snakeras.search.steering import Steering
 
 pytestmark = pytest.mark.slow
@@ -79,7 +79,7 @@ def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
     # The final model gets what the trial got, by the names that are shown.
     with loader.loaded(parser.read(script, True), None, TrialSettings(**search)) as model_file:
         for document in documents:
-            point = model_file.point(result_files.point(document))
+            point = model_file.point(trial_records.point(document))
             assert set(point) == {"first", "first_2", "epochs_1"}
             assert model_file.function(point)["loss"] == document["loss"]
 
