@@ -81,9 +81,10 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
         "resources": {"mem_mb": 8000, "runtime": 60},
     }
     keys = {key for section in changed.values() for key in section}
-    # max_evals is above, and points decide; keras_home, which goes with another dataset, and label, which is no
+    # max_evals is above, points and defaults decide; keras_home, which goes with another dataset, and label, which is no
     # setting, are in test_use.
-    assert set(JobSettings.model_fields) - {"max_evals", "points", "keras_home", "label"} <= keys
+    elsewhere = {"max_evals", "points", "warm_start_defaults", "keras_home", "label"}
+    assert set(JobSettings.model_fields) - elsewhere <= keys
     assert (
         finished.planned("--config", *(f"{section}={json.dumps(values)}" for section, values in changed.items())) == {}
     )
