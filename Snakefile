@@ -12,7 +12,7 @@ if not workflow.overwrite_configfiles:
 
 
 sys.path.append(str(workflow.current_basedir.join("scripts")))
-from snakeras.workflow import closing_message, config_validation, mistakes, stale_lock, unpublished
+from snakeras.workflow import closing_message, config_validation, mistakes, stale_lock, steering, unpublished
 from snakeras.workflow.code_files import CodeFiles
 from snakeras.workflow.outdated_trials import OutdatedTrials
 from snakeras.workflow.report_files import ReportFiles
@@ -67,7 +67,7 @@ rule pictures:
 onstart:
     made_with = {"search": rule_params.search, "data": rule_params.data}
     stale_lock.note_run(settings, made_with, search_files.waiting(workflow.dag))
-    for line in filter(None, (outdated_trials.reasons(), config_validation.hint(settings))):
+    for line in filter(None, (outdated_trials.reasons(), config_validation.hint(settings), steering.told(settings))):
         print(line, file=sys.stderr)
 
 

@@ -15,6 +15,8 @@ checkpoint candidates:
         model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
+        points=rule_params.points,
+        warm_start=search_files.warm_start_digest,
         candidates=rule_params.candidates,
     log:
         "results/{name}/logs/candidates.log",

@@ -15,6 +15,8 @@ rule gather:
         model=search_files.fingerprint,
         search=rule_params.search,
         data=rule_params.data,
+        points=rule_params.points,
+        warm_start=search_files.warm_start_digest,
     log:
         "results/{name}/logs/plots/gather.log",
     benchmark:

@@ -8,6 +8,7 @@ rule trial:
         data=search_files.manifest,
         script_data=search_files.script_data,
         earlier_trials=search_files.earlier_trials,
+        warm_start=ancient(search_files.warm_start),
         outdated=outdated_trials.force,
     output:
         result="results/{name}/trials/{trial}.json",
@@ -20,6 +21,8 @@ rule trial:
         search=rule_params.search,
         data=rule_params.data,
         job=rule_params.job,
+        point=rule_params.point,
+        warm_start=search_files.warm_start_digest,
     log:
         "results/{name}/logs/trials/{trial}.log",
     benchmark:
@@ -69,6 +72,8 @@ checkpoint best:
         data=rule_params.data,
         finalists=rule_params.finalists,
         job=rule_params.job,
+        points=rule_params.points,
+        warm_start=search_files.warm_start_digest,
     log:
         "results/{name}/logs/best.log",
     benchmark:

@@ -24,6 +24,8 @@ with rule_script(snakemake) as terminal:
         best=Path(snakemake.output.best),
         winner=Path(snakemake.output.winner),
         finals=finals,
+        points=snakemake.params.points,
+        warm_start=snakemake.params.warm_start,
     )
     records = [files.read_json(Path(path)) for path in snakemake.input.trials]
     warnings = (

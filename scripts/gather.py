@@ -15,4 +15,6 @@ with rule_script(snakemake):
         data=snakemake.params.data,
         manifest=next(map(Path, snakemake.input.data), None),
         result=Path(snakemake.output.search),
+        points=snakemake.params.points,
+        warm_start=snakemake.params.warm_start,
     )

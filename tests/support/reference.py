@@ -17,16 +17,18 @@ from snakeras.model_file import hyperas_compat, parser
 from snakeras.search import run_trial, trial_records
 
 
-def evaluated(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = ()) -> run_trial.Evaluation:
-    """One trial with the settings ``search``, by the data of its script."""
+def evaluated(
+    script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = (), **given: object
+) -> run_trial.Evaluation:
+    """One trial with the settings ``search``, by the data of its script; ``given`` is as for ``run_trial.evaluate``."""
     settings = TrialSettings(**search)
     parsed = parser.read(Path(script), True, settings.model_function, settings.data_function)
-    return run_trial.evaluate(parsed, None, settings, trial, list(earlier))
+    return run_trial.evaluate(parsed, None, settings, trial, list(earlier), **given)
 
 
-def record(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = ()) -> dict:
+def record(script: Path, search: dict, trial: int = 0, earlier: Sequence[dict] = (), **given: object) -> dict:
     """Its record."""
-    return evaluated(script, search, trial, earlier).record
+    return evaluated(script, search, trial, earlier, **given).record
 
 
 def proposals(documents: list[dict]) -> list[tuple[dict, float]]:

@@ -81,8 +81,10 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
         "resources": {"mem_mb": 8000, "runtime": 60},
     }
     keys = {key for section in changed.values() for key in section}
-    # max_evals is above; keras_home, which goes with another dataset, and label, which is no setting, are in test_use.
-    assert set(JobSettings.model_fields) - {"max_evals", "keras_home", "label"} <= keys
+    # max_evals is above, points and defaults decide; keras_home, which is of another dataset, and label, which is no
+    # setting, are in test_use.
+    elsewhere = {"max_evals", "points", "warm_start_defaults", "keras_home", "label"}
+    assert set(JobSettings.model_fields) - elsewhere <= keys
     assert (
         finished.planned("--config", *(f"{section}={json.dumps(values)}" for section, values in changed.items())) == {}
     )

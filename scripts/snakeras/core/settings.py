@@ -138,6 +138,14 @@ class SearchSettings(TrialSettings):
     pruner: PrunerSettings = PrunerSettings()
     model: str = "models/mnist_cnn.py"
     max_evals: Count = 12
+    # The path of a best.json stands for its point, and is replaced by it when the configuration is read.
+    points: list[dict[str, Any] | Text] = Field(
+        [], description="a list of points such as [{k1: 3}] or of paths of best.json, or one such path"
+    )
+    warm_start: list[Text] = Field(
+        [], description="a list of folders of searches such as [results/other], or one such folder"
+    )
+    warm_start_defaults: dict[str, Any] = {}
     monitor: Text = "auto"
     mode: Literal["auto", "max", "min"] = "auto"
     stop: StopSettings = StopSettings()
@@ -147,6 +155,13 @@ class SearchSettings(TrialSettings):
     trials_per_gpu: Count = 1
     retries: int = Field(1, ge=0)
     trial_timeout: float | None = Field(None, gt=0)
+
+    @field_validator("points", "warm_start", mode="before")
+    @classmethod
+    def _read_path(cls, value: object) -> object:
+        if value is None or value in NULL:
+            return []
+        return [value] if isinstance(value, str) else value
 
     def trial_settings(self) -> TrialSettings:
         """Return the settings that decide what a trial gives; of the pruner, only the keys that its type goes by."""
@@ -230,6 +245,8 @@ class JobSettings(Section):
     mnist_folder: str | None
     keras_home: str | None
     mflux_token_file: str | None
+    points: list[dict[str, Any]] = []
+    warm_start_defaults: dict[str, Any] = {}
     label: str | None = None  # the search's name where lines have to say whose they are
 
     @classmethod

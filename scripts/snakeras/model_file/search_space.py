@@ -9,6 +9,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from snakeras.core.errors import flat, one_line
 from snakeras.model_file import hyperas_compat, parser, syntax, templates
@@ -21,6 +22,13 @@ IN_OTHER_WORDS = {
     "require string label": "a distribution inside another is written in hyperopt's form, as hp.uniform('name', 0, 1)",
     "high <= 0": "nothing to choose from",
 }
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """An option of a choice that only a trial can evaluate."""
+
+    text: str
 
 
 def mistakes(script: parser.HyperasScript) -> Iterator[str]:
@@ -37,6 +45,31 @@ def mistakes(script: parser.HyperasScript) -> Iterator[str]:
             yield f"{template.path}, line {template.line}: {template.flat}{place}: {complaint}"
 
 
+def space(script: parser.HyperasScript) -> dict[str, object | None]:
+    """Return hyperopt's search space by its labels, as far as it is known before a trial runs.
+
+    An option that only the file's packages or data explain is ``Unseen``; a distribution that they decide is None.
+    """
+    known, _ = _names_seen(script)
+    return {name.label: _distribution(name, known) for name in script.names}
+
+
+def _distribution(name: templates.Name, known: dict) -> object | None:
+    """Return the distribution of a template, a node of hyperopt's graph."""
+    found = templates.distribution(name.template.text)
+    try:
+        if not syntax.names_used(ast.parse(_expression(name.template))) - known.keys():
+            return eval(_expression(name.template, name.label), dict(known))[name.label]
+    except OSError:  # a file that a trial may find
+        return None
+    if not found or found["kind"] != "choice":
+        return None
+    seen = [not syntax.names_used(ast.parse(text)) - known.keys() for text in found["arguments"]]
+    pairs = zip(seen, found["arguments"], strict=True)
+    options = [eval(text, dict(known)) if is_seen else Unseen(text) for is_seen, text in pairs]
+    return hyperas_compat.import_hyperopt().hp.choice(name.label, options)
+
+
 def why_unseen(script: parser.HyperasScript, name: str) -> str:
     """Return, in brackets, why templates cannot see a name; empty if that is not known."""
     if name in syntax.names_set(ast.parse(script.model_source)):
@@ -51,10 +84,10 @@ def why_unseen(script: parser.HyperasScript, name: str) -> str:
     return ""
 
 
-def _expression(template: templates.Template) -> str:
+def _expression(template: templates.Template, label: str = "x") -> str:
     """Return the search space that Hyperas makes of a template (hyperas.optim.get_hyperopt_space)."""
-    call = re.sub(r"\(", "('x', ", re.sub(r"[{}]", "", template.text), count=1)
-    return f"{{'x': hp.{call},\n}}"
+    call = re.sub(r"\(", f"('{label}', ", re.sub(r"[{}]", "", template.text), count=1)
+    return f"{{'{label}': hp.{call},\n}}"
 
 
 def _not_a_call(template: templates.Template) -> str | None:

@@ -2,6 +2,7 @@
 
 import ast
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -26,16 +27,19 @@ def gather(
     data: dict,
     manifest: Path | None,
     result: Path,
+    points: Sequence[dict] = (),
+    warm_start: str | None = None,
 ) -> None:
     """Write what ``describe`` returns.
 
     ``trials`` and ``runs`` are the JSON file and the run.json of every trial in order, ``sources`` the Hyperas script
-    and the user's other files that decide a trial.
+    and the user's other files that decide a trial. ``points`` are those that the user gives for the first trials;
+    ``warm_start`` is as for ``provenance.determined_by``.
 
     Raise UserError when a trial's file is missing, altered or made with another configuration.
     """
-    fixed = provenance.determined_by(sources, search, data, manifest)
-    records, _ = trial_records.read_first(trials[0].parent, len(trials), search["parallelism"], fixed)
+    fixed = provenance.determined_by(sources, search, data, manifest, warm_start)
+    records, _ = trial_records.read_first(trials[0].parent, len(trials), search["parallelism"], fixed, points)
     documents = [files.read_json(path) for path in runs]
     files.write_json(
         result, describe(name, records, documents, _script(sources[0], search).distributions, search, data)
@@ -84,6 +88,7 @@ def describe(
     names = list(dict.fromkeys(label for record in records for label in record["hyperparameters"]))
     space = dict(zip(names, distributions, strict=False))
     best = best_trial.best(records)
+    warm = [record["warm_start"] for record in records if "warm_start" in record]
     return {
         "name": name,
         "search": search,
@@ -92,6 +97,7 @@ def describe(
         "space": {label: _with_options(label, space.get(label), records) for label in names},
         "best": best and best["trial"],
         "trials": [_trial(record, run, objective) for record, run in zip(records, runs, strict=True)],
+        **({"warm_start": warm[0]} if warm else {}),
     }
 
 
@@ -174,8 +180,8 @@ def _metric(fit: dict, key: str) -> list[float | None]:
 def _trial(record: dict, run: dict, objective: dict) -> dict:
     """Return what is shown of a trial; what is no finite number is None.
 
-    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``skipped``, ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the
-    objective) and ``curve`` (the same per epoch of the first fit).
+    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``skipped``, ``loss``, ``val_accuracy``, ``hyperparameters``,
+    ``value`` (of the objective) and ``curve`` (the same per epoch of the first fit).
     """
     key, first, value = objective["key"], (record["fits"] or [{"metrics": {}}])[0], _finite(record["loss"])
     if key == "loss":

@@ -46,6 +46,9 @@ def from_search(
     with _quiet():
         study = optuna.create_study(storage=storage, study_name=search["name"], direction=direction)
         study.set_metric_names([search["objective"]["key"]])
+        # Those trials are not the study's own, whose numbers are those of the search.
+        if "warm_start" in search:
+            study.set_user_attr("warm_start", search["warm_start"])
     study.add_trials(trials[number] for number in sorted(trials))
     return study
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from snakeras.core import files, times
 from snakeras.final import test_figures
 from snakeras.report import captions, search_data
+from snakeras.search import warm_start
 
 
 def write(
@@ -16,6 +17,7 @@ def write(
     ``best.json``, ``final/metrics.json``, ``data.json`` (None where the script has its own data function) and
     ``final/run.json``; ``command`` is what to call to run the search again.
     """
+    warm = search.get("warm_start")
     figures = {
         "search": search,
         "settings": search["search"],
@@ -26,6 +28,7 @@ def write(
         "run": run_record,
         "command": command,
         "saved_epochs": saved_epochs(search),
+        "warm_start": warm_start.told(warm["used"], warm["not_used"]) if warm else None,
         **search_data.counts(search),
         **_spent([trial for trial in search["trials"] if trial["status"] != "skipped" and trial["finished"]]),
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.core.text import number, shortened
 from snakeras.report import captions, search_data
+from snakeras.search import warm_start
 
 ROWS = 25  # a page
 REASON = 300  # characters: Keras explains at length, and all of it is in the trial's file
@@ -71,14 +72,16 @@ def reason(trial: dict) -> str:
 def write(search: dict, html: Path, links: dict[int, str]) -> dict:
     """Write the page with these links, and return the figures of the caption.
 
-    They are ``trials``; ``completed``, ``pruned``, ``failed`` and ``skipped``, how many; ``best``, the best trial's number or None;
-    ``linked``, how many have a link.
+    They are ``trials``; ``completed``, ``pruned``, ``failed`` and ``skipped``, how many; ``best``, the best trial's
+    number or None; ``linked``, how many have a link.
     """
     trials, label = search["trials"], search["objective"]["label"].lower()
     said = "Click on a column's name to sort by it."
     if search["best"] is not None:
         value = next(number(trial["value"]) for trial in trials if trial["trial"] == search["best"])
         said = f"The best is trial {search['best']}: {label} {value}. {said}"
+    if warm := search.get("warm_start"):
+        said += f" Not in this table: {warm_start.told(warm['used'], warm['not_used'])}."
     body = f"<p>{markup.escape(said)}</p>\n{_table(columns(search, links))}"
     files.write_text(html, captions.page(f"{search['name']}: all trials", body))
     linked = sum(trial["trial"] in links for trial in trials)

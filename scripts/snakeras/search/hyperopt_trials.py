@@ -9,8 +9,8 @@ from snakeras.search import trial_records
 DONE, OK, FAIL = 2, "ok", "fail"
 
 
-def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
-    """Return hyperopt's ``Trials`` with the trials of these records.
+def from_records(records: Iterable[dict], labels: Iterable[str], before: Iterable[dict] = ()) -> object:
+    """Return hyperopt's ``Trials`` with the documents ``before``, then the trials of these records.
 
     A trial that died before it proposed anything has no hyperparameters; hyperopt expects all ``labels`` to be named.
     """
@@ -20,6 +20,7 @@ def from_records(records: Iterable[dict], labels: Iterable[str]) -> object:
     documents = [trial_records.decode(record["hyperopt"]) for record in records]
     for place, loss in comparable_losses(records).items():
         documents[place]["result"]["loss"] = loss
+    documents = [*before, *documents]
     for document in documents:
         for key in ("idxs", "vals"):
             for label in labels:

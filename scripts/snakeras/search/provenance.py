@@ -13,7 +13,9 @@ GIT_TIMEOUT = 10  # seconds
 PACKAGES = ("tensorflow", "keras", "hyperas", "hyperopt", "numpy")
 
 
-def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path | None) -> dict:
+def determined_by(
+    sources: list[Path], search: dict, data: dict, manifest: Path | None, warm_start: str | None = None
+) -> dict:
     """Return all that determines every trial of a search, but for its number, its history and the packages.
 
     Args:
@@ -21,10 +23,12 @@ def determined_by(sources: list[Path], search: dict, data: dict, manifest: Path 
         search: The JSON form of ``TrialSettings``.
         data: The keys of ``data`` in the configuration that trials depend on.
         manifest: Of the prepared arrays; None where the model file has its own data function.
+        warm_start: The digest of the trials of other searches that stand before the history; None without any.
     """
     digest = files.read_json(manifest)["digest"] if manifest else None
     model = fingerprint.of_files(sources, manifest is None, search["model_function"], search["data_function"])
-    return {"model": model, "search": search, "data": data | {"digest": digest}}
+    found = {"model": model, "search": search, "data": data | {"digest": digest}}
+    return found | ({"warm_start": warm_start} if warm_start else {})
 
 
 def changed_file(files_read: dict[str, str]) -> str | None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakeras.core import files
@@ -24,18 +25,21 @@ def conclude(
     table: Path,
     best: Path,
     winner: Path,
+    points: Sequence[dict] = (),
+    warm_start: str | None = None,
     finals: finalists.Finalists | None = None,
 ) -> None:
     """Write ``trials.csv``, ``best.json`` and ``winner.json`` from trials 0 to ``max_evals - 1``.
 
     ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better. Where
-    there are finalists, they choose the best trial, and ``finalists.csv`` is written too.
+    there are finalists, they choose the best trial, and ``finalists.csv`` is written too. ``points`` are those that the
+    user gives for the first trials; ``warm_start`` is as for ``provenance.determined_by``.
 
     Raises:
         UserError: When a trial's or finalist's file is missing, altered or made with another configuration, when all
             trials failed, or all finalists.
     """
-    fixed, records = _records(folder, max_evals, sources, search, data, manifest)
+    fixed, records = _records(folder, max_evals, sources, search, data, manifest, points, warm_start)
     won, how = best_trial.best(records), {}
     if finals:
         choice = finalists.choose(finalists.read(finals, records), finals.monitor, finals.mode)
@@ -48,9 +52,10 @@ def conclude(
         {
             "name": name,
             **{key: won[key] for key in ("hyperparameters", "loss", "val_accuracy", "trial", "seed")},
-            "point": point(won),
+            "point": trial_records.point(won),
             **how,
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
+            **({"warm_start": won["warm_start"]} if "warm_start" in won else {}),
             "provenance": {
                 "seed": search.seed,
                 "model_digest": files.sha256_of(fixed["model"]),
@@ -65,27 +70,25 @@ def conclude(
     files.write_json(winner, trained_again(won))
 
 
-def write_candidates(
+def write_candidates(path: Path, count: int, *arguments: object) -> None:
+    """Write ``candidates.json``: the ``count`` best trials, the best first. The others are as for ``_records``."""
+    _, records = _records(*arguments)
+    files.write_json(path, {"candidates": [*map(trained_again, best_trial.candidates(records, count))]})
+
+
+def _records(
     folder: Path,
     max_evals: int,
     sources: list[Path],
     search: TrialSettings,
     data: dict,
     manifest: Path | None,
-    count: int,
-    path: Path,
-) -> None:
-    """Write ``candidates.json``: the ``count`` best trials, the best first. The rest is as for ``conclude``."""
-    _, records = _records(folder, max_evals, sources, search, data, manifest)
-    files.write_json(path, {"candidates": [*map(trained_again, best_trial.candidates(records, count))]})
-
-
-def _records(
-    folder: Path, max_evals: int, sources: list[Path], search: TrialSettings, data: dict, manifest: Path | None
+    points: Sequence[dict],
+    warm_start: str | None,
 ) -> tuple[dict, list[dict]]:
     """Return what determines every trial, and the trials' records; raise UserError as ``conclude``."""
-    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
-    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed)
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest, warm_start)
+    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed, points)
     if best_trial.best(records) is None:
         raise UserError(all_failed(records, sources[0]))
     return fixed, records
@@ -93,7 +96,8 @@ def _records(
 
 def trained_again(record: dict) -> dict:
     """Return of a trial's record what it takes to train it again."""
-    return {key: record[key] for key in ("trial", "hyperparameters", "seed", "digest")} | {"point": point(record)}
+    again = {key: record[key] for key in ("trial", "hyperparameters", "seed", "digest")}
+    return again | {"point": trial_records.point(record)}
 
 
 def different_data(folder: Path, max_evals: int) -> str | None:
@@ -106,13 +110,6 @@ def different_data(folder: Path, max_evals: int) -> str | None:
         f"warning: the data function gave {len(digests)} different sets of data in {max_evals} trials, whose results "
         "therefore cannot be compared; seed what it draws, e.g. numpy.random.default_rng(0)"
     )
-
-
-def point(record: dict) -> dict:
-    """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
-    values = trial_records.decode(record["hyperopt"]["misc"]["vals"])
-    named = {trial_records.shown_name(record, label): value[0] for label, value in values.items() if value}
-    return {name: trial_records.plain(value) for name, value in named.items() if name is not None}
 
 
 def all_failed(records: list[dict], model: Path | None = None) -> str:

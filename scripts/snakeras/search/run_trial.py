@@ -4,7 +4,7 @@ import contextlib
 import io
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from snakeras.core.settings import TrialSettings
 from snakeras.data import datasets
 from snakeras.model_file import hyperas_compat, kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
-from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, trial_records
+from snakeras.search import earlier_trials, fit_hook, hyperopt_trials, provenance, pruners, steering, trial_records
 from snakeras.search.samplers import algorithms, pending
 
 # Key of hyperopt's result under which the objective hands on what else it knows; hyperopt keeps it as it is.
 EVALUATED = "snakeras"
+NOTHING_GIVEN = steering.Steering()
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def run(
     mnist_folder: str | None,
     model_folder: Path,
     report: Callable[[dict], None],
+    given: steering.Steering = NOTHING_GIVEN,
 ) -> TrialResult:
     """Run one trial in this process, and save what it trained by ``kept_models``.
 
@@ -59,7 +61,7 @@ def run(
         sources: The model file, then what else of the user's own decides a trial.
         manifest: Of the prepared arrays; None runs the model file's own data function.
         model_folder: For the model and what the script logs to MLflow; left empty if there is neither.
-        earlier, mnist_folder, report: As for ``evaluate``.
+        earlier, mnist_folder, report, given: As for ``evaluate``.
     """
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     prepared, notes = None, io.StringIO()
@@ -75,7 +77,7 @@ def run(
             return record | {"files": opened.digests(sources, script.strings)}
 
         evaluation = evaluate(
-            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder
+            script, prepared, search, trial, earlier, lambda record: report(with_files(record)), mnist_folder, given
         )
         if evaluation.model is not None and evaluation.record["status"] != "failed":
             save_model(model_folder, evaluation.model, sources[0])
@@ -84,22 +86,31 @@ def run(
 
 
 def determined(
-    trial: int, sources: list[Path], search: TrialSettings, data: dict, manifest: Path | None, folder: Path
+    trial: int,
+    sources: list[Path],
+    search: TrialSettings,
+    data: dict,
+    manifest: Path | None,
+    folder: Path,
+    points: Sequence[dict] = (),
+    warm: str | None = None,
 ) -> tuple[list[dict], dict]:
     """Return the records of the trials that a trial looks back on, and all that determines it.
 
-    The trials' JSON files are in ``folder``; the rest is as for ``provenance.determined_by``.
+    The trials' JSON files are in ``folder``; ``points`` are those that the user gives for the first trials; the rest is
+    as for ``provenance.determined_by``.
     """
-    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest)
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest, warm)
     count = len(earlier_trials.visible(trial, search.parallelism))
-    earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed)
+    earlier, digest = trial_records.read_first(folder, count, search.parallelism, fixed, points)
     for record in earlier:
         if change := provenance.changed_file(record["determined_by"].get("files", {})):
             trial_name = trial_records.name(record["trial"])
             raise UserError(
                 f"{change} trial {trial_name} read it; call again to run that trial and all later ones again"
             )
-    return earlier, fixed | {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
+    own = {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
+    return earlier, fixed | own | ({"point": points[trial]} if trial < len(points) else {})
 
 
 def evaluate(
@@ -110,6 +121,7 @@ def evaluate(
     earlier: list[dict],
     report: Callable[[dict], None] = lambda record: None,
     mnist_folder: str | None = None,
+    given: steering.Steering = NOTHING_GIVEN,
 ) -> Evaluation:
     """Propose the hyperparameters of one trial and evaluate them.
 
@@ -118,16 +130,17 @@ def evaluate(
         earlier: The records of the trials that it looks back on, in order.
         report: Called with the trial's record as far as it is known before its model function runs.
         mnist_folder: A folder that the user names to take MNIST from, should it be lost.
+        given: What the user gives for the first trials, and trials of other searches.
     """
-    hyperopt = hyperas_compat.import_hyperopt()
     with loader.loaded(script, prepared, search, mnist_folder) as model_file:
-        trials = hyperopt_trials.from_records(earlier, model_file.space)
+        steered = steering.steered(search, model_file, trial, given)
+        trials = hyperopt_trials.from_records(earlier, model_file.space, steered.before)
         # The trial gets its number from the start: an algorithm may use it, and it stands in the record.
         trials.new_trial_ids = lambda n: list(range(trial, trial + n))
         data = {"data": model_file.described()}
         if prepared is None:
             data["data_digest"] = model_file.data_digest()
-        for line in algorithms.approximations(search.algo, model_file.space):
+        for line in [*algorithms.approximations(search.algo, model_file.space), *steered.lines]:
             print(line)
         # The names that are shown for hyperopt's labels, null for templates in comments: where they differ.
         other = {name.label: name.shown for name in script.names if name.shown != name.label}
@@ -142,30 +155,41 @@ def evaluate(
             record["hyperparameters"] = {key: trial_records.plain(value) for key, value in hyperparameters.items()}
             if other:
                 record["names"] = other
+            record |= steered.record
             report(record | {"hyperopt": hyperopt_trials.encoded(document)})
             seeds.seed_everything(record["seed"])
             result, changes, fits = _call_model(model_file, point, search, earlier)
             return result | {EVALUATED: (record | changes, fits)}
 
-        # At its end it asks for the best trial, but there may be none yet.
-        with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
-            hyperopt.fmin(
-                objective,
-                model_file.space,
-                algo=algorithms.configured(search),
-                max_evals=len(earlier) + 1,
-                trials=trials,
-                rstate=pending.generator(search.seed, trial),
-                verbose=False,
-                return_argmin=False,
-            )
+        rng = pending.generator(search.seed, trial)
+        document = _one_more(objective, model_file.space, steered.suggest, trials, rng)
 
-    if len(trials.trials) == len(earlier):
+    if document is None:
         raise UserError(f"search.algo: {search.algo} proposed nothing for trial {trial}, expected one point")
-    document = trials.trials[-1]
     record, fits = document["result"].pop(EVALUATED)
     record |= fits.as_json() | {"hyperopt": hyperopt_trials.encoded(document)}
     return Evaluation(record, fits.model, {"epochs_ended": fits.ended, **data})
+
+
+def _one_more(
+    objective: Callable, space: dict, suggest: Callable, trials: object, rng: np.random.Generator
+) -> dict | None:
+    """Let hyperopt evaluate one trial more, and return its document; None where none was proposed."""
+    hyperopt = hyperas_compat.import_hyperopt()
+    count = len(trials.trials)
+    # At its end it asks for the best trial, but there may be none yet.
+    with contextlib.suppress(hyperopt.exceptions.AllTrialsFailed):
+        hyperopt.fmin(
+            objective,
+            space,
+            algo=suggest,
+            max_evals=count + 1,
+            trials=trials,
+            rstate=rng,
+            verbose=False,
+            return_argmin=False,
+        )
+    return trials.trials[-1] if len(trials.trials) > count else None
 
 
 def _call_model(

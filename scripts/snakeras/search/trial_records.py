@@ -3,7 +3,7 @@
 import datetime
 import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,13 @@ def shown_name(record: dict, label: str) -> str | None:
     return record.get("names", {}).get(label, label)
 
 
+def point(record: dict) -> dict:
+    """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
+    values = decode(record["hyperopt"]["misc"]["vals"])
+    named = {shown_name(record, label): value[0] for label, value in values.items() if value}
+    return {name: plain(value) for name, value in named.items() if name is not None}
+
+
 def reason(record: dict, model: Path | None = None, length: int | None = None) -> str:
     """Return why a trial failed, in ``length`` characters if given, and where in the file ``model``, if known."""
     failure, place = record["failure"], record.get("failed_at")
@@ -156,8 +163,12 @@ def made_with(path: Path) -> dict | None:
         return None
 
 
-def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tuple[list[dict], str]:
+def read_first(
+    folder: Path, count: int, parallelism: int, expected: dict, points: Sequence[dict] = ()
+) -> tuple[list[dict], str]:
     """Return the records of trials 0 to ``count - 1`` in ``folder``, in order, and the digest of them all.
+
+    ``points`` are those that the user gives for the first trials.
 
     Raises:
         UserError: As ``read``; also when a trial looked back on other results than are there now, or when the model
@@ -169,7 +180,8 @@ def read_first(folder: Path, count: int, parallelism: int, expected: dict) -> tu
     for trial in range(count):
         looked_back_on = digests[len(earlier_trials.visible(trial, parallelism))]
         path = folder / f"{name(trial)}.json"
-        document = read(path, expected | {"trial": trial, "history": looked_back_on})
+        own = {"trial": trial, "history": looked_back_on, "point": points[trial] if trial < len(points) else None}
+        document = read(path, {"warm_start": None} | expected | own)
         for file, digest in document["determined_by"].get("files", {}).items():
             if files_read.setdefault(file, digest) != digest:
                 raise UserError(f"{path}: read another {file} than the trials before it; {AGAIN} {path}")

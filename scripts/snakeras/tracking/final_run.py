@@ -34,8 +34,8 @@ def publish_final(
     """Publish what a search found into its run, and register the final model.
 
     ``parent`` is what ``publish_search`` returned, and ``name``, ``trials``, ``manifest`` and ``config`` are as there.
-    ``best``, ``winner``, ``table`` and ``finalists`` are ``best.json``, ``winner.json``, ``trials.csv`` and, where there
-    are finalists, ``finalists.csv``; ``metrics``, ``example`` and ``run_record`` are files of the final model, which
+    ``best``, ``winner``, ``table`` and ``finalists`` are ``best.json``, ``winner.json``, ``trials.csv`` and, where
+    there are finalists, ``finalists.csv``; ``metrics``, ``example`` and ``run_record`` are files of the final model, which
     itself is in ``folder``. A final model of the same winner is no new version.
 
     Returns:

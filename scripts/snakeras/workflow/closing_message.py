@@ -6,7 +6,7 @@ from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
 from snakeras.final import test_figures
-from snakeras.search import trial_records
+from snakeras.search import trial_records, warm_start
 from snakeras.workflow import progress
 
 NO_LOSS = "its loss on the test data is no finite number"
@@ -33,6 +33,8 @@ def summary(folder: Path, tracking: TrackingSettings | None, label: str | None =
         many = f"{chosen['candidates']} candidate{'s' * (chosen['candidates'] > 1)}"
         lines.append(f"Chosen among {many} by {chosen['by']}: {text.number(chosen['mean'])}{spread}")
     lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
+    if warm := best.get("warm_start"):
+        lines[-1] += f"; {warm_start.told(warm['used'], warm['not_used'])}"
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]
         lines.append(

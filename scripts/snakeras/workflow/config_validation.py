@@ -21,6 +21,7 @@ from snakeras.core.settings import SearchSettings, Section, Settings
 from snakeras.data import datasets
 from snakeras.model_file import opened_files, parser, script_arguments, search_space, syntax
 from snakeras.search.samplers import algorithms
+from snakeras.workflow import steering
 
 Validated = TypeVar("Validated", bound=Section)
 # Names of query parameters that database URIs carry passwords in.
@@ -56,7 +57,7 @@ def read(config: dict, basedir: Path, in_job: bool = False) -> Settings:
     settings = _with_search(settings, model=model)
     if mistakes := list(_contradictions(settings, in_job)):
         raise UserError("\n".join(mistakes))
-    settings = _with_search(settings, algo_options=_typed_options(settings.search))
+    settings = _with_search(settings, algo_options=_typed_options(settings.search), **steering.read(settings, in_job))
     config.clear()
     config.update(settings.model_dump())
     return settings

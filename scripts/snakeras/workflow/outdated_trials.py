@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
@@ -19,8 +20,8 @@ class OutdatedTrials:
     Snakemake compares params too, but by its own records, and it has none of a job that ended on a cluster after its
     Snakemake was killed. It does not know the files that a model file reads: they are seen when a trial runs, and a new
     input would run all trials again. It has no supported way to run a job again for a reason of ours: ``forcerun``
-    would also make the trial a target. Nor does it see that a stop rule would no longer skip a trial. So this adds to ``workflow.dag.forcefiles``, the outputs that Snakemake makes
-    again, while it builds its graph.
+    would also make the trial a target. Nor does it see that a stop rule would no longer skip a trial. So this adds to
+    ``workflow.dag.forcefiles``, the outputs that Snakemake makes again, while it builds its graph.
     """
 
     def __init__(self, workflow: object, search_files: SearchFiles, params: RuleParams) -> None:
@@ -67,6 +68,10 @@ class OutdatedTrials:
                 before = {key: value for key, value in made[section].items() if key != "digest"}
                 if changed := [key for key in before | now if before.get(key) != now.get(key)]:
                     return f"{section}.{changed[0]} changed"
+            if made.get("point") != self._params.point(SimpleNamespace(trial=Path(path).stem)):
+                return "search.points changed"
+            if made.get("warm_start") != self._files.warm_start_digest:
+                return "search.warm_start changed"
             if record.get("status") == "skipped" and self._would_run(record["trial"]):
                 return NO_LONGER_SKIPPED
             return provenance.changed_file(made.get("files", {}))

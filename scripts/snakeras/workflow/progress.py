@@ -79,7 +79,7 @@ def read(folder: Path, trial: int) -> tuple[dict, dict] | None:
 
 
 def _same_search(record: dict, other: dict) -> bool:
-    keys = ("model", "search", "data")
+    keys = ("model", "search", "data", "warm_start")
     return all(record["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
 
 

@@ -36,6 +36,7 @@ class RuleParams:
         self.prepared = {"dataset": data.dataset, "fraction": data.validation_fraction, "seed": seed}
         self.arrays = f"resources/prepared/{data.dataset}_{data.validation_fraction}_{search.seed}"
 
+        self.points = list(search.points)
         self.final = settings.final.model_dump(include={"epochs", "train_on"})
         self.candidates = settings.final.candidates
         # How the finalists are compared; None without them.
@@ -44,6 +45,10 @@ class RuleParams:
         self.test_function = data.test_function
         # Where the token lies decides nothing.
         self.tracking = settings.tracking.model_dump(exclude={"mflux_token_file"})
+
+    def point(self, wildcards: object) -> dict | None:
+        """Return the values that the user gives for a trial; None for none. It decides this trial alone."""
+        return dict(enumerate(self.points)).get(int(wildcards.trial))
 
     def job(self, _wildcards: object, resources: object) -> dict:
         """Return what a job needs that decides nothing about its result, as ``JobSettings`` takes it.

@@ -10,7 +10,7 @@ from snakeras.core.settings import Settings
 from snakeras.data import mnist
 from snakeras.model_file import opened_files, parser
 from snakeras.model_file.fingerprint import Digests, of_files
-from snakeras.search import earlier_trials, trial_records
+from snakeras.search import earlier_trials, trial_records, warm_start
 from snakeras.search.samplers import algorithms
 
 MNIST = f"{mnist.FOLDER}/SHA256SUMS"
@@ -70,6 +70,21 @@ class SearchFiles:
     def script_data(self) -> list[str]:
         """The checksums of MNIST's files, for a model file that takes them by ``keras.datasets``."""
         return [MNIST] if not self.manifest and parser.uses_mnist(map(Path, self.model)) else []
+
+    @cached_property
+    def _warm_trials(self) -> dict[Path, dict]:
+        folders = map(Path, self._settings.search.warm_start)
+        return warm_start.read([path for folder in folders for path in warm_start.trial_files(folder)])
+
+    @property
+    def warm_start(self) -> list[str]:
+        """The trials of other searches that count: their JSON files."""
+        return list(map(str, self._warm_trials))
+
+    @cached_property
+    def warm_start_digest(self) -> str | None:
+        """What of them decides a trial; None without any."""
+        return warm_start.digest(list(self._warm_trials.values()), self._settings.search.warm_start_defaults)
 
     def trial(self, number: int) -> str:
         """Return the JSON file of a trial."""

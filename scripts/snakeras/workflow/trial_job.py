@@ -9,7 +9,8 @@ from typing import TextIO
 from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child_process, run_record
-from snakeras.search import run_trial, stop_rule, trial_records
+from snakeras.search import run_trial, stop_rule, trial_records, warm_start
+from snakeras.search.steering import Steering
 from snakeras.workflow import mistakes, progress, training_job
 
 
@@ -24,13 +25,16 @@ def run(snakemake: object, terminal: TextIO) -> None:
     record_path, model_folder = Path(snakemake.output.result), Path(snakemake.output.model)
     sources, manifest = list(map(Path, snakemake.input.model)), next(map(Path, snakemake.input.data), None)
     started = run_record.now()
+    warm, defaults = list(warm_start.read(map(Path, snakemake.input.warm_start)).values()), settings.warm_start_defaults
+    digest = warm_start.digest(warm, defaults)
     earlier, determined_by = run_trial.determined(
-        trial, sources, search, snakemake.params.data, manifest, record_path.parent
+        trial, sources, search, snakemake.params.data, manifest, record_path.parent, settings.points, digest
     )
     if reason := stop_rule.reason(earlier, settings.stop):
         record, ran = run_trial.skipped(reason, trial, search.seed), run_record.made(started, 0, {"device": None})
     else:
         arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
+        arguments["given"] = Steering(settings.points, warm, defaults)
         record, ran = _computed(snakemake, terminal, settings, arguments)
     # None of them: the record is as if there were no such key.
     if files_read := record.pop("files", None):

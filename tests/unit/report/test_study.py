@@ -75,6 +75,14 @@ def test_trials_may_have_different_hyperparameters() -> None:
     assert ["f1" in trial.params for trial in study.from_search(found).trials] == [False, True] * 3
 
 
+def test_trials_of_other_searches_are_no_trials_of_the_study() -> None:
+    warm = {"used": 3, "not_used": {"without k1": 2}}
+    found = study.from_search(search(5) | {"warm_start": warm})
+    assert [trial.number for trial in found.trials] == list(range(5))
+    assert found.user_attrs == {"warm_start": warm}
+    assert study.from_search(search(5)).user_attrs == {}
+
+
 def test_trials_without_a_result_have_their_places() -> None:
     found = search(4, failed=0, pruned=0)
     del found["trials"][1]

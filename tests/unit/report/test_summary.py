@@ -47,6 +47,15 @@ def page(tmp_path: Path, metrics: dict = METRICS, data: dict | None = DATA, run_
     return (tmp_path / "x.html").read_text(encoding="utf-8")
 
 
+def test_trials_of_other_searches_have_a_row(tmp_path: Path) -> None:
+    assert "Warm start" not in page(tmp_path)
+    found = search(20) | {"warm_start": {"used": 3, "not_used": {}}}
+    figures = summary.write(found, BEST, METRICS, DATA, HAPPENED, "snakemake", tmp_path / "x.html")
+    assert figures["trials"] == 20
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "<tr><th>Warm start</th><td>3 trials of other searches stand before the history</td></tr>" in text
+
+
 def test_the_result_the_data_and_how_to_run_it_again(tmp_path: Path) -> None:
     text = page(tmp_path)
     for said in (

@@ -23,6 +23,17 @@ def test_all_rows_are_there_whatever_their_number(tmp_path: Path) -> None:
     assert [row[0] for row in rows if "<mark>" in row[1]] == [str(figures["best"])]
 
 
+def test_trials_of_other_searches_are_said_to_be_elsewhere(tmp_path: Path) -> None:
+    trial_table.write(search(5), tmp_path / "x.html", {})
+    assert "Not in this table" not in (tmp_path / "x.html").read_text()
+    warm = {"used": 3, "not_used": {"without k1": 2}}
+    trial_table.write(search(5) | {"warm_start": warm}, tmp_path / "x.html", {})
+    said = (
+        "Not in this table: warm start: 3 trials of other searches stand before the history; 2 not used (2 without k1)"
+    )
+    assert said in (tmp_path / "x.html").read_text()
+
+
 def test_text_is_escaped(tmp_path: Path) -> None:
     found, evil = search(3, failed=1.0), "</script><script>alert(1)</script>"
     found["name"] = found["trials"][0]["failure"] = evil

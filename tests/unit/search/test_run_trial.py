@@ -8,17 +8,18 @@ from reference import proposals, record, uninterrupted
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.model_file import loader, parser
-from snakeras.search import earlier_trials, result_files, trial_records
+from snakeras.search import earlier_trials, trial_records
+from snakeras.search.steering import Steering
 
 pytestmark = pytest.mark.slow
 
 
-def one_by_one(script: Path, search: dict, count: int) -> list[dict]:
+def one_by_one(script: Path, search: dict, count: int, **given: object) -> list[dict]:
     """A search of single steps, in which every document goes to JSON and back."""
     documents = []
     for trial in range(count):
         seen = documents[: len(earlier_trials.visible(trial, search["parallelism"]))]
-        documents.append(record(script, search, trial, seen))
+        documents.append(record(script, search, trial, seen, **given))
     return documents
 
 
@@ -66,7 +67,7 @@ def test_a_file_that_hyperas_finds_no_name_in_runs(
     assert list(shown) == ["embedding", "rate", "decay"]
     assert document["loss"] == 200 + shown["embedding"] + 100 * shown["rate"] + 1000 * shown["decay"]
     assert document["names"] == {"rate_1": "decay"}
-    assert result_files.point(document).keys() == shown.keys()
+    assert trial_records.point(document).keys() == shown.keys()
     assert "Hyperas's own names: rate_1 is decay\n" in capsys.readouterr().out
 
 
@@ -111,7 +112,7 @@ def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
     # The final model gets what the trial got, by the names that are shown.
     with loader.loaded(parser.read(script, True), None, TrialSettings(**search)) as model_file:
         for document in documents:
-            point = model_file.point(result_files.point(document))
+            point = model_file.point(trial_records.point(document))
             assert set(point) == {"first", "first_2", "epochs_1"}
             assert model_file.function(point)["loss"] == document["loss"]
 
@@ -156,6 +157,39 @@ def test_a_parallel_search_depends_on_what_it_may_see(quadratic: Path, search: d
     # What trial 9 may not see does not matter; what it may see does.
     assert record(quadratic, search, 9, documents[:7]) == documents[9]
     assert record(quadratic, search, 9, documents[:6])["hyperparameters"] != documents[9]["hyperparameters"]
+
+
+def test_the_first_trials_have_the_points_that_are_given(quadratic: Path, search: dict) -> None:
+    points = [{"kind": "b", "n": 7}, {"x": 1.25, "n": "3", "rate": 0.5, "kind": "c"}]
+    plain, given = (one_by_one(quadratic, search, 8, given=Steering(given)) for given in ([], points))
+    shown = [document["hyperparameters"] for document in given]
+    assert shown[0] == plain[0]["hyperparameters"] | {"kind": "b", "n": 7.0}
+    assert shown[1] == {"x": 1.25, "n": 3.0, "rate": 0.5, "kind": "c"}
+    assert 0 <= given[1]["loss"] - (0.25**2 + 4 + 0.5 + 1) < 0.01
+    # The random start is by number, as ever; then what was found counts.
+    assert shown[2:5] == [document["hyperparameters"] for document in plain[2:5]]
+    assert shown[5:] != [document["hyperparameters"] for document in plain[5:]]
+    # A point that was never looked at before its trial runs.
+    with pytest.raises(UserError, match=r"^search.points\[1\].n: found 2.5, expected a whole number from 1 to 20"):
+        record(quadratic, search, 1, given[:1], given=Steering([{}, {"n": 2.5}]))
+
+
+def test_trials_of_other_searches_stand_before_the_history(quadratic: Path, search: dict) -> None:
+    search["algo"] = "optuna-tpe"
+    shown = [{"x": 1.5, "n": 7.0, "rate": 0.1, "kind": "a"}, {"x": -3.0, "n": 25.0, "rate": 0.1, "kind": "a"}]
+    others = [
+        {"hyperparameters": one, "point": {}, "loss": float(loss), "pruned": None} for loss, one in enumerate(shown)
+    ]
+    plain, warm = (one_by_one(quadratic, search, 6, given=given) for given in (Steering(), Steering([], others)))
+    # One is used: the random start is shorter by one trial.
+    assert [one["hyperparameters"] == two["hyperparameters"] for one, two in zip(plain, warm, strict=True)] == [
+        *(number < 4 for number in range(6)),
+    ]
+    told = {"used": 1, "not_used": {"with n outside of this search's space": 1}}
+    assert [document["warm_start"] for document in warm] == [told] * 6
+    assert not any("warm_start" in document for document in plain)
+    # What is found here alone is recorded here.
+    assert [document["hyperopt"]["tid"] for document in warm] == list(range(6))
 
 
 def test_nothing_that_a_model_does_stops_the_search(tmp_path: Path, search: dict) -> None:

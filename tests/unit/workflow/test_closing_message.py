@@ -52,6 +52,15 @@ def test_the_summary_has_what_the_search_went_by_and_how_its_trials_ended(tmp_pa
     assert lines[2:4] == ["Best loss of the search: 0.125 (val_acc 0.7500)", "Trials: 6 (2 pruned, 1 failed)"]
 
 
+def test_the_summary_says_how_many_trials_of_others_were_used(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {})
+    best = files.read_json(tmp_path / "best.json")
+    files.write_json(tmp_path / "best.json", best | {"warm_start": {"used": 8, "not_used": {"without k3": 2}}})
+    line = closing_message.summary(tmp_path, None).splitlines()[3]
+    assert line.startswith("Trials: 6 (2 pruned, 1 failed); warm start: 8 trials of other searches stand before the ")
+    assert line.endswith("2 not used (2 without k3)")
+
+
 def test_the_summary_of_one_of_several_searches_has_its_name(tmp_path: Path) -> None:
     finished(tmp_path, {"f1": 8.0}, {"f1": 8.0})
     lines = closing_message.summary(tmp_path, None, "reviews").splitlines()

@@ -18,6 +18,7 @@ WITHOUT_A_RULE = {
             "report_files",
             "rule_params",
             "search_files",
+            "steering",
             "unpublished",
             "watch",
         )

@@ -24,9 +24,9 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("table.csv").write_text("1")
 
 
-def outdated(in_job: bool = False) -> OutdatedTrials:
+def outdated(in_job: bool = False, params: RuleParams = PARAMS) -> OutdatedTrials:
     workflow = SimpleNamespace(remote_exec=in_job, dag=SimpleNamespace(forcefiles=set()))
-    return OutdatedTrials(workflow, SearchFiles(Settings()), PARAMS)
+    return OutdatedTrials(workflow, SearchFiles(Settings()), params)
 
 
 def forced(in_job: bool = False) -> set[str]:
@@ -90,6 +90,29 @@ def test_why_trials_run_again_is_one_line() -> None:
     model.write_text(model.read_text().replace("Flatten()", "Flatten(name='flat')"))
     said = "3 trials run again: models/mnist_cnn.py changed since (function train_model)"
     assert outdated().reasons() == said
+
+
+def test_a_point_that_is_added_or_changed_is_a_reason_for_its_own_trial_alone() -> None:
+    for number in range(3):
+        write_trial(
+            PARAMS.search["seed"], TRIAL.with_stem(f"000{number}"), **({"point": {"k1": 3}} if not number else {})
+        )
+
+    def reasons(*points: dict) -> str | None:
+        return outdated(params=RuleParams(Settings(search={"points": points}))).reasons()
+
+    assert reasons({"k1": 3}) is None
+    assert reasons({"k1": 3}, {"k1": 5}) == "1 trial runs again: search.points changed"
+    assert reasons({"k1": 5}) == reasons() == "1 trial runs again: search.points changed"
+
+
+def test_other_trials_to_start_from_are_a_reason_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_trial(PARAMS.search["seed"], TRIAL.with_stem("0000"), warm_start="a")
+    write_trial(PARAMS.search["seed"], TRIAL.with_stem("0001"))
+    assert outdated().reasons() == "1 trial runs again: search.warm_start changed"
+    monkeypatch.setattr(SearchFiles, "warm_start_digest", "a")
+    assert outdated().reasons() == "1 trial runs again: search.warm_start changed"
+    assert forced() == {str(TRIAL)}
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.joblib"])

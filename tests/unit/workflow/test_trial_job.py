@@ -19,7 +19,7 @@ def snakemake(tmp_path: Path, search: dict) -> SimpleNamespace:
     (tmp_path / "model.py").write_text(MODEL)
     return SimpleNamespace(
         wildcards=SimpleNamespace(trial="0000"),
-        input=SimpleNamespace(model=[str(tmp_path / "model.py")], data=[]),
+        input=SimpleNamespace(model=[str(tmp_path / "model.py")], data=[], warm_start=[]),
         output=SimpleNamespace(
             result=str(tmp_path / "0000.json"), run_record=str(tmp_path / "0000.run.json"), model=str(tmp_path / "0000")
         ),

@@ -26,9 +26,11 @@ from snakeras.search.samplers import (
     quasi_random,
     scikit_learn,
     sherpa_algorithms,
+    start_points,
     talos_reducers,
 )
-from snakeras.search.samplers.space import TAIL, Space
+from snakeras.search.samplers.named import NamedSpace
+from snakeras.search.samplers.space import TAIL, Point, Space
 
 # Distributions that hyperopt's adaptive TPE fails on.
 ATPE_LACKS = re.compile(r"\b(pchoice|qnormal|qlognormal|uniformint)\s*\(")
@@ -159,30 +161,52 @@ def approximations(algo: str, space: object) -> Iterator[str]:
         yield f"search.algo: {algo} takes {', '.join(depending)} to be at the middle where no choice leads to it"
 
 
-def configured(search: TrialSettings) -> Callable:
+def configured(
+    search: TrialSettings, space: NamedSpace | None = None, points: dict[int, Point] | None = None, warm: int = 0
+) -> Callable:
     """Return the suggest function of ``search.algo`` with its options, told when its random start ends.
 
     Such functions count the trials that they see, of which a parallel search shows ``parallelism - 1`` less. The start
-    ends at trial ``startup_trials`` all the same.
+    ends at trial ``startup_trials`` all the same, and so many trials earlier as stand before the history.
+
+    Args:
+        points: hyperopt's values that are given for trials, by number; with the ``space`` that they are of.
+        warm: How many trials of other searches stand before the history.
     """
-    startup = {"n_startup_jobs": max(1, search.startup_trials - search.parallelism + 1)}
+
+    def started(suggest: Callable) -> Callable:
+        if warm:
+            return partial(_suggest_from, suggest=suggest, first=search.startup_trials - warm)
+        return partial(suggest, n_startup_jobs=max(1, search.startup_trials - search.parallelism + 1))
+
+    def with_points(suggest: Callable) -> Callable:
+        return partial(start_points.suggest, suggest_one=suggest, space=space, values=points) if points else suggest
+
     sampler = SAMPLERS.get(search.algo)
     if sampler is None:
         suggest = own.suggest_function(HYPEROPT.get(search.algo, search.algo))
-        known = inspect.signature(suggest).parameters
-        given = {key: value for key, value in startup.items() if key in known} | search.algo_options
-        return partial(suggest, **given) if given else suggest
+        has_start = "n_startup_jobs" in inspect.signature(suggest).parameters
+        suggest = partial(suggest, **search.algo_options) if search.algo_options else suggest
+        return with_points(started(suggest) if has_start else suggest)
     whole_search = {"search_seed": search.seed, "parallelism": search.parallelism}
     suggest = partial(
         ask.suggest,
         name=search.algo,
         propose=partial(sampler.propose, **sampler.arguments, **search.algo_options),
         **whole_search,
-        **(startup if sampler.starts_at_random else {}),
     )
+    suggest = with_points(started(suggest) if sampler.starts_at_random else suggest)
     if sampler.told_of_pending and search.parallelism > 1:
         return partial(pending.suggest, suggest_one=suggest, **whole_search)
     return suggest
+
+
+def _suggest_from(
+    new_ids: list[int], domain: object, trials: object, seed: int, suggest: Callable, first: int
+) -> list[dict]:
+    """Return what ``suggest`` proposes, whose random start ends before trial ``first``, however many trials it sees."""
+    startup = 0 if new_ids[0] >= first else len(trials.trials) + 1
+    return suggest(new_ids, domain, trials, seed, n_startup_jobs=startup)
 
 
 def _needs(algo: str) -> tuple[tuple[str, ...], str | None]:

@@ -20,7 +20,7 @@ LARGEST_LOSS = 1e30
 class Result:
     """A trial that ended: its point, and its loss, None where it failed."""
 
-    trial: int
+    trial: int  # negative for one of another search
     point: Point
     loss: float | None
     pruned_at: int | None = None  # the epoch
@@ -37,6 +37,16 @@ class Ask:
     parallelism: int
     results: list[Result]  # of the trials that this one may look back on, in order; some may be without a point
     pending: list[Point]  # of trials before this one whose results it may not see
+
+    @property
+    def others(self) -> list[Result]:
+        """The results of other searches, which stand before those of this one."""
+        return [result for result in self.results if result.trial < 0]
+
+    @property
+    def own(self) -> list[Result]:
+        """The results of this search."""
+        return self.results[len(self.others) :]
 
     @property
     def losses(self) -> list[tuple[Point, float]]:

@@ -30,19 +30,21 @@ def suggest(
     Those depend on what they see and on the trials in flight before them, so they are proposed again in order.
 
     Args:
-        trials: The trials that the new one may look back on: all but the last ``parallelism - 1`` before it.
+        trials: The trials that the new one may look back on: all but the last ``parallelism - 1`` before it. Those
+            of other searches stand before them, with negative numbers.
     """
     from hyperopt.base import JOB_STATE_RUNNING, trials_from_docs
 
     (trial,) = new_ids
-    ended = list(trials.trials)
+    others = [document for document in trials.trials if document["tid"] < 0]
+    ended = trials.trials[len(others) :]
     first = len(ended)
     proposed = list(ended)
     draws = generator(search_seed, first)
     for number in range(first, trial + 1):
         visible = max(0, number - parallelism + 1)
         running = [document | {"state": JOB_STATE_RUNNING} for document in proposed[visible:]]
-        seen = trials_from_docs(ended[:visible] + running, validate=False)
+        seen = trials_from_docs(others + ended[:visible] + running, validate=False)
         drawn = int(draws.integers(PROPOSAL_SEEDS)) if number < trial else seed
         proposed += suggest_one([number], domain, seen, drawn)
     return proposed[trial:]

@@ -46,10 +46,11 @@ def propose(
         seed=ask.search_seed,
         _param_dict_keys=list(grid),
     )
-    proposed = []
+    proposed, others, own = [], ask.others, ask.own
     for trial in range(ask.trial + 1):
         # As many rounds have ended as are known to this trial.
-        scan.result = _table(proposed, ask.results[: max(0, trial - ask.parallelism + 1)])
+        seen = own[: max(0, trial - ask.parallelism + 1)]
+        scan.result = _table([*(ask.space.filled(one.point) for one in others), *proposed], [*others, *seen])
         if scan.result:
             reduce_run(scan)
         drawn = rounds.round_parameters()
@@ -68,7 +69,9 @@ def _levels(one: Hyperparameter, count: int) -> list[float]:
 
 
 def _table(proposed: list[dict], results: list[Result]) -> list[dict]:
-    """Return the rounds that have ended, as rows; of one that failed, the loss is the worst."""
+    """Return the rounds that have ended, as rows, by the points that ran; of one that failed, the loss is the worst."""
     losses = [result.loss for result in results]
     worst = max((loss for loss in losses if loss is not None), default=0.0)
-    return [point | {LOSS: worst if loss is None else loss} for point, loss in zip(proposed, losses, strict=False)]
+    losses = [worst if loss is None else loss for loss in losses]
+    rows = zip(proposed, results, losses, strict=False)
+    return [point | result.point | {LOSS: loss} for point, result, loss in rows]

@@ -75,6 +75,21 @@ def test_tpe_is_told_what_it_will_see_when_its_start_ends(startup: int, parallel
     assert algorithms.configured(rand) is own.suggest_function("hyperopt.rand.suggest")
 
 
+def test_an_algorithm_of_ones_own_is_told_when_its_start_ends_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "told.py").write_text(
+        "def suggest(new_ids, domain, trials, seed, n_startup_jobs=20):\n    return n_startup_jobs\n"
+    )
+    search = TrialSettings(algo="told.suggest", startup_trials=6, parallelism=3)
+    assert algorithms.configured(search)([7], None, None, 0) == 4
+    # With two trials of other searches in front, four are random, however many each of them sees.
+    seen = SimpleNamespace(trials=[{}, {}, {}])
+    found = [algorithms.configured(search, warm=2)([trial], None, seen, 0) for trial in (0, 3, 4, 9)]
+    assert found == [4, 4, 0, 0]
+
+
 SAMPLERS = """
 import functools
 import hyperopt
