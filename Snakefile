@@ -67,7 +67,9 @@ rule pictures:
 onstart:
     made_with = {"search": rule_params.search, "data": rule_params.data}
     stale_lock.note_run(settings, made_with, search_files.waiting(workflow.dag))
-    for line in filter(None, (outdated_trials.reasons(), config_validation.hint(settings), steering.told(settings))):
+    for line in filter(
+        None, (outdated_trials.reasons(), config_validation.hint(settings), steering.told(settings))
+    ):
         print(line, file=sys.stderr)
 
 

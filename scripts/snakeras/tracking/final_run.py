@@ -35,8 +35,8 @@ def publish_final(
 
     ``parent`` is what ``publish_search`` returned, and ``name``, ``trials``, ``manifest`` and ``config`` are as there.
     ``best``, ``winner``, ``table`` and ``finalists`` are ``best.json``, ``winner.json``, ``trials.csv`` and, where
-    there are finalists, ``finalists.csv``; ``metrics``, ``example`` and ``run_record`` are files of the final model, which
-    itself is in ``folder``. A final model of the same winner is no new version.
+    there are finalists, ``finalists.csv``; ``metrics``, ``example`` and ``run_record`` are files of the final model,
+    which itself is in ``folder``. A final model of the same winner is no new version.
 
     Returns:
         dict: ``run_id``; ``model_id`` and ``model_uri`` (None without a model); ``best_run_id``, of the best trial;
