@@ -35,6 +35,25 @@ def test_a_search_is_a_study() -> None:
     assert study.from_search(without_accuracy(found)).direction.name == "MINIMIZE"
 
 
+def test_skipped_trials_are_no_trials_of_the_study() -> None:
+    found = search(6, failed=0)
+    nothing = {
+        "status": "skipped",
+        "skipped": "target",
+        "value": None,
+        "loss": None,
+        "hyperparameters": {},
+        "curve": [],
+    }
+    for number in (2, 5):
+        found["trials"][number] |= nothing
+    made = study.from_search(found)
+    # Each of the others keeps its number.
+    assert [trial.number for trial in made.trials] == [0, 1, 2, 3, 4]
+    assert made.trials[2].state.name == "WAITING"
+    assert made.trials[4].params == found["trials"][4]["hyperparameters"]
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments", "values", "expected"),
     [

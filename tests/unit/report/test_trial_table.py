@@ -34,6 +34,21 @@ def test_trials_of_other_searches_are_said_to_be_elsewhere(tmp_path: Path) -> No
     assert said in (tmp_path / "x.html").read_text()
 
 
+def test_a_skipped_trial_says_why_and_has_no_link(tmp_path: Path) -> None:
+    found = search(3)
+    found["trials"][2] |= {"status": "skipped", "skipped": "target: reached", "value": None, "hyperparameters": {}}
+    assert trial_table.write(found, tmp_path / "x.html", {})["skipped"] == 1
+    assert json.loads(setting(tmp_path / "x.html", "data_json"))[2][-1] == "target: reached"
+    for name, content in {
+        "search": {"tracking_uri": "http://h", "experiment_id": "1"},
+        "0000": {"run_id": "a"},
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    (tmp_path / "0001.json").write_text(json.dumps({"run_id": None}))
+    paths = [tmp_path / "0000.json", tmp_path / "0001.json"]
+    assert trial_table.links(tmp_path / "search.json", paths) == {0: "http://h/#/experiments/1/runs/a"}
+
+
 def test_text_is_escaped(tmp_path: Path) -> None:
     found, evil = search(3, failed=1.0), "</script><script>alert(1)</script>"
     found["name"] = found["trials"][0]["failure"] = evil

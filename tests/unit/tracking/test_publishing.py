@@ -13,6 +13,7 @@ from published import Search, search, tracking, write_final
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings, TrialSettings
+from snakeras.search import trial_records
 from snakeras.tracking import connection, final_run, search_run, trial_run
 
 pytestmark = pytest.mark.slow
@@ -323,6 +324,16 @@ def test_the_searcher_its_options_and_its_library_stand_in_the_search(
     assert run.data.params["algo"] == "optuna-tpe"
     assert run.data.params["algo_options"] == '{"multivariate": false}'
     assert run.data.tags["snakeras.packages.optuna"] == importlib.metadata.version("optuna")
+
+
+def test_a_skipped_trial_has_no_run(found: Search, settings: TrackingSettings) -> None:
+    opened = search_run.publish_search(settings, **found.opening())
+    arguments = found.arguments(0)
+    made = trial_records.read(arguments["record"])
+    kept = {key: value for key, value in made.items() if key not in ("digest", "checksum")}
+    files.write_json(arguments["record"], trial_records.sealed(kept | {"status": "skipped", "skipped": "target"}))
+    assert trial_run.publish_trial(settings, opened, **arguments) == {"run_id": None, "model_id": None}
+    assert list(content(settings, opened)) == ["squares"]
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://nobody@127.0.0.1:9/x", "nonsense://x"])

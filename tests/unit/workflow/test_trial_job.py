@@ -82,3 +82,23 @@ def test_a_trial_over_its_time_is_recorded_at_once_with_what_it_reported(
     run(snakemake, monkeypatch, None, child_process.TimedOut("timeout: too long", reported))
     record = trial_records.read(Path(snakemake.output.result))
     assert (record["hyperparameters"], record["failure"]) == ({"x": 1.0}, "timeout: too long")
+
+
+def test_a_trial_that_the_stop_rule_skips_starts_no_process(
+    snakemake: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = run_trial.unfinished(0, 1337) | {"status": "completed", "loss": 0.5}
+    run(snakemake, monkeypatch, run_trial.TrialResult(record, {}, ""))
+    before = Path(snakemake.output.result)
+    snakemake.wildcards.trial = "0001"
+    for name, ending in {"result": ".json", "run_record": ".run.json", "model": ""}.items():
+        setattr(snakemake.output, name, str(before.with_name(f"0001{ending}")))
+    snakemake.params.job["stop"] = {"target": 0.6, "monitor": "auto", "mode": "auto"}
+    monkeypatch.setattr(training_job, "compute", None)
+    terminal = io.StringIO()
+    trial_job.run(snakemake, terminal)
+    made = trial_records.read(Path(snakemake.output.result), {"trial": 1})
+    reason = "target: loss 0.5 of trial 0000 reached search.stop.target, 0.6"
+    assert (made["status"], made["skipped"], made["loss"], made["epochs"]) == ("skipped", reason, None, 0)
+    assert list(Path(snakemake.output.model).iterdir()) == []
+    assert terminal.getvalue().startswith(f"trial 0001: skipped ({reason}); best so far loss 0.5 (trial 0000); 2 of 12")
