@@ -75,15 +75,15 @@ def test_a_change_of_the_configuration_touches_what_it_should(finished, config: 
 
 def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> None:
     changed = {
-        "search": {"retries": 3, "trial_timeout": 60, "trials_per_gpu": 2, "gpu": 0},
+        "search": {"retries": 3, "trial_timeout": 60, "trials_per_gpu": 2, "gpu": 0, "stop": {"patience": 50}},
         "data": {"mnist_folder": "/somewhere"},
         "tracking": {"mflux_token_file": "/somewhere"},
         "resources": {"mem_mb": 8000, "runtime": 60},
     }
     keys = {key for section in changed.values() for key in section}
-    # max_evals is above, points and defaults decide; keras_home, which is of another dataset, and label, which is no
-    # setting, are in test_use.
-    elsewhere = {"max_evals", "points", "warm_start_defaults", "keras_home", "label"}
+    # max_evals is above; points, defaults and seeds decide; keras_home, which is of another dataset, and label, which is
+    # no setting, are in test_use.
+    elsewhere = {"max_evals", "points", "warm_start_defaults", "seeds", "keras_home", "label"}
     assert set(JobSettings.model_fields) - elsewhere <= keys
     assert (
         finished.planned("--config", *(f"{section}={json.dumps(values)}" for section, values in changed.items())) == {}
