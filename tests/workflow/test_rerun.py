@@ -81,8 +81,8 @@ def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> N
         "resources": {"mem_mb": 8000, "runtime": 60},
     }
     keys = {key for section in changed.values() for key in section}
-    # max_evals is above; points, defaults and seeds decide; keras_home, which is of another dataset, and label, which is
-    # no setting, are in test_use.
+    # max_evals is above; points, defaults and seeds decide; keras_home, of another dataset, and label, which is no
+    # setting, are in test_use.
     elsewhere = {"max_evals", "points", "warm_start_defaults", "seeds", "keras_home", "label"}
     assert set(JobSettings.model_fields) - elsewhere <= keys
     assert (

@@ -1,27 +1,67 @@
-"""Searches that are steered by start points and by the trials of another search."""
+"""Searches that are steered: by start points, the trials of another search, a stop rule, finalists."""
 
-import shutil
+import os
+import signal
+import subprocess
+from pathlib import Path
 
 import pytest
+from processes import command_lines, wait_for
 from snakeras.search import trial_records
-from workflow_folder import new_folder
+from workflow_folder import Folder, new_folder
 
 pytestmark = pytest.mark.slow
 BEST = "results/steered/best.json"
 
 
-def test_points_and_a_warm_start_give_the_same_on_any_number_of_cores_and_run_again_what_they_decide(tmp_path) -> None:
-    two, one = (new_folder(tmp_path / name, "steered") for name in ("two", "one"))
-    assert "search.warm_start: found 'results/other', which is no folder here" in two.run(fails=True)
+def new_steered(path: Path) -> Folder:
+    """A folder in which the search to start from is finished."""
+    folder = new_folder(path, "steered")
     other = ["name=other", "search={max_evals: 2, points: [], warm_start: []}"]
-    two.run("--config", *other, "--", "results/other/best.json")
-    shutil.copytree(two.path / "results" / "other", one.path / "results" / "other")
-    said = two.run("--", BEST, cores=2)
+    folder.run("--config", *other, "--", "results/other/best.json")
+    return folder
+
+
+def trials(folder: Folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.results.glob("trials/????.json"))}
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+def test_all_of_it_gives_the_same_on_any_number_of_cores_and_after_a_kill(tmp_path: Path, parallelism: int) -> None:
+    killed = new_steered(tmp_path / "killed")
+    one = killed.copy(tmp_path / "one")
+    search, final = f"parallelism: {parallelism}, stop: {{target: 7}}", "final={candidates: 2, seeds: 2}"
+    settings = ["--config", f"search={{{search}, max_evals: 8}}", final, "--", BEST]
+    said = one.run(*settings, cores=1)
+    assert "Chosen among" not in said  # no final model was asked for
+    statuses = [trial_records.read(path)["status"] for path in sorted(one.results.glob("trials/????.json"))]
+    assert set(statuses) == {"completed", "skipped"}
+
+    command = killed.command(*settings)
+    run = subprocess.Popen(
+        command, cwd=killed.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for((killed.results / "trials" / "0001.json").exists, seconds=120)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(timeout=60)
+    wait_for(lambda: not command_lines(killed.path), seconds=20)
+    killed.run("--unlock")
+    killed.run(*settings, cores=2)
+    assert trials(killed) == trials(one)
+    assert killed.outcome() == one.outcome()
+    assert (killed.results / "finalists.csv").read_bytes() == (one.results / "finalists.csv").read_bytes()
+    # More trials, and no stop rule: what is finished stays, what was skipped runs.
+    more = ["--config", f"search={{parallelism: {parallelism}, max_evals: 9}}", final, "--", BEST]
+    assert killed.planned(*more)["trial"] == 1 + statuses.count("skipped")
+
+
+def test_points_and_a_warm_start_run_again_what_they_decide(tmp_path: Path) -> None:
+    assert "search.warm_start: found 'results/other', which is no folder here" in new_folder(
+        tmp_path / "none", "steered"
+    ).run(fails=True)
+    two = new_steered(tmp_path / "two")
+    said = two.run("--", BEST)
     assert "warm start: 2 trials of other searches stand before the history" in said
-    one.run("--", BEST, cores=1)
-    assert one.outcome() == two.outcome()
-    for path in sorted(two.results.glob("trials/????.json")):
-        assert (one.results / "trials" / path.name).read_bytes() == path.read_bytes()
     first = trial_records.read(two.results / "trials" / "0000.json")
     assert first["determined_by"]["point"] == {"n": 7.0}
     assert first["hyperparameters"]["n"] == 7
