@@ -75,7 +75,7 @@ def test_a_change_of_the_configuration_touches_what_it_should(finished, config: 
 
 def test_what_jobs_need_but_results_do_not_depend_on_runs_nothing(finished) -> None:
     changed = {
-        "search": {"retries": 3, "trial_timeout": 60, "trials_per_gpu": 2, "gpu": 0},
+        "search": {"retries": 3, "trial_timeout": 60, "trials_per_gpu": 2, "gpu": 0, "stop": {"target": 0}},
         "data": {"mnist_folder": "/somewhere"},
         "tracking": {"mflux_token_file": "/somewhere"},
         "resources": {"mem_mb": 8000, "runtime": 60},

@@ -52,7 +52,9 @@ def test_trials_after_the_rule_held_are_skipped_until_it_is_loosened(tmp_path) -
     assert [row["status"] for row in rows(one)] == ["completed"] + ["skipped"] * 3
     said = one.run(*then)
     assert said.count(" starts, one of 4") == 1
-    assert "trial 0002: skipped (patience: loss 0.07748 of trial 0000 was not improved by search.stop.patience, 1" in said
+    assert (
+        "trial 0002: skipped (patience: loss 0.07748 of trial 0000 was not improved by search.stop.patience, 1" in said
+    )
     assert "trial 0003: skipped; 4 of 4 done (2 skipped)\n" in said
     assert rows(one)[:2] == rows(two)[:2]
     assert one.planned(*then) == {}
