@@ -174,8 +174,8 @@ def _metric(fit: dict, key: str) -> list[float | None]:
 def _trial(record: dict, run: dict, objective: dict) -> dict:
     """Return what is shown of a trial; what is no finite number is None.
 
-    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``skipped``, ``loss``, ``val_accuracy``, ``hyperparameters``, ``value`` (of the
-    objective) and ``curve`` (the same per epoch of the first fit).
+    That is each of ``FROM_RECORD`` and ``FROM_RUN``, ``skipped`` (why), ``loss``, ``val_accuracy``,
+    ``hyperparameters``, ``value`` (of the objective) and ``curve`` (the same per epoch of the first fit).
     """
     key, first, value = objective["key"], (record["fits"] or [{"metrics": {}}])[0], _finite(record["loss"])
     if key == "loss":

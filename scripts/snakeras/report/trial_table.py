@@ -71,8 +71,8 @@ def reason(trial: dict) -> str:
 def write(search: dict, html: Path, links: dict[int, str]) -> dict:
     """Write the page with these links, and return the figures of the caption.
 
-    They are ``trials``; ``completed``, ``pruned``, ``failed`` and ``skipped``, how many; ``best``, the best trial's number or None;
-    ``linked``, how many have a link.
+    They are ``trials``; ``completed``, ``pruned``, ``failed`` and ``skipped``, how many; ``best``, the best trial's
+    number or None; ``linked``, how many have a link.
     """
     trials, label = search["trials"], search["objective"]["label"].lower()
     said = "Click on a column's name to sort by it."

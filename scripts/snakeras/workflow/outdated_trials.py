@@ -18,9 +18,9 @@ class OutdatedTrials:
 
     Snakemake compares params too, but by its own records, and it has none of a job that ended on a cluster after its
     Snakemake was killed. It does not know the files that a model file reads: they are seen when a trial runs, and a new
-    input would run all trials again. It has no supported way to run a job again for a reason of ours: ``forcerun``
-    would also make the trial a target. Nor does it see that a stop rule would no longer skip a trial. So this adds to ``workflow.dag.forcefiles``, the outputs that Snakemake makes
-    again, while it builds its graph.
+    input would run all trials again. Nor does it see that the stop rule of now would not skip a trial. It has no
+    supported way to run a job again for a reason of ours: ``forcerun`` would also make the trial a target. So this adds
+    to ``workflow.dag.forcefiles``, the outputs that Snakemake makes again, while it builds its graph.
     """
 
     def __init__(self, workflow: object, search_files: SearchFiles, params: RuleParams) -> None:

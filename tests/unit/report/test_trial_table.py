@@ -70,3 +70,14 @@ def test_links_to_a_server_alone_and_without_its_password(tmp_path: Path, uri: s
         path.write_text(json.dumps({"run_id": f"r{path.stem}"}))
     links = trial_table.links(tmp_path / "search.json", paths)
     assert links == ({0: f"{start}r0000", 12: f"{start}r0012"} if start else {})
+
+
+def test_a_skipped_trial_says_why_and_has_no_link(tmp_path: Path) -> None:
+    found = search(3, failed=0, pruned=0)
+    found["trials"][2] |= {"status": "skipped", "skipped": "target: x < 1", "hyperparameters": {}, "value": None}
+    columns = trial_table.columns(found, {})
+    assert (columns["Status"][2], columns["Why it ended early"][2]) == ("skipped", "target: x &lt; 1")
+    assert trial_table.write(found, tmp_path / "x.html", {})["skipped"] == 1
+    (tmp_path / "search.json").write_text(json.dumps({"tracking_uri": "http://h", "experiment_id": "3"}))
+    (tmp_path / "0002.json").write_text(json.dumps({"run_id": None}))
+    assert trial_table.links(tmp_path / "search.json", [tmp_path / "0002.json"]) == {}
