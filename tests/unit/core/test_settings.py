@@ -69,6 +69,10 @@ def test_a_job_gets_its_part_of_the_settings() -> None:
     job = JobSettings.of(settings)
     assert (job.retries, job.keras_home, job.mflux_token_file, job.max_evals) == (5, "/here", "/there", 12)
     assert (job.label, job.whose) == (None, "")
+    stopping = Settings(search={"stop": {"target": "0.99", "epochs": "null"}, "monitor": "val_f1"})
+    rule = JobSettings(**JobSettings.of(stopping).model_dump()).stop
+    assert (rule.target, rule.patience, rule.epochs, rule.monitor, rule.mode) == (0.99, None, None, "val_f1", "auto")
+    assert Settings(search={"stop": "null"}) == Settings(search={"stop": {}}) == Settings()
 
 
 def test_lines_of_one_of_several_searches_begin_with_its_name() -> None:

@@ -35,25 +35,6 @@ def test_a_search_is_a_study() -> None:
     assert study.from_search(without_accuracy(found)).direction.name == "MINIMIZE"
 
 
-def test_skipped_trials_are_no_trials_of_the_study() -> None:
-    found = search(6, failed=0)
-    nothing = {
-        "status": "skipped",
-        "skipped": "target",
-        "value": None,
-        "loss": None,
-        "hyperparameters": {},
-        "curve": [],
-    }
-    for number in (2, 5):
-        found["trials"][number] |= nothing
-    made = study.from_search(found)
-    # Each of the others keeps its number.
-    assert [trial.number for trial in made.trials] == [0, 1, 2, 3, 4]
-    assert made.trials[2].state.name == "WAITING"
-    assert made.trials[4].params == found["trials"][4]["hyperparameters"]
-
-
 @pytest.mark.parametrize(
     ("kind", "arguments", "values", "expected"),
     [
@@ -156,3 +137,15 @@ def test_a_folder_without_a_search_is_one_clear_line(tmp_path: Path) -> None:
         study.load(tmp_path / "nothing")
     with pytest.raises(UserError, match="has no trials"):
         study.load(tmp_path)
+
+
+def test_skipped_trials_are_left_out_and_the_others_keep_their_numbers() -> None:
+    found = search(6, failed=0, pruned=0)
+    skipped = {"status": "skipped", "value": None, "curve": [], "hyperparameters": {}}
+    for number in (4, 5):
+        found["trials"][number] |= skipped
+    assert [trial.state.name for trial in study.from_search(found).trials] == ["COMPLETE"] * 4
+    found["trials"][1] |= skipped
+    made = study.from_search(found)
+    assert [trial.state.name for trial in made.trials] == ["COMPLETE", "WAITING", "COMPLETE", "COMPLETE"]
+    assert made.trials[2].params == found["trials"][2]["hyperparameters"]

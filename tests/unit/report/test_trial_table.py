@@ -34,21 +34,6 @@ def test_trials_of_other_searches_are_said_to_be_elsewhere(tmp_path: Path) -> No
     assert said in (tmp_path / "x.html").read_text()
 
 
-def test_a_skipped_trial_says_why_and_has_no_link(tmp_path: Path) -> None:
-    found = search(3)
-    found["trials"][2] |= {"status": "skipped", "skipped": "target: reached", "value": None, "hyperparameters": {}}
-    assert trial_table.write(found, tmp_path / "x.html", {})["skipped"] == 1
-    assert json.loads(setting(tmp_path / "x.html", "data_json"))[2][-1] == "target: reached"
-    for name, content in {
-        "search": {"tracking_uri": "http://h", "experiment_id": "1"},
-        "0000": {"run_id": "a"},
-    }.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(content))
-    (tmp_path / "0001.json").write_text(json.dumps({"run_id": None}))
-    paths = [tmp_path / "0000.json", tmp_path / "0001.json"]
-    assert trial_table.links(tmp_path / "search.json", paths) == {0: "http://h/#/experiments/1/runs/a"}
-
-
 def test_text_is_escaped(tmp_path: Path) -> None:
     found, evil = search(3, failed=1.0), "</script><script>alert(1)</script>"
     found["name"] = found["trials"][0]["failure"] = evil
@@ -96,3 +81,14 @@ def test_links_to_a_server_alone_and_without_its_password(tmp_path: Path, uri: s
         path.write_text(json.dumps({"run_id": f"r{path.stem}"}))
     links = trial_table.links(tmp_path / "search.json", paths)
     assert links == ({0: f"{start}r0000", 12: f"{start}r0012"} if start else {})
+
+
+def test_a_skipped_trial_says_why_and_has_no_link(tmp_path: Path) -> None:
+    found = search(3, failed=0, pruned=0)
+    found["trials"][2] |= {"status": "skipped", "skipped": "target: x < 1", "hyperparameters": {}, "value": None}
+    columns = trial_table.columns(found, {})
+    assert (columns["Status"][2], columns["Why it ended early"][2]) == ("skipped", "target: x &lt; 1")
+    assert trial_table.write(found, tmp_path / "x.html", {})["skipped"] == 1
+    (tmp_path / "search.json").write_text(json.dumps({"tracking_uri": "http://h", "experiment_id": "3"}))
+    (tmp_path / "0002.json").write_text(json.dumps({"run_id": None}))
+    assert trial_table.links(tmp_path / "search.json", [tmp_path / "0002.json"]) == {}

@@ -66,3 +66,13 @@ def test_what_the_final_model_depends_on_is_the_winner_alone(tmp_path: Path) -> 
     assert first["point"] == {"units": 9.0, "optimizer": 0}
     assert other["trial"] == 3
     assert files.read_json(folders[0] / "best.json")["trials"] != files.read_json(folders[1] / "best.json")["trials"]
+
+
+def test_skipped_trials_are_no_failures() -> None:
+    skipped = trial(2, None) | {"status": "skipped", "skipped": "epochs: ..."}
+    said = result_files.all_failed([trial(0, None, "x"), trial(1, None, "x"), skipped])
+    assert said == "all 2 trials failed in the same way: x"
+    assert result_files.as_csv([trial(0, 0.5, x=1), skipped]).splitlines()[1:] == [
+        "0,completed,0.5,-0.5,2,1",
+        "2,skipped,,,2,",
+    ]

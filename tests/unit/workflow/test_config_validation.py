@@ -108,6 +108,21 @@ def test_a_fraction_reads_alike_in_every_spelling(fraction: float) -> None:
         ({"search": {"threads": None}}, "search.threads: found null, expected"),
         ({"search": {"epochs": -1}}, "search.epochs: found -1, expected a whole number at least 1, or null"),
         ({"search": {"max_eval": 3}}, "search.max_eval: unknown key, did you mean search.max_evals?"),
+        ({"search": {"stop": {"target": "x"}}}, "search.stop.target: found 'x', expected a number, or null"),
+        ({"search": {"stop": {"target": float("nan")}}}, "search.stop.target: found nan, expected a number, or null"),
+        (
+            {"search": {"stop": {"patience": 0}}},
+            "search.stop.patience: found 0, expected a whole number at least 1, or null",
+        ),
+        (
+            {"search": {"stop": {"epochs": 2.5}}},
+            "search.stop.epochs: found 2.5, expected a whole number at least 1, or null",
+        ),
+        ({"search": {"stop": {"patient": 3}}}, "search.stop.patient: unknown key, did you mean search.stop.patience?"),
+        (
+            {"search": {"stop": 0.99}},
+            "search.stop: found 0.99, expected keys with values, such as search: {stop: {target: 0.99}}",
+        ),
         ({"max_evals": 3}, "max_evals: unknown key, did you mean search.max_evals?"),
         ({"serach": {}}, "serach: unknown key, did you mean search?"),
         ({"data": {"zzz": 1}}, "data.zzz: unknown key, expected one of data.dataset, data.validation_fraction"),

@@ -136,3 +136,52 @@ def test_a_final_model_that_is_lost_is_forced(name: str) -> None:
     for text in ('{"model": null}', "half a fil", "[]", "{}"):
         metrics.write_text(text)
         assert forced_final() == set()
+
+
+def stopped(records: list[dict], parallelism: int, **stop: float) -> tuple[list[str], str | None]:
+    """The trials that are forced where these records lie there, and the line about them, with this rule."""
+    settings = Settings(search={"max_evals": len(records), "parallelism": parallelism, "stop": stop})
+    search_files, params = SearchFiles(settings), RuleParams(settings)
+    made_with = {"search": params.search, "data": params.data | {"digest": "0"}, "model": search_files.fingerprint}
+    for record in records:
+        path = Path(search_files.trial(record["trial"]))
+        path.write_text(json.dumps({"fits": [], "epochs": 2, "determined_by": made_with} | record))
+    workflow = SimpleNamespace(remote_exec=False, dag=SimpleNamespace(forcefiles=set()))
+    trials = OutdatedTrials(workflow, search_files, params)
+    for record in records:
+        trials.force(SimpleNamespace(trial=str(record["trial"])))
+    return sorted(Path(path).stem for path in workflow.dag.forcefiles), trials.reasons()
+
+
+def completed(*losses: float) -> list[dict]:
+    return [{"trial": trial, "status": "completed", "loss": loss} for trial, loss in enumerate(losses)]
+
+
+def skipped(*trials: int) -> list[dict]:
+    return [{"trial": trial, "status": "skipped", "skipped": "target: ...", "loss": None} for trial in trials]
+
+
+def test_a_skipped_trial_that_would_now_run_is_forced_and_those_that_see_it_follow() -> None:
+    line = "{} trials run again: search.stop no longer skips them"
+    one = completed(0.5, 0.1) + skipped(2, 3, 4)
+    assert stopped(one, 1, target=0.1) == ([], None)
+    assert stopped(one, 1) == stopped(one, 1, target=0.05, patience=2) == (["0002"], line.format(3))
+    # Four at a time: those that see no skipped trial are asked one by one.
+    four = completed(0.5, 0.4, 0.1, 0.3) + skipped(*range(4, 10))
+    assert stopped(four, 4, target=0.5) == ([], None)
+    assert stopped(four, 4, target=0.4) == (["0004"], line.format(6))
+    assert stopped(four, 4, target=0.1) == (["0004", "0005"], line.format(6))
+    assert stopped(four, 4, epochs=8) == (["0004", "0005", "0006"], line.format(6))
+    assert stopped(four, 4) == (["0004", "0005", "0006", "0007"], line.format(6))
+
+
+def test_a_tighter_rule_runs_no_finished_trial() -> None:
+    assert stopped(completed(0.5, 0.4, 0.3), 1, target=0.9) == ([], None)
+    # Also where one of them was forced by hand and skipped since.
+    between = completed(0.5, 0.4) + skipped(2) + completed(0.5, 0.4, 0.3, 0.2)[3:] + skipped(4, 5)
+    assert stopped(between, 2, target=0.5) == ([], None)
+    assert stopped(between, 2) == (["0002"], "3 trials run again: search.stop no longer skips them")
+
+
+def test_what_a_skipped_trial_cannot_see_is_left_to_snakemake() -> None:
+    assert stopped(skipped(2), 1) == ([], None)

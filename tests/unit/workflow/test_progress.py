@@ -99,3 +99,21 @@ def test_the_monitored_metric_has_its_own_name(monitor: str, metrics: dict, show
     # Of several fits it is the last that has it.
     several = [*fits(val_acc=[0.125]), *fits(val_acc=[0.375]), *fits(loss=[1.0])]
     assert progress.monitored(record(0, fits=several)) == ["val_acc 0.3750"]
+
+
+def test_skipped_trials_take_no_time(tmp_path: Path) -> None:
+    skipped = {"status": "skipped", "skipped": "epochs: 9 up to trial 0001 reached search.stop.epochs, 8", "loss": None}
+    for number in range(3):
+        finish(tmp_path, number, "10:00:00", "10:01:00")
+    for number in (4, 5):
+        finish(tmp_path, number, "10:01:00", "10:01:00", **skipped, fits=[])
+    seen = [progress.read(tmp_path, number)[0] for number in range(3)]
+    # Of trials 3 to 99, only 3 is still to be trained.
+    assert progress.ends(4, 100, tmp_path, 3, seen[:2]) == (
+        "trial 0004: skipped (epochs: 9 up to trial 0001 reached search.stop.epochs, 8); best so far loss -0.5, "
+        "val_accuracy 0.5000 (trial 0000); 5 of 100 done (2 skipped); about 20 s left"
+    )
+    assert progress.ends(5, 6, tmp_path, 3, seen) == "trial 0005: skipped; 5 of 6 done (2 skipped); about 20 s left"
+    # Those that an earlier rule skipped run again after a trial that started since.
+    finish(tmp_path, 3, "11:00:00", "11:01:00")
+    assert "; 4 of 6 done; about 60 s left" in progress.ends(3, 6, tmp_path, 3, seen[:1])

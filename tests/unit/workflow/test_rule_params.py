@@ -43,6 +43,7 @@ def test_what_decides_a_trial_runs_trials_again_and_nothing_before_them(key: str
         ("trials_per_gpu", 2),
         ("retries", 3),
         ("trial_timeout", 60.0),
+        ("stop", {"target": 0.5, "patience": 2, "epochs": 10}),
         # Without a pruner they decide nothing.
         ("monitor", "val_loss"),
         ("mode", "max"),

@@ -84,21 +84,36 @@ def test_a_trial_over_its_time_is_recorded_at_once_with_what_it_reported(
     assert (record["hyperparameters"], record["failure"]) == ({"x": 1.0}, "timeout: too long")
 
 
-def test_a_trial_that_the_stop_rule_skips_starts_no_process(
-    snakemake: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_skipped_trial_starts_nothing(snakemake: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     record = run_trial.unfinished(0, 1337) | {"status": "completed", "loss": 0.5}
     run(snakemake, monkeypatch, run_trial.TrialResult(record, {}, ""))
-    before = Path(snakemake.output.result)
-    snakemake.wildcards.trial = "0001"
-    for name, ending in {"result": ".json", "run_record": ".run.json", "model": ""}.items():
-        setattr(snakemake.output, name, str(before.with_name(f"0001{ending}")))
-    snakemake.params.job["stop"] = {"target": 0.6, "monitor": "auto", "mode": "auto"}
-    monkeypatch.setattr(training_job, "compute", None)
-    terminal = io.StringIO()
-    trial_job.run(snakemake, terminal)
-    made = trial_records.read(Path(snakemake.output.result), {"trial": 1})
-    reason = "target: loss 0.5 of trial 0000 reached search.stop.target, 0.6"
-    assert (made["status"], made["skipped"], made["loss"], made["epochs"]) == ("skipped", reason, None, 0)
-    assert list(Path(snakemake.output.model).iterdir()) == []
-    assert terminal.getvalue().startswith(f"trial 0001: skipped ({reason}); best so far loss 0.5 (trial 0000); 2 of 12")
+    monkeypatch.setattr(training_job, "compute", lambda *_: pytest.fail("a skipped trial computes nothing"))
+    folder, lines = Path(snakemake.output.result).parent, []
+    snakemake.params.job |= {"stop": {"target": 0.5}, "max_evals": 3}
+    for trial in ("0001", "0002"):
+        snakemake.wildcards.trial = trial
+        paths = {"result": f"{trial}.json", "run_record": f"{trial}.run.json", "model": trial}
+        snakemake.output = SimpleNamespace(**{key: str(folder / path) for key, path in paths.items()})
+        terminal = io.StringIO()
+        trial_job.run(snakemake, terminal)
+        lines.append(terminal.getvalue())
+        assert list((folder / trial).iterdir()) == []
+    reason = "target: loss 0.5 of trial 0000 reached search.stop.target, 0.5"
+    assert lines == [
+        f"trial 0001: skipped ({reason}); best so far loss 0.5 (trial 0000); 2 of 3 done (1 skipped)\n",
+        "trial 0002: skipped; 3 of 3 done (2 skipped)\n",
+    ]
+    record = trial_records.read(folder / "0002.json", {"search": snakemake.params.search, "trial": 2})
+    assert (record["status"], record["skipped"], record["failure"]) == ("skipped", reason, None)
+    assert (record["loss"], record["epochs"], record["fits"], record["hyperparameters"]) == (None, 0, [], {})
+    assert record["hyperopt"]["misc"]["vals"] == {}
+    ran = files.read_json(folder / "0002.run.json")
+    assert ran["device"] is None
+    # A larger max_evals, or another rule, takes it as it is.
+    expected = {key: record["determined_by"][key] for key in ("search", "data", "model")}
+    assert len(trial_records.read_first(folder, 3, 1, expected)[0]) == 3
+    # Even without a rule: nothing that runs looks back on a skipped trial.
+    snakemake.params.job |= {"stop": None}
+    snakemake.wildcards.trial = "0002"
+    trial_job.run(snakemake, io.StringIO())
+    assert trial_records.read(folder / "0002.json") == record

@@ -92,3 +92,12 @@ def test_it_writes_nothing(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
     watch.Watch(folder).lines(NOW)
     assert sorted(folder.rglob("*")) == before
+
+
+def test_skipped_trials_are_counted_and_take_no_time(folder: Path) -> None:
+    for trial in range(4):
+        finish(folder, trial, trial)
+    finish(folder, 4, 4, status="skipped", skipped="target: ...", loss=None, fits=[])
+    lines = watch.Watch(folder).lines(NOW)
+    assert lines[0] == "mnist: 5 of 6 trials done (4 completed, 0 pruned, 0 failed, 1 skipped)"
+    assert lines[-1] == "  last: trial 0004: skipped (target: ...)"
