@@ -12,6 +12,7 @@ from published import Search, search, tracking, write_final
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
+from snakeras.search import trial_records
 from snakeras.tracking import connection, final_run, search_run, trial_run
 
 pytestmark = pytest.mark.slow
@@ -95,6 +96,19 @@ def test_a_run_for_the_search_and_one_for_each_trial(found: Search, settings: Tr
     assert parent["metrics"]["test_accuracy"][0][:2] == (0, 0.9)
     assert parent["metrics"]["test_auc"][0][:2] == (0, 0.75)
     assert {name for name, _ in parent["artifacts"]} == {"best.json", "config.json", "metrics.json", "trials.csv"}
+
+
+def test_a_skipped_trial_is_counted_and_has_no_run(found: Search, settings: TrackingSettings) -> None:
+    path = found.trials / "0005.json"
+    record = {key: value for key, value in files.read_json(path).items() if key not in ("digest", "checksum")}
+    files.write_json(path, trial_records.sealed(record | {"status": "skipped", "skipped": "epochs: ..."}))
+    best = files.read_json(found.folder / "best.json")
+    files.write_json(found.folder / "best.json", best | {"trials": {"completed": 5, "skipped": 1}})
+    opened = publish(found, settings)
+    assert trial_run.publish_trial(settings, opened, **found.arguments(5)) == {"run_id": None, "model_id": None}
+    runs = content(settings, opened)
+    assert "squares 0005" not in runs and len(runs) == 6
+    assert runs["squares"]["tags"]["snakeras.skipped_trials"] == "1"
 
 
 def test_the_order_by_validation_accuracy_is_that_of_the_table(found: Search, settings: TrackingSettings) -> None:
