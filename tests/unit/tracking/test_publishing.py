@@ -99,6 +99,19 @@ def test_a_run_for_the_search_and_one_for_each_trial(found: Search, settings: Tr
     assert {name for name, _ in parent["artifacts"]} == {"best.json", "config.json", "metrics.json", "trials.csv"}
 
 
+def test_a_skipped_trial_is_counted_and_has_no_run(found: Search, settings: TrackingSettings) -> None:
+    path = found.trials / "0005.json"
+    record = {key: value for key, value in files.read_json(path).items() if key not in ("digest", "checksum")}
+    files.write_json(path, trial_records.sealed(record | {"status": "skipped", "skipped": "epochs: ..."}))
+    best = files.read_json(found.folder / "best.json")
+    files.write_json(found.folder / "best.json", best | {"trials": {"completed": 5, "skipped": 1}})
+    opened = publish(found, settings)
+    assert trial_run.publish_trial(settings, opened, **found.arguments(5)) == {"run_id": None, "model_id": None}
+    runs = content(settings, opened)
+    assert "squares 0005" not in runs and len(runs) == 6
+    assert runs["squares"]["tags"]["snakeras.skipped_trials"] == "1"
+
+
 def test_the_order_by_validation_accuracy_is_that_of_the_table(found: Search, settings: TrackingSettings) -> None:
     opened = publish(found, settings)
     runs = client(settings).search_runs([opened["experiment_id"]], order_by=["metrics.val_acc DESC"])
@@ -324,16 +337,6 @@ def test_the_searcher_its_options_and_its_library_stand_in_the_search(
     assert run.data.params["algo"] == "optuna-tpe"
     assert run.data.params["algo_options"] == '{"multivariate": false}'
     assert run.data.tags["snakeras.packages.optuna"] == importlib.metadata.version("optuna")
-
-
-def test_a_skipped_trial_has_no_run(found: Search, settings: TrackingSettings) -> None:
-    opened = search_run.publish_search(settings, **found.opening())
-    arguments = found.arguments(0)
-    made = trial_records.read(arguments["record"])
-    kept = {key: value for key, value in made.items() if key not in ("digest", "checksum")}
-    files.write_json(arguments["record"], trial_records.sealed(kept | {"status": "skipped", "skipped": "target"}))
-    assert trial_run.publish_trial(settings, opened, **arguments) == {"run_id": None, "model_id": None}
-    assert list(content(settings, opened)) == ["squares"]
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "postgresql://nobody@127.0.0.1:9/x", "nonsense://x"])
