@@ -64,6 +64,11 @@ def resources(said: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def training_rules(text: str) -> list[str]:
+    """The rules of a file whose jobs take a GPU."""
+    return re.findall(r"^rule (\w+):\n(?:(?:    .*)?\n)*?        gpu=rule_params.gpu", text, re.MULTILINE)
+
+
 CLOUD = "uv pip install --no-deps --requirement envs/requirements-cloud.txt"
 
 
@@ -112,5 +117,11 @@ def test_a_profile_leaves_to_the_default_one_what_suits_every_site(profile: str)
     else:
         own = yaml.safe_load(Path(ROOT / "profiles" / profile / "config.yaml").read_text())
         assert not default.keys() & own.keys()
+        # The jobs that train: finalists are known to no dry run.
+        trains = {rule for path in (ROOT / "rules").glob("*.smk") for rule in training_rules(path.read_text())}
+        assert (
+            trains == set(own["preemptible-rules"]) == own["set-resources"].keys() == {"trial", "finalist", "retrain"}
+        )
+        assert own["set-resources"]["trial"] == own["set-resources"]["finalist"] == own["set-resources"]["retrain"]
         # More than a trial that crashes by itself needs, so that it is recorded.
         assert own["preemptible-retries"] > yaml.safe_load((ROOT / "config.yaml").read_text())["search"]["retries"]
