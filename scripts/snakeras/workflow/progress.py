@@ -6,6 +6,7 @@ from pathlib import Path
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.times import busy_seconds, duration, moment
+from snakeras.process import lifetime
 from snakeras.search import best_trial, earlier_trials, pruners, trial_records
 
 KEYS = ("trial", "status", "failure", "pruned", "loss", "fits", "determined_by")
@@ -31,12 +32,12 @@ def ends(trial: int, total: int, folder: Path, parallelism: int, earlier: list[d
     before = len(earlier_trials.visible(trial, parallelism))
     near = range(max(0, before - parallelism), min(total, trial + 2 * parallelism))
     ended = {number: pair for number in near if (pair := read(folder, number))}
-    this, ran = ended[trial]
+    this, _ = ended[trial]
     # Files of an earlier configuration may still lie there, of trials that will run again.
     ended = {
         number: (record, run)
         for number, (record, run) in ended.items()
-        if _same_search(record, this) and not _was_skipped(record, run, this, ran)
+        if _same_search(record, this) and not _was_skipped(record, run, this)
     }
     records = [*earlier, *(record for number, (record, _) in ended.items() if number >= before)]
     like = _like(this, ended)
@@ -83,10 +84,10 @@ def _same_search(record: dict, other: dict) -> bool:
     return all(record["determined_by"].get(key) == other["determined_by"].get(key) for key in keys)
 
 
-def _was_skipped(record: dict, run: dict, this: dict, ran: dict) -> bool:
-    """Return whether a trial was skipped by an earlier stop rule, and will run again after ``this`` one."""
+def _was_skipped(record: dict, run: dict, this: dict) -> bool:
+    """Return whether a trial was skipped in an earlier run of Snakemake, and so may run again after ``this`` one."""
     is_skipped = record["status"] == "skipped" != this["status"]
-    return is_skipped and moment(run["finished"]) < moment(ran["started"])
+    return is_skipped and moment(run["finished"]).timestamp() < lifetime.snakemake_started()
 
 
 def _like(record: dict, ended: dict[int, tuple[dict, dict]]) -> str | None:

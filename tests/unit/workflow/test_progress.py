@@ -1,7 +1,9 @@
+import datetime
 from pathlib import Path
 
 import pytest
 from snakeras.core import files
+from snakeras.process import lifetime
 from snakeras.workflow import progress
 
 
@@ -101,7 +103,7 @@ def test_the_monitored_metric_has_its_own_name(monitor: str, metrics: dict, show
     assert progress.monitored(record(0, fits=several)) == ["val_acc 0.3750"]
 
 
-def test_skipped_trials_take_no_time(tmp_path: Path) -> None:
+def test_skipped_trials_take_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skipped = {"status": "skipped", "skipped": "epochs: 9 up to trial 0001 reached search.stop.epochs, 8", "loss": None}
     for number in range(3):
         finish(tmp_path, number, "10:00:00", "10:01:00")
@@ -114,6 +116,10 @@ def test_skipped_trials_take_no_time(tmp_path: Path) -> None:
         "val_accuracy 0.5000 (trial 0000); 5 of 100 done (2 skipped); about 20 s left"
     )
     assert progress.ends(5, 6, tmp_path, 3, seen) == "trial 0005: skipped; 5 of 6 done (2 skipped); about 20 s left"
-    # Those that an earlier rule skipped run again after a trial that started since.
+    # Beside one that has run, they count unless they are of an earlier run of Snakemake: perhaps they run again.
     finish(tmp_path, 3, "11:00:00", "11:01:00")
+    start = datetime.datetime(2026, 1, 1, 10, tzinfo=datetime.UTC).timestamp()
+    monkeypatch.setattr(lifetime, "snakemake_started", lambda: start)
+    assert progress.ends(3, 6, tmp_path, 3, seen[:1]).endswith("; 6 of 6 done (2 skipped)")
+    monkeypatch.setattr(lifetime, "snakemake_started", lambda: start + 3600)
     assert "; 4 of 6 done; about 60 s left" in progress.ends(3, 6, tmp_path, 3, seen[:1])
