@@ -72,9 +72,8 @@ def publish_final(
     record, run_record, folder = trials / f"{number}.json", trials / f"{number}.run.json", trials / number
     best_run = trial_run.publish_trial(tracking, parent, name, record, run_record, folder, manifest)["run_id"]
     published = {"run_id": run_id, "model_id": model_id, "model_uri": model_uri, "best_run_id": best_run}
-    if tracking.mflux_model_group:
-        published["mflux_best_run_id"] = mflux.best_run(tracking.mflux_model_group)
-    return published
+    group = tracking.mflux_model_group
+    return published | ({"mflux_best_run_id": mflux.best_run(group)} if group else {})
 
 
 def _log_values(
