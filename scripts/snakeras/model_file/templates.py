@@ -98,11 +98,11 @@ def names(source: str) -> list[Name]:
     for place in code:
         before = shown_bases[-1] if shown_bases else _distribution_name(templates[place].text)
         shown_bases.append(places[place] or before)
-    shown = dict(zip(code, _unique(shown_bases, set(_INNER_LABEL.findall(source))), strict=True))
-    return [
-        Name(label, shown.get(place), template)
-        for place, (label, template) in enumerate(zip(_numbered(bases), templates, strict=True))
-    ]
+    labels = _numbered(bases)
+    unique = _unique(shown_bases, set(_INNER_LABEL.findall(source)))
+    # Two templates with one label (k1, k1 and k1_1) are one hyperparameter.
+    shown = {labels[place]: name for place, name in zip(code, unique, strict=True)}
+    return [Name(label, shown.get(label), template) for label, template in zip(labels, templates, strict=True)]
 
 
 def _column(source: str, template: Template) -> int:
@@ -126,16 +126,16 @@ def _own_name(node: ast.AST, above: dict[int, ast.AST]) -> str | None:
     Conversions and formulas in between (``int(...)``, ``10 ** ...``, ``math.exp(...)``) do not count. ``above`` has the
     node above each.
     """
+    value = node
     passed = None  # the innermost function that only converts
     while not isinstance(node, ast.stmt) and id(node) in above:
         child, node = node, above[id(node)]
         match node:
             case ast.keyword(arg=str(name)):
                 return name
-            case ast.Call(func=function) if child is not function and not isinstance(child, ast.keyword):
-                name = _word(function)
+            case ast.Call(func=function) if child is not function and (name := _word(function)):
                 if name not in CONVERSIONS and ast.unparse(function).partition(".")[0] not in ("math", "np", "numpy"):
-                    return name or passed
+                    return name
                 passed = passed or name
             case ast.Dict() if child in node.values and (name := _word(node.keys[node.values.index(child)])):
                 return name
@@ -145,23 +145,36 @@ def _own_name(node: ast.AST, above: dict[int, ast.AST]) -> str | None:
                 return parameters[values.index(child)].arg
             case ast.NamedExpr(target=target) | ast.AnnAssign(target=target) | ast.AugAssign(target=target):
                 return _word(target) or passed
-            case ast.Tuple() | ast.List() if isinstance(assignment := above.get(id(node)), ast.Assign):
-                targets = getattr(assignment.targets[0], "elts", [])
-                starred = any(isinstance(item, ast.Starred) for item in [*targets, *node.elts])
-                if len(targets) == len(node.elts) and not starred:
-                    return _word(targets[node.elts.index(child)]) or passed
-            case ast.Assign(targets=[target, *_]):
+            case ast.For(target=target) | ast.AsyncFor(target=target) | ast.withitem(optional_vars=target):
                 return _word(target) or passed
+            case ast.Assign(targets=[target, *_]):
+                return _word(_target(target, node.value, value)) or passed
     return passed
 
 
+def _target(target: ast.expr, assigned: ast.expr, value: ast.AST) -> ast.expr:
+    """Return the part of a target to which a value inside of what is ``assigned`` goes."""
+    match target, assigned:
+        case (ast.Tuple() | ast.List(), ast.Tuple(elts=elements) | ast.List(elts=elements)):
+            for part, element in zip(target.elts, elements, strict=False):
+                if isinstance(element, ast.Starred):
+                    break
+                if value in ast.walk(element):
+                    return _target(part, element, value)
+    return target
+
+
 def _word(node: ast.AST | None) -> str | None:
-    """Return the last name of a variable, attribute, item or text, as a word; None for anything else."""
+    """Return the last name of a variable, attribute, item, text or tuple of these, as a word; None without one."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
         case ast.Subscript(slice=ast.Constant(value=str(text))) | ast.Constant(value=str(text)):
             return re.sub(r"\W+", "_", text).strip("_") or None
+        case ast.Subscript(value=inner) | ast.Starred(value=inner):
+            return _word(inner)
+        case ast.Tuple(elts=[*_, last]) | ast.List(elts=[*_, last]):
+            return _word(last)
     return None
 
 

@@ -23,6 +23,11 @@ def shown(*lines: str, parameters: str = "x") -> list[str]:
         (f"lr = 10 ** -{T}", "lr"),
         (f"lr = np.power(10, {T})", "lr"),
         (f"size = sizes[{T}]", "size"),
+        (f"sizes[0] = {T}", "sizes"),
+        (f"sizes[i]['units'] = {T}", "units"),
+        (f"units, rate = {T}", "rate"),
+        (f"for units in {T}: pass", "units"),
+        (f"with {T} as units: pass", "units"),
         (f"size = 1 if {T} > 0.5 else 2", "size"),
         (f"settings = {{'learning rate': float({T})}}", "learning_rate"),
         (f"settings = dict(lr={T})", "lr"),
@@ -31,6 +36,9 @@ def shown(*lines: str, parameters: str = "x") -> list[str]:
         (f"x = Embedding(200, {T})", "Embedding"),
         (f"x = call(*sizes, {T})", "call"),
         (f"m.add(Conv2D(int({T}), 3))", "Conv2D"),
+        (f"m.add(Conv2D(**{T}))", "Conv2D"),
+        (f"x = layers[0]({T})(x)", "layers"),
+        (f"x = getattr(layers, 'Dropout')({T})(x)", "x"),
         (f"f = lambda k={T}: k", "k"),
         (f"return int({T})", "int"),
         (f"return {T}", "uniform"),
@@ -45,6 +53,8 @@ def test_a_hyperparameter_has_the_name_of_its_own_place(line: str, name: str) ->
 
 def test_names_of_several() -> None:
     assert shown(f"a, b = {T}, int({T})", f"[c, d] = [{T}, {T}]", f"e = [{T}, {T}]") == ["a", "b", "c", "d", "e", "e_1"]
+    assert shown(f"(a, b), c = ({T}, {T}), int({T})", f"d, *e = {T}, {T}") == ["a", "b", "c", "d", "e"]
+    assert shown(f"f, g, h = *sizes, {T}, {T}") == ["h", "h_1"]
     assert shown(f"x = Dropout({T})(x)", f"x = Dropout({T})(x)") == ["Dropout", "Dropout_1"]
     assert shown("if x:", f"    units = {T}", "else:", f"    units = {T}") == ["units", "units_1"]
     assert shown(f"é = {T}; ü = {T}") == ["é", "ü"]
@@ -52,7 +62,9 @@ def test_names_of_several() -> None:
 
 
 def test_names_differ_whatever_the_variables_are_called() -> None:
-    assert shown("x = {{randint(2)}}", "x = {{randint(4)}}", "x_1 = {{randint(3)}}") == ["x", "x_2", "x_1"]
+    assert shown(f"y = {T}", f"x = {T}", f"x = {T}", "x_1 = {{randint(3)}}") == ["y", "x", "x_2", "x_1"]
+    # Hyperas calls the last two x_1: one hyperparameter.
+    assert shown("x = {{randint(2)}}", "x = {{randint(4)}}", "x_1 = {{randint(3)}}") == ["x", "x_1", "x_1"]
     # hyperopt's label of a distribution inside another is a name too.
     assert shown("m = {{choice([0, hp.uniform('m_1', 0, 1)])}}", "m = {{choice([3])}}") == ["m", "m_2"]
 

@@ -71,6 +71,36 @@ def test_a_file_that_hyperas_finds_no_name_in_runs(
     assert "Hyperas's own names: rate_1 is decay\n" in capsys.readouterr().out
 
 
+SHARED = """
+from hyperas.distributions import choice
+
+def data():
+    nothing = 0
+    return nothing
+
+def model(nothing):
+    a = {{choice([5, 6, 7])}}
+    other = {{choice([5, 6, 7])}}
+    a_1 = {{choice([8, 9])}}
+    return {"loss": a + 10 * other + 100 * a_1, "status": "ok"}
+"""
+
+
+def test_two_templates_to_which_hyperas_gives_one_value_are_one_hyperparameter(
+    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "shared.py"
+    script.write_text(SHARED)
+    documents = one_by_one(script, search, 6)
+    assert proposals(documents) == uninterrupted(script, search, 6)
+    with loader.loaded(parser.read(script, True), None, TrialSettings(**search)) as model_file:
+        for document in documents:
+            assert list(document["hyperparameters"]) == ["a", "a_1"]
+            point = model_file.point(trial_records.point(document))
+            assert model_file.function(point)["loss"] == document["loss"]
+
+
 COMMENTED = """
 from hyperas.distributions import choice, uniform
 
