@@ -67,7 +67,7 @@ setup-cluster: setup  ## What make setup makes, with the plugins for clusters
 test-slurm: setup-cluster  ## The tests that start a Slurm (as root; installs Slurm and munge by apt-get where they are missing)
 	@python -m pytest -m slurm $(ARGS)
 
-test-searchers: setup  ## Searches by every search algorithm that is installed, see EXTRA
+test-searchers: setup  ## Searches by every search algorithm that is installed, see EXTRA; half an hour
 	@python -m pytest -m searchers $(ARGS)
 
 test-fast: setup  ## The tests that run no workflow and train nothing

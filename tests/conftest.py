@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("without a deadline")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: runs the workflow or trains networks")
     config.addinivalue_line("markers", "slurm: starts a Slurm on this machine and runs searches on it")
-    config.addinivalue_line("markers", "searchers: runs a search with an algorithm that is not the default")
+    config.addinivalue_line("markers", "searchers: whole searches that take too long for make test")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -67,7 +67,7 @@ class Run:
     def said(self) -> str:
         return self._file.read_text()
 
-    def end(self, seconds: float = 240) -> str:
+    def end(self, seconds: float = 900) -> str:
         """Wait for its end, which has to be a good one; returns all that it printed."""
         try:
             status = self.process.wait(timeout=seconds)

@@ -33,7 +33,7 @@ def test_the_best_trial(finished) -> None:
     assert list(best["hyperparameters"]) == NAMES
     assert best["hyperparameters"] == {name: float(winner[name]) for name in NAMES}
     assert best["provenance"]["seed"] == 1337
-    assert set(best["provenance"]["packages"]) == {"tensorflow", "keras", "hyperas", "hyperopt", "numpy"}
+    assert set(best["provenance"]["packages"]) == {"tensorflow", "keras", "hyperas", "hyperopt", "numpy", "optuna"}
 
 
 def test_results_hold_nothing_that_merely_happened(finished) -> None:

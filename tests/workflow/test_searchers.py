@@ -11,14 +11,12 @@ from processes import command_lines, wait_for
 from snakeras.search.samplers import algorithms
 from workflow_folder import Folder, new_folder
 
-pytestmark = pytest.mark.slow
+# By hand, make test-searchers: half an hour. The main job's tests run the default.
+pytestmark = [pytest.mark.slow, pytest.mark.searchers]
 
-# The others are made to pass by hand: pytest -m searchers.
+# One of each library, and those whose answer has another source.
 NAMES = [name for name in algorithms.NAMES if not name.startswith(("nevergrad-", "sherpa-"))]
-ALGORITHMS = [
-    name if name == "optuna-tpe" else pytest.param(name, marks=pytest.mark.searchers)
-    for name in [*NAMES, "nevergrad-PSO", "sherpa-Genetic"]
-]
+ALGORITHMS = [*NAMES, "nevergrad-PSO", "sherpa-Genetic"]
 RESULTS = "results/searchers/"
 
 

@@ -26,7 +26,8 @@ def trials(folder: Folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.results.glob("trials/????.json"))}
 
 
-@pytest.mark.parametrize("parallelism", [1, 4])
+# The other one by make test-searchers: it takes as long.
+@pytest.mark.parametrize("parallelism", [4, pytest.param(1, marks=pytest.mark.searchers)])
 def test_all_of_it_gives_the_same_on_any_number_of_cores_and_after_a_kill(tmp_path: Path, parallelism: int) -> None:
     killed = new_steered(tmp_path / "killed")
     one = killed.copy(tmp_path / "one")
