@@ -48,7 +48,6 @@ rule finalist:
     params:
         search=rule_params.search,
         epochs=rule_params.final["epochs"],
-        metric=rule_params.metric,
         job=rule_params.job,
     log:
         "results/{name}/logs/finalists/{trial}_{number}.log",

@@ -47,8 +47,10 @@ checkpoint best:
         model=ancient(search_files.model),
         data=search_files.manifest,
         trials=search_files.trials,
-        finalists=lambda wildcards: search_files.finalists(
-            lambda: checkpoints.candidates.get(name=wildcards.name).output.candidates
+        finalists=lambda wildcards: (
+            search_files.finalists(checkpoints.candidates.get(name=wildcards.name).output.candidates)
+            if rule_params.finalists
+            else []
         ),
     output:
         **report_files.finalists(bool(search_files.finalists_table)),

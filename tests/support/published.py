@@ -114,14 +114,18 @@ def search(folder: Path, settings: dict, accuracies: list[float | None], name: s
     for trial, accuracy in enumerate(accuracies):
         seen = documents[: len(earlier_trials.visible(trial, settings["parallelism"]))]
         documents.append(_write_trial(found, fixed, trial, accuracy, seen))
-    result_files.conclude(
-        name=name,
+    fixed, records = result_files.read(
         folder=found.trials,
         max_evals=len(accuracies),
         sources=[found.script],
         search=TrialSettings(**settings),
         data={"dataset": "squares"},
         manifest=found.manifest,
+    )
+    result_files.conclude(
+        name=name,
+        fixed=fixed,
+        records=records,
         table=folder / "trials.csv",
         best=folder / "best.json",
         winner=folder / "winner.json",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from processes import command_lines, wait_for
 from snakemake import cli
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,22 @@ class Folder:
         assert (run.returncode == 1) if fails else (run.returncode == 0), run.stdout
         assert "Traceback" not in run.stdout, run.stdout
         return run.stdout
+
+    def kill(self, reached: str, *arguments: str) -> None:
+        """Run Snakemake, kill it and all its jobs once there is the result ``reached``, and unlock the folder."""
+        run = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            start_new_session=True,
+        )
+        wait_for((self.results / reached).exists, seconds=300)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait(timeout=60)
+        wait_for(lambda: not command_lines(self.path), seconds=20)
+        self.run("--unlock")
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run plans.

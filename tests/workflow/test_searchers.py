@@ -1,13 +1,9 @@
 """Every search algorithm through Snakemake: the same on one core and two, after a kill, and with more trials."""
 
 import json
-import os
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from processes import command_lines, wait_for
 from snakeras.search.samplers import algorithms
 from workflow_folder import Folder, new_folder
 
@@ -43,19 +39,8 @@ def test_every_algorithm_searches_the_same_way_every_time(algo: str, tmp_path: P
     one.run(*chosen, "--", f"{RESULTS}best.json", cores=1)
 
     killed = search_of(algo, tmp_path / "two")
-    run = subprocess.Popen(
-        killed.command(*chosen, "--", f"{RESULTS}best.json"),
-        cwd=killed.path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    wait_for((killed.results / "trials" / "0005.json").exists, seconds=300)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait(timeout=60)
-    wait_for(lambda: not command_lines(killed.path), seconds=20)
+    killed.kill("trials/0005.json", *chosen, "--", f"{RESULTS}best.json")
     assert not (killed.results / "best.json").exists()
-    killed.run(*chosen, "--unlock")
     killed.run(*chosen, "--", f"{RESULTS}best.json")
     assert killed.outcome() == one.outcome()
     assert contents(killed, 12) == contents(one, 12)

@@ -1,12 +1,8 @@
 """Searches that are steered: by start points, the trials of another search, a stop rule, finalists."""
 
-import os
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
-from processes import command_lines, wait_for
 from snakeras.search import trial_records
 from workflow_folder import Folder, new_folder
 
@@ -38,15 +34,7 @@ def test_all_of_it_gives_the_same_on_any_number_of_cores_and_after_a_kill(tmp_pa
     statuses = [trial_records.read(path)["status"] for path in sorted(one.results.glob("trials/????.json"))]
     assert set(statuses) == {"completed", "skipped"}
 
-    command = killed.command(*settings)
-    run = subprocess.Popen(
-        command, cwd=killed.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    wait_for((killed.results / "trials" / "0001.json").exists, seconds=120)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait(timeout=60)
-    wait_for(lambda: not command_lines(killed.path), seconds=20)
-    killed.run("--unlock")
+    killed.kill("trials/0001.json", *settings)
     killed.run(*settings, cores=2)
     assert trials(killed) == trials(one)
     assert killed.outcome() == one.outcome()

@@ -1,6 +1,9 @@
 """Numbers and texts as people see them: on the terminal, in pictures, in pages."""
 
+import csv
+import io
 import math
+from collections.abc import Iterable
 
 from snakeras.core.errors import flat
 
@@ -27,3 +30,10 @@ def shortened(text: object, length: int) -> str:
         return line
     end = (length - 1) // 2
     return f"{line[: length - 1 - end]}…{line[len(line) - end :]}"
+
+
+def as_csv(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as a CSV table; None is an empty field."""
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    return table.getvalue()

@@ -25,7 +25,7 @@ class FinalistResult:
 
 
 def train(
-    trial: Path,
+    trial: dict,
     number: int,
     sources: list[Path],
     search: TrialSettings,
@@ -39,14 +39,14 @@ def train(
     A model function that fails gives a record that says so.
 
     Args:
-        trial: The trial's JSON file.
+        trial: The trial's record.
         number: Of the seed; 0 is the trial's own.
         sources, manifest, mnist_folder: As for ``run_trial.run``.
         epochs: Of every fit; None leaves it to the script.
     """
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     notes, record = io.StringIO(), unfinished(trial, number, search.seed)
-    again = result_files.trained_again(trial_records.read(trial)) | {"seed": record["seed"]}
+    again = result_files.trained_again(trial) | {"seed": record["seed"]}
     # train_samples makes the search cheaper; the final model gets all there is, and so do those that stand for it.
     search = search.model_copy(update={"train_samples": None})
     prepared = None
@@ -72,12 +72,11 @@ def train(
     return FinalistResult(record, {"device": gpus.in_use()} | run | kept_models.about(network), notes.getvalue())
 
 
-def unfinished(trial: Path, number: int, seed: int) -> dict:
-    """Return the record of a finalist of which nothing is known yet; ``seed`` is the search's."""
-    of_trial = trial_records.read(trial)
+def unfinished(trial: dict, number: int, seed: int) -> dict:
+    """Return the record of a finalist of which nothing is known yet, by its trial's; ``seed`` is the search's."""
     return {
         "format": trial_records.FORMAT,
-        "trial": of_trial["trial"],
+        "trial": trial["trial"],
         "number": number,
         "status": "failed",
         "failure": "it was not trained",
@@ -85,12 +84,12 @@ def unfinished(trial: Path, number: int, seed: int) -> dict:
         "loss": None,
         "val_accuracy": None,
         "epochs": 0,
-        "seed": seeds.of_finalist(seed, of_trial["trial"], number),
-        "hyperparameters": of_trial["hyperparameters"],
+        "seed": seeds.of_finalist(seed, trial["trial"], number),
+        "hyperparameters": trial["hyperparameters"],
         "fits": [],
     }
 
 
-def died(death: child_process.Died, trial: Path, number: int, seed: int) -> dict:
+def died(death: child_process.Died, trial: dict, number: int, seed: int) -> dict:
     """Return the record of a finalist whose process died."""
     return unfinished(trial, number, seed) | {"failure": str(death)}

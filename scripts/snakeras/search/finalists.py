@@ -1,12 +1,11 @@
 """Finalists: the best trials trained again from several seeds, and which of them is the best by its mean."""
 
-import csv
-import io
 import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
+from snakeras.core import text
 from snakeras.core.errors import UserError
 from snakeras.search import stop_rule, trial_records
 
@@ -65,14 +64,9 @@ class Choice:
 
     def as_csv(self) -> str:
         """Return a table with a row a candidate: rank in the search, trial, mean, standard deviation, each value."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        seeds = len(self.standings[0].values)
-        writer.writerow(["rank", "trial", "metric", "mean", "std", *(f"seed_{number}" for number in range(seeds))])
-        for one in self.standings:
-            row = [one.rank, one.trial, self.metric, one.mean, one.std, *one.values]
-            writer.writerow(["" if value is None else value for value in row])
-        return text.getvalue()
+        seeds = [f"seed_{number}" for number, _ in enumerate(self.standings[0].values)]
+        rows = [[one.rank, one.trial, self.metric, one.mean, one.std, *one.values] for one in self.standings]
+        return text.as_csv([["rank", "trial", "metric", "mean", "std", *seeds], *rows])
 
 
 def determined_by(record: dict, number: int, epochs: int | None) -> dict:

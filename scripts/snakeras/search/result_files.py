@@ -1,12 +1,10 @@
 """Write ``trials.csv``, ``best.json`` and ``winner.json`` of a finished search: no times, hosts or paths."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakeras.core import files
+from snakeras.core import files, text
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.search import best_trial, finalists, provenance, trial_records
@@ -14,37 +12,54 @@ from snakeras.search import best_trial, finalists, provenance, trial_records
 COLUMNS = ("trial", "status", "loss", "val_accuracy", "epochs")
 
 
-def conclude(
-    name: str,
+def read(
     folder: Path,
     max_evals: int,
     sources: list[Path],
     search: TrialSettings,
     data: dict,
     manifest: Path | None,
+    points: Sequence[dict] = (),
+    warm_start: str | None = None,
+) -> tuple[dict, list[dict]]:
+    """Return what determines every trial of a search, and the records of trials 0 to ``max_evals - 1`` in ``folder``.
+
+    ``points`` are those that the user gives for the first trials; the rest is as for ``provenance.determined_by``.
+
+    Raises:
+        UserError: When a trial's file is missing, altered or made with another configuration, or when all trials
+            failed.
+    """
+    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest, warm_start)
+    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed, points)
+    if best_trial.best(records) is None:
+        raise UserError(all_failed(records, sources[0]))
+    return fixed, records
+
+
+def conclude(
+    name: str,
+    fixed: dict,
+    records: list[dict],
     table: Path,
     best: Path,
     winner: Path,
-    points: Sequence[dict] = (),
-    warm_start: str | None = None,
     finals: finalists.Finalists | None = None,
 ) -> None:
-    """Write ``trials.csv``, ``best.json`` and ``winner.json`` from trials 0 to ``max_evals - 1``.
+    """Write ``trials.csv``, ``best.json`` and ``winner.json`` of the trials that ``read`` returns.
 
     ``winner.json`` has what the final model depends on: it stays the same where more trials find nothing better. Where
-    there are finalists, they choose the best trial, and ``finalists.csv`` is written too. ``points`` are those that the
-    user gives for the first trials; ``warm_start`` is as for ``provenance.determined_by``.
+    there are finalists, they choose the best trial, and ``finalists.csv`` is written too.
 
     Raises:
-        UserError: When a trial's or finalist's file is missing, altered or made with another configuration, when all
-            trials failed, or all finalists.
+        UserError: When a finalist's file is missing, altered or of another trial, or when all finalists failed.
     """
-    fixed, records = _records(folder, max_evals, sources, search, data, manifest, points, warm_start)
     won, how = best_trial.best(records), {}
     if finals:
         choice = finalists.choose(finalists.read(finals, records), finals.monitor, finals.mode)
         won, how = records[choice.winner.trial], {"chosen": choice.as_json()}
         files.write_text(finals.table, choice.as_csv())
+    data = {key: value for key, value in fixed["data"].items() if key != "digest"}
     config = {"search": fixed["search"], "data": data}
     files.write_text(table, as_csv(records))
     files.write_json(
@@ -57,7 +72,7 @@ def conclude(
             "trials": dict(sorted(Counter(record["status"] for record in records).items())),
             **({"warm_start": won["warm_start"]} if "warm_start" in won else {}),
             "provenance": {
-                "seed": search.seed,
+                "seed": fixed["search"]["seed"],
                 "model_digest": files.sha256_of(fixed["model"]),
                 "data_sha256": fixed["data"]["digest"],
                 "config": config,
@@ -70,28 +85,9 @@ def conclude(
     files.write_json(winner, trained_again(won))
 
 
-def write_candidates(path: Path, count: int, *arguments: object) -> None:
-    """Write ``candidates.json``: the ``count`` best trials, the best first. The others are as for ``_records``."""
-    _, records = _records(*arguments)
+def write_candidates(path: Path, records: list[dict], count: int) -> None:
+    """Write ``candidates.json``: the ``count`` best trials, the best first."""
     files.write_json(path, {"candidates": [*map(trained_again, best_trial.candidates(records, count))]})
-
-
-def _records(
-    folder: Path,
-    max_evals: int,
-    sources: list[Path],
-    search: TrialSettings,
-    data: dict,
-    manifest: Path | None,
-    points: Sequence[dict],
-    warm_start: str | None,
-) -> tuple[dict, list[dict]]:
-    """Return what determines every trial, and the trials' records; raise UserError as ``conclude``."""
-    fixed = provenance.determined_by(sources, search.model_dump(), data, manifest, warm_start)
-    records, _ = trial_records.read_first(folder, max_evals, search.parallelism, fixed, points)
-    if best_trial.best(records) is None:
-        raise UserError(all_failed(records, sources[0]))
-    return fixed, records
 
 
 def trained_again(record: dict) -> dict:
@@ -126,12 +122,8 @@ def all_failed(records: list[dict], model: Path | None = None) -> str:
 def as_csv(records: list[dict]) -> str:
     """Return a table with a row a trial: the columns above, then one per hyperparameter, as they first appear."""
     names = list(dict.fromkeys(name for record in records for name in record["hyperparameters"]))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     # A script may search over its loss or its epochs: those would hide the trial's own.
-    writer.writerow([*COLUMNS, *(f"hyperparameter.{name}" if name in COLUMNS else name for name in names)])
-    for record in records:
-        row = [trial_records.decode(record[column]) for column in COLUMNS]
-        row += [record["hyperparameters"].get(name) for name in names]
-        writer.writerow(["" if value is None else value for value in row])
-    return text.getvalue()
+    head = [*COLUMNS, *(f"hyperparameter.{name}" if name in COLUMNS else name for name in names)]
+    values = [[trial_records.decode(record[column]) for column in COLUMNS] for record in records]
+    others = [[record["hyperparameters"].get(name) for name in names] for record in records]
+    return text.as_csv([head, *([*row, *rest] for row, rest in zip(values, others, strict=True))])

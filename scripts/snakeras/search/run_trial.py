@@ -110,7 +110,8 @@ def determined(
                 f"{change} trial {trial_name} read it; call again to run that trial and all later ones again"
             )
     own = {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
-    return earlier, fixed | own | ({"point": points[trial]} if trial < len(points) else {})
+    point = trial_records.given(points, trial)
+    return earlier, fixed | own | ({} if point is None else {"point": point})
 
 
 def evaluate(

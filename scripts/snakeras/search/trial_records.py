@@ -107,6 +107,11 @@ def shown_name(record: dict, label: str) -> str | None:
     return record.get("names", {}).get(label, label)
 
 
+def given(points: Sequence[dict], trial: int) -> dict | None:
+    """Return the point that the user gives for a trial, of those for the first trials; None for none."""
+    return points[trial] if trial < len(points) else None
+
+
 def point(record: dict) -> dict:
     """Return hyperopt's values of a trial by the names that are shown: for a choice, the index of what was chosen."""
     values = decode(record["hyperopt"]["misc"]["vals"])
@@ -180,7 +185,7 @@ def read_first(
     for trial in range(count):
         looked_back_on = digests[len(earlier_trials.visible(trial, parallelism))]
         path = folder / f"{name(trial)}.json"
-        own = {"trial": trial, "history": looked_back_on, "point": points[trial] if trial < len(points) else None}
+        own = {"trial": trial, "history": looked_back_on, "point": given(points, trial)}
         document = read(path, {"warm_start": None} | expected | own)
         for file, digest in document["determined_by"].get("files", {}).items():
             if files_read.setdefault(file, digest) != digest:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TextIO
 
-from snakeras.core import files
 from snakeras.core.settings import JobSettings
 from snakeras.final import finalist
 from snakeras.search import finalists, trial_records
@@ -17,21 +16,17 @@ def run(snakemake: object, terminal: TextIO) -> None:
         child_process.Died: When it is to be tried again.
         UserError: When it could not be trained for a mistake of the user's.
     """
-    settings, number, epochs = (
-        JobSettings(**snakemake.params.job),
-        int(snakemake.wildcards.number),
-        snakemake.params.epochs,
-    )
-    result, folder, trial = Path(snakemake.output.result), Path(snakemake.output.model), Path(snakemake.input.trial)
+    settings, number = JobSettings(**snakemake.params.job), int(snakemake.wildcards.number)
+    trial, epochs = trial_records.read(Path(snakemake.input.trial)), snakemake.params.epochs
     name = f"finalist {snakemake.wildcards.trial}, seed {number + 1} of {settings.seeds}"
     arguments = {
         "trial": trial,
         "number": number,
         "sources": list(snakemake.input.model),
         "epochs": epochs,
-        "folder": folder,
+        "folder": Path(snakemake.output.model),
     }
-    with mistakes.said_once(result.parents[1], snakemake):
+    with mistakes.said_once(Path(snakemake.output.result).parents[1], snakemake):
         print(f"{settings.whose}{name} starts", file=terminal)
         computation = training_job.compute(snakemake, terminal, finalist.train, arguments)
     death = computation.death
@@ -39,12 +34,8 @@ def run(snakemake: object, terminal: TextIO) -> None:
         raise death
     seed = snakemake.params.search["seed"]
     record = finalist.died(death, trial, number, seed) if death else computation.result.record
-    determined_by = finalists.determined_by(trial_records.read(trial), number, epochs)
-    if files_read := record.pop("files", None):
-        determined_by["files"] = files_read
-    folder.mkdir(exist_ok=True)
-    files.write_json(Path(snakemake.output.run_record), computation.run_record)
-    files.write_json(result, trial_records.sealed(record | {"determined_by": determined_by}))
-    found = None if record["failure"] else finalists.value(record, **snakemake.params.metric)
+    determined_by = finalists.determined_by(trial, number, epochs)
+    training_job.write(snakemake.output, record, determined_by, computation.run_record)
+    found = None if record["failure"] else finalists.value(record, settings.stop.monitor, settings.stop.mode)
     outcome = f"{found[0]} {found[2]:.6g}" if found else f"failed ({trial_records.reason(record, length=200)})"
     print(f"{settings.whose}{name}: {outcome}", file=terminal)

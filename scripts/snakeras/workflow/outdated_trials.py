@@ -2,12 +2,11 @@
 
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.model_file import fingerprint
-from snakeras.search import earlier_trials, provenance, stop_rule
+from snakeras.search import earlier_trials, provenance, stop_rule, trial_records
 from snakeras.workflow.rule_params import RuleParams
 from snakeras.workflow.search_files import SearchFiles
 
@@ -68,7 +67,7 @@ class OutdatedTrials:
                 before = {key: value for key, value in made[section].items() if key != "digest"}
                 if changed := [key for key in before | now if before.get(key) != now.get(key)]:
                     return f"{section}.{changed[0]} changed"
-            if made.get("point") != self._params.point(SimpleNamespace(trial=Path(path).stem)):
+            if made.get("point") != trial_records.given(self._params.points, int(Path(path).stem)):
                 return "search.points changed"
             if made.get("warm_start") != self._files.warm_start_digest:
                 return "search.warm_start changed"

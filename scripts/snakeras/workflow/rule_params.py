@@ -4,6 +4,7 @@ from snakeras.core import seeds
 from snakeras.core.settings import JobSettings, Settings
 from snakeras.data import mnist
 from snakeras.process import gpus
+from snakeras.search import trial_records
 
 
 class RuleParams:
@@ -40,15 +41,15 @@ class RuleParams:
         self.final = settings.final.model_dump(include={"epochs", "train_on"})
         self.candidates = settings.final.candidates
         # How the finalists are compared; None without them.
-        self.metric = {"monitor": search.monitor, "mode": search.mode}
-        self.finalists = {"epochs": settings.final.epochs} | self.metric if settings.final.has_finalists else None
+        compared = {"epochs": settings.final.epochs, "monitor": search.monitor, "mode": search.mode}
+        self.finalists = compared if settings.final.has_finalists else None
         self.test_function = data.test_function
         # Where the token lies decides nothing.
         self.tracking = settings.tracking.model_dump(exclude={"mflux_token_file"})
 
     def point(self, wildcards: object) -> dict | None:
         """Return the values that the user gives for a trial; None for none. It decides this trial alone."""
-        return dict(enumerate(self.points)).get(int(wildcards.trial))
+        return trial_records.given(self.points, int(wildcards.trial))
 
     def job(self, _wildcards: object, resources: object) -> dict:
         """Return what a job needs that decides nothing about its result, as ``JobSettings`` takes it.

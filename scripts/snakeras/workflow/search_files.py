@@ -1,7 +1,6 @@
 """Input and output paths of the rules of one search."""
 
 import os
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -90,11 +89,9 @@ class SearchFiles:
         """Return the JSON file of a trial."""
         return f"{self.trials_folder}/{trial_records.name(number)}.json"
 
-    def finalists(self, candidates: Callable[[], str]) -> list[str]:
-        """Return the JSON files of all finalists, by ``candidates.json``, whose path ``candidates`` gives."""
-        if not self._settings.final.has_finalists:
-            return []
-        found = files.read_json(Path(candidates()))["candidates"]
+    def finalists(self, candidates: str) -> list[str]:
+        """Return the JSON files of all finalists, by ``candidates.json``."""
+        found = files.read_json(Path(candidates))["candidates"]
         return [
             f"{self.results}/finalists/{trial_records.name(candidate['trial'])}_{number}.json"
             for candidate in found

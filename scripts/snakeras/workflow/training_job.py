@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from snakeras.core import files
 from snakeras.core.settings import JobSettings
 from snakeras.model_file import keras_datasets, optional_packages
 from snakeras.process import child_process, gpus, lifetime, run_record
-from snakeras.search import provenance
+from snakeras.search import provenance, trial_records
 
 # The job ends itself before a scheduler would end it for its time, and so can still say why.
 MARGIN = (20.0, 120.0)  # seconds, at least and at most; in between a twentieth of the time
@@ -65,6 +66,21 @@ def compute(
     commit = provenance.commit_of({"the model file": Path(snakemake.input.model[0]), "Snakeras": Path(__file__)})
     known = {"git": commit, "gpu": gpus.which(gpu)} | (result.run if result else {})
     return Computation(result, death, run_record.made(started, threads, known))
+
+
+def write(output: object, record: dict, determined_by: dict, run_record: dict) -> None:
+    """Write a trial's or finalist's ``result`` and ``run_record`` of a rule's output.
+
+    ``files`` of the record, digests of what the model file read, belong to what determines it.
+    """
+    # None of them: the record is as if there were no such key.
+    if files_read := record.get("files"):
+        determined_by = determined_by | {"files": files_read}
+    record = {key: value for key, value in record.items() if key != "files"}
+    # Only the model was written before, by the process that trained it. The record comes last.
+    Path(output.model).mkdir(exist_ok=True)
+    files.write_json(Path(output.run_record), run_record)
+    files.write_json(Path(output.result), trial_records.sealed(record | {"determined_by": determined_by}))
 
 
 def _runtime(minutes: int | None) -> list[child_process.Limit]:

@@ -6,10 +6,9 @@ A trial that a stop rule skips starts no child process.
 from pathlib import Path
 from typing import TextIO
 
-from snakeras.core import files
 from snakeras.core.settings import JobSettings, TrialSettings
 from snakeras.process import child_process, run_record
-from snakeras.search import run_trial, stop_rule, trial_records, warm_start
+from snakeras.search import run_trial, stop_rule, warm_start
 from snakeras.search.steering import Steering
 from snakeras.workflow import mistakes, progress, training_job
 
@@ -36,13 +35,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         arguments = {"trial": trial, "sources": sources, "earlier": earlier, "model_folder": model_folder}
         arguments["given"] = Steering(settings.points, warm, defaults)
         record, ran = _computed(snakemake, terminal, settings, arguments)
-    # None of them: the record is as if there were no such key.
-    if files_read := record.pop("files", None):
-        determined_by["files"] = files_read
-    # Of a trial's files, only the model was written before, by the process that trained it. The record comes last.
-    model_folder.mkdir(exist_ok=True)
-    files.write_json(Path(snakemake.output.run_record), ran)
-    files.write_json(record_path, trial_records.sealed(record | {"determined_by": determined_by}))
+    training_job.write(snakemake.output, record, determined_by, ran)
     line = progress.ends(trial, settings.max_evals, record_path.parent, search.parallelism, earlier, sources[0])
     print(settings.whose + line, file=terminal)
 

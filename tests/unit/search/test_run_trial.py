@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,18 @@ def test_thirty_steps_are_one_uninterrupted_search(quadratic: Path, search: dict
     assert len({str(point) for point, _ in expected}) == 30
 
 
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes a model file into the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        (tmp_path / "model.py").write_text(text)
+        return tmp_path / "model.py"
+
+    return write
+
+
 NAMELESS = """
 from hyperas.distributions import choice, uniform
 
@@ -57,11 +70,9 @@ def model(nothing):
 
 
 def test_a_file_that_hyperas_finds_no_name_in_runs(
-    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    written: Callable[[str], Path], search: dict, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    script = tmp_path / "nameless.py"
-    script.write_text(NAMELESS)
+    script = written(NAMELESS)
     (document,) = one_by_one(script, search, 1)
     shown = document["hyperparameters"]
     assert list(shown) == ["embedding", "rate", "decay"]
@@ -87,11 +98,9 @@ def model(nothing):
 
 
 def test_two_templates_to_which_hyperas_gives_one_value_are_one_hyperparameter(
-    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch
+    written: Callable[[str], Path], search: dict
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    script = tmp_path / "shared.py"
-    script.write_text(SHARED)
+    script = written(SHARED)
     documents = one_by_one(script, search, 6)
     assert proposals(documents) == uninterrupted(script, search, 6)
     with loader.loaded(parser.read(script, True), None, TrialSettings(**search)) as model_file:
@@ -119,11 +128,9 @@ def model(nothing):
 
 
 def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
-    tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch
+    written: Callable[[str], Path], search: dict
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    script = tmp_path / "commented.py"
-    script.write_text(COMMENTED)
+    script = written(COMMENTED)
     documents = one_by_one(script, search, 6)
     assert proposals(documents) == uninterrupted(script, search, 6)
     for document in documents:
