@@ -94,8 +94,8 @@ def choose(found: list[dict], monitor: str, mode: str) -> Choice:
     """
     values = {(one["trial"], one["number"]): value(one, monitor, mode) for one in found}
     known = next((value for value in values.values() if value), None)
+    reason = next((trial_records.reason(one) for one in found if one["failure"]), "no value of the metric")
     if known is None:
-        reason = next((trial_records.reason(one) for one in found if one["failure"]), "no value of the metric")
         raise UserError(f"final.candidates: all {len(found)} trainings of the finalists failed, the first: {reason}")
     metric, is_best, _ = known
     standings = []
@@ -114,7 +114,7 @@ def choose(found: list[dict], monitor: str, mode: str) -> Choice:
     if all(one.mean is None for one in standings):
         raise UserError(
             f"final.candidates: of each of the {len(standings)} candidates a training failed, so none can be chosen; "
-            f"the first: {next(trial_records.reason(one) for one in found if one['failure'])}"
+            f"the first: {reason}"
         )
     return Choice(metric, is_best, standings)
 

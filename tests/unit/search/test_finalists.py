@@ -57,6 +57,9 @@ def test_a_candidate_of_which_a_training_failed_is_out_unless_all_are() -> None:
         finalists.choose([trained(4, 0, None), trained(2, 0, None)], "auto", "auto")
     with pytest.raises(UserError, match="no value of the metric"):
         finalists.choose([trained(4, 0, float("nan"))], "auto", "auto")
+    out = [trained(4, 0, 1.0), trained(4, 1, float("nan")), trained(2, 0, float("nan")), trained(2, 1, 1.0)]
+    with pytest.raises(UserError, match=r"^final.candidates: of each of the 2 .* the first: no value of the metric$"):
+        finalists.choose(out, "auto", "auto")
 
 
 def test_candidates_are_completed_trials_or_else_the_best_pruned_one() -> None:
