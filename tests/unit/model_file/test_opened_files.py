@@ -158,6 +158,7 @@ def test_results_and_hidden_folders_of_programs_do_not_count(tmp_path: Path, mon
     for name in ("results/x.json", "resources/x.npy", ".venv/x.py", "data/.git/HEAD", "mlflow.db", "../.keras/x.json"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("x")
+        os.utime(name, (1, 1))
         assert digests(Path(name).read_bytes) == {}
     elsewhere = tmp_path / "elsewhere.csv"
     elsewhere.write_text("1")
