@@ -187,6 +187,12 @@ def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[st
     for module in modules:
         names = module.used_by(root.name for root in roots if root.module == module)
         inside = {id(node) for scope in module.around for node in syntax.outside_definitions(scope)}
+        for one, other in module.alternatives:
+            if one.name in names and module.definitions[one.name] in (one, other):
+                raise UserError(
+                    f"{module.path}, line {other.lineno}: {one.name} stands also in another branch (line {one.lineno}), "
+                    "and the file does not run to choose one; expected one of them"
+                )
         for found in (Found(module, name) for name in module.definitions if name in names):
             other = used.setdefault(found.name, found)
             if other.node is not found.node:
@@ -245,6 +251,18 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
         imported = {item.name for item in own.imports if item.root == "hyperas"} - _other_names(own)
         templates.check_strings(own.path, text, node)
         templates.check_calls(own.path, text, node, imported - syntax.names_set(node))
+    required, defaults = syntax.parameters(model.node)
+    for name, value in defaults.items():
+        if templates.TEMPLATE.search(value):
+            raise UserError(
+                f"{module.path}, line {model.node.lineno}: {name} of {model.name}() has the default {value}, but "
+                f"Hyperas takes templates in the function's body alone; expected {name} = {value} there"
+            )
+    if "space" in {*required, *defaults, *syntax.assigned(model.node)}:
+        raise UserError(
+            f"{module.path}, line {model.node.lineno}: {model.name}() has a variable space, which is Hyperas's own "
+            "name for the search space; expected another name"
+        )
     found = templates.found(model_source, ast.parse(model_source).body[0])
     if not any(template.kind == "code" for template in found):
         raise UserError(
@@ -263,7 +281,11 @@ def _parameters(model: Found, data: Found | None) -> tuple[list[str], dict[str, 
     required, defaults = syntax.parameters(model.node)
     given = syntax.names_returned(data.node) if data else set()
     names = [*required, *(name for name in defaults if name in given)]
-    return names, {name: value for name, value in defaults.items() if name not in given}
+    declared = {name for node in ast.walk(model.node) if isinstance(node, ast.Global) for name in node.names}
+    # Hyperas drops the parameters: one that the function sets anew would have no value before.
+    anew = [name for name in names if name in syntax.assigned(model.node) - declared]
+    constants = {name: value for name, value in defaults.items() if name not in given}
+    return names, {name: f"globals()[{name!r}]" for name in anew} | constants
 
 
 def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:
