@@ -125,11 +125,11 @@ def test_imports_from_any_depth_each_its_own_statement(tmp_path: Path) -> None:
         ("def f(space):\n    k = {{uniform(0, 1)}}\n", "line 1: f() has a variable space"),
         (
             f"if x:\n    def f():\n        return 1\nelse:\n    def f():\n        return 2\n{MODEL}    f()\n",
-            "line 5: f stands also in another branch (line 2), and the file does not run to choose one; expected one of them",
+            "line 5: f also stands in another branch, line 2, and the file does not run to choose one",
         ),
         (
             f"try:\n    class A: pass\nexcept OSError:\n    if y:\n        class A: pass\n{MODEL}    A()\n",
-            "line 5: A stands also in another branch (line 2)",
+            "line 5: A also stands in another branch, line 2",
         ),
     ],
 )
