@@ -190,8 +190,8 @@ def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[st
         for one, other in module.alternatives:
             if one.name in names and module.definitions[one.name] in (one, other):
                 raise UserError(
-                    f"{module.path}, line {other.lineno}: {one.name} also stands in another branch, line {one.lineno}, and "
-                    "the file does not run to choose one; expected one of them"
+                    f"{module.path}, line {other.lineno}: {one.name} also stands in another branch, line {one.lineno}, "
+                    "and the file does not run to choose one; expected one of them"
                 )
         for found in (Found(module, name) for name in module.definitions if name in names):
             other = used.setdefault(found.name, found)
