@@ -5,7 +5,8 @@ The file is never run: everything is taken from its syntax tree, and from those 
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +123,7 @@ def read(
     for module in modules:
         _check_braces(module)
     used = _used(modules, [model, *first], syntax.assigned(data.node) if data else set())
+    _check_calls_elsewhere(used.values())
     others = [found for found in used.values() if found not in (model, data)]
     nested = [found for found in others if any(chosen.has_template(inner) for inner in chosen.used_by(found))]
     parameters, constants = _parameters(model, data)
@@ -274,6 +276,20 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
             f"{data.module.path}: {data.name}() uses {min(wrong)}(), which has templates; the data come before any "
             "search"
         )
+
+
+def _check_calls_elsewhere(used: Collection[Found]) -> None:
+    """Raise UserError if one of these calls a function with templates of another file: Hyperas reads the model's."""
+    for found in used:
+        for node in (node.func for node in ast.walk(found.node) if isinstance(node, ast.Call)):
+            other = None
+            with suppress(UserError):
+                other = search_call.resolved(node, found.module)
+            if other and other.module.path != found.module.path and chosen.has_template(other):
+                raise UserError(
+                    f"{other.module.path}, line {other.node.lineno}: {other.name}() has templates and is called from "
+                    f"{found.module.path}, line {node.lineno}; expected both in one file"
+                )
 
 
 def _parameters(model: Found, data: Found | None) -> tuple[list[str], dict[str, str]]:

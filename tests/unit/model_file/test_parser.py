@@ -241,6 +241,18 @@ def test_a_notebooks_code_cells_are_its_text(tmp_path: Path) -> None:
         parser.read(path)
 
 
+@pytest.mark.parametrize(("statement", "call"), [("from net import f", "f"), ("import net as n", "n.f")])
+def test_templates_of_another_file_than_the_models(tmp_path: Path, statement: str, call: str) -> None:
+    (tmp_path / "net.py").write_text("def f():\n    return {{choice([1, 2])}}\n")
+    with pytest.raises(UserError) as raised:
+        script(tmp_path, f"{statement}\n{MODEL}    {call}()\n")
+    line = MODEL.count("\n") + 2
+    assert str(raised.value) == (
+        f"{tmp_path / 'net.py'}, line 1: f() has templates and is called from {tmp_path / 'script.py'}, line {line}; "
+        "expected both in one file"
+    )
+
+
 def test_branches_without_a_choice(tmp_path: Path) -> None:
     fallback = "try:\n    import fast\nexcept ImportError:\n    def f(): return 1\n"
     later = "if y:\n    def g(): return 1\nelse:\n    def g(): return 2\ndef g(): return 3\n"
