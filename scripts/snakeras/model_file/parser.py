@@ -281,7 +281,9 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
 def _check_calls_elsewhere(used: Collection[Found]) -> None:
     """Raise UserError if one of these calls a function with templates of another file: Hyperas reads the model's."""
     for found in used:
-        for node in (node.func for node in ast.walk(found.node) if isinstance(node, ast.Call)):
+        names = syntax.names_used(found.node)
+        functions = [node.func for node in ast.walk(found.node) if isinstance(node, ast.Call)]
+        for node in (node for node in functions if ast.unparse(node).partition(".")[0] in names):
             other = None
             with suppress(UserError):
                 other = search_call.resolved(node, found.module)

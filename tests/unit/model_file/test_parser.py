@@ -253,6 +253,11 @@ def test_templates_of_another_file_than_the_models(tmp_path: Path, statement: st
     )
 
 
+def test_another_variable_of_that_name_is_no_call_of_it(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("def f():\n    return {{choice([1, 2])}}\n")
+    script(tmp_path, f"import net, os\nfrom net import f\n{MODEL}    f = net = abs\n    f(1), net.f(), os.x().y()\n")
+
+
 def test_branches_without_a_choice(tmp_path: Path) -> None:
     fallback = "try:\n    import fast\nexcept ImportError:\n    def f(): return 1\n"
     later = "if y:\n    def g(): return 1\nelse:\n    def g(): return 2\ndef g(): return 3\n"
