@@ -241,7 +241,7 @@ def test_a_notebooks_code_cells_are_its_text(tmp_path: Path) -> None:
         parser.read(path)
 
 
-@pytest.mark.parametrize(("statement", "call"), [("from net import f", "f"), ("import net as n", "n.f")])
+@pytest.mark.parametrize(("statement", "call"), [("from net import f", "f"), ("import net as other", "other.f")])
 def test_templates_of_another_file_than_the_models(tmp_path: Path, statement: str, call: str) -> None:
     (tmp_path / "net.py").write_text("def f():\n    return {{choice([1, 2])}}\n")
     with pytest.raises(UserError) as raised:
