@@ -182,6 +182,9 @@ def _hook(event: str, arguments: tuple) -> None:
     path, kind = os.path.abspath(os.fsdecode(path)), "read"
     if event == "open":
         _, mode, flags = arguments
+        # os.open may mean a name in another folder (dir_fd), as in shutil.rmtree, and Python does not tell of it.
+        if mode is None and not os.path.lexists(path):
+            return
         if set(mode or "") & set("wax") or (not mode and (flags or 0) & CREATING):
             kind = "written"
         elif (flags or 0) & os.O_RDWR or "+" in (mode or ""):

@@ -3,6 +3,7 @@ import importlib.metadata
 import os
 import pathlib
 import pkgutil
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -126,6 +127,11 @@ def attempt() -> None:
 def test_a_file_that_was_not_there_is_known() -> None:
     assert digests(attempt) == {"later.csv": None}
     assert digests(lambda: [attempt(), Path("later.csv").write_text("x")]) == {}
+
+
+def test_a_folder_that_is_removed_is_not_looked_for_in_vain(tmp_path: Path) -> None:
+    (tmp_path / "made" / "assets").mkdir(parents=True)
+    assert digests(lambda: shutil.rmtree(tmp_path / "made")) == {}
 
 
 def test_a_script_that_goes_elsewhere_does_not_change_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
