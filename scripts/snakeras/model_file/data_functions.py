@@ -1,6 +1,7 @@
 """A data function as text that Hyperas can take: it drops the first line and the last return, and takes the rest."""
 
 import ast
+import builtins
 import copy
 import textwrap
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ def source(
 
     Hyperas takes what is in it into its module. There the model finds the data, and all other variables of the
     function, by name. Data that are returned in another way are assigned to the names of the model's ``parameters``. A
-    function that returns in several places, or takes any number of arguments, is called instead.
+    function for which that is not the same as a call (``_has_to_be_called``) is called instead.
 
     Args:
         positional, keywords: The values for its own parameters.
@@ -31,11 +32,18 @@ def source(
     function = copy.deepcopy(data.node)
     values = _values(data, positional, keywords)
     returns = syntax.returns(function)
+    gives = returns or any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(function))
+    if not gives and (missing := [name for name in parameters if name not in syntax.assigned(function)]):
+        raise UserError(
+            f"{data.module.path}, line {function.lineno}: {data.name}() returns nothing, expected it to return "
+            f"{missing[0]}, a parameter of the model function"
+        )
     in_order = {id(statement): _in_order(statement, parameters) for statement in returns}
-    if len(returns) == 1 and returns[0] is function.body[-1] and not (function.args.vararg or function.args.kwarg):
+    if not _has_to_be_called(data, parameters):
         lines = [f"{name} = {value}" for name, value in values.items()]
-        lines += [ast.unparse(item) for item in function.body[:-1] if not templates.is_unused_string(item)]
-        value = in_order[id(returns[0])]
+        statements = [item for item in function.body if item not in returns and not templates.is_unused_string(item)]
+        lines += map(ast.unparse, statements)
+        value = in_order[id(returns[0])] if returns else None
         names = [getattr(item, "id", None) for item in getattr(value, "elts", [value])]
         if parameters and value and names != parameters:
             lines.append(f"{', '.join(parameters)} = {ast.unparse(value)}")
@@ -49,6 +57,20 @@ def source(
         return call_source(f"{data.name}({', '.join(arguments)})", parameters), True
     function.name = f"{data.name}_in_order"
     return call_source(f"{function.name}({', '.join(arguments)})", parameters, ast.unparse(function)), False
+
+
+def _has_to_be_called(data: Found, parameters: list[str]) -> bool:
+    """Return whether a data function does more than its statements do outside of it.
+
+    It returns in several places or nothing, takes any number of arguments, has variables that functions in it set, or
+    decorators. Those that name what only the top level of the file sets are left out.
+    """
+    function, returns, module = data.node, syntax.returns(data.node), data.module
+    known = {*module.definitions, *(item.name for item in module.imports), *dir(builtins)}
+    decorated = any(syntax.names_used(decorator) <= known for decorator in function.decorator_list)
+    at_the_end = returns == function.body[-1:] or (not returns and set(parameters) <= syntax.assigned(function))
+    shares = any(isinstance(node, ast.Nonlocal) for node in ast.walk(function))
+    return bool(not at_the_end or function.args.vararg or function.args.kwarg or decorated or shares)
 
 
 def _values(data: Found, positional: list[ast.expr], keywords: dict[str, ast.expr]) -> dict[str, str]:
@@ -82,10 +104,19 @@ def _in_order(statement: ast.Return, parameters: list[str]) -> ast.expr | None:
         return ast.Tuple(values, ast.Load()) if len(values) > 1 else values[0]
     values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
     own = {item.id: item for item in values if isinstance(item, ast.Name) and item.id in parameters}
-    others = [item for item in values if getattr(item, "id", None) not in own]
+    # As in np.array(x), y / 2: the only parameter that a value is made of, and that is made of it.
+    made = {id(item): _names(item) & set(parameters) - own.keys() for item in values if item not in own.values()}
+    for item in values:
+        if len(made.get(id(item), ())) == 1 and list(made.values()).count(made[id(item)]) == 1:
+            own[min(made[id(item)])] = item
+    others = [item for item in values if item not in own.values()]
     if len(own) + len(others) != len(parameters) or any(isinstance(item, ast.Starred) for item in values):
         return value
     return ast.Tuple([own[name] if name in own else others.pop(0) for name in parameters], ast.Load())
+
+
+def _names(value: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
 
 
 def call_source(call: str, parameters: Iterable[str], first: str = "") -> str:

@@ -45,7 +45,9 @@ def of_script(script: parser.HyperasScript) -> dict[str, str]:
     texts = TEMPLATE.findall(script.model_source)
     # Hyperas names a template after what stands before the first place of its text.
     names = [re.search(rf"(\w+)\s*[=(]\s*{re.escape(text)}", script.model_source) for text in texts]
-    sources = {script.data or "": script.data_source or "", script.model: script.model_source} | script.helpers
+    sources = {script.data or "": script.data_source or "", script.model: script.model_source}
+    # A data function that is called is a helper: its own text is the call.
+    sources |= {name: source + sources.get(name, "") for name, source in script.helpers.items()}
     return {f"function {name}": _of_code(source) for name, source in sources.items() if source} | {
         "imports": files.sha256_of([item.statement for item in script.imports]),
         "templates": files.sha256_of([texts, [name and name[1] for name in names]]),

@@ -5,7 +5,8 @@ The file is never run: everything is taken from its syntax tree, and from those 
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +123,7 @@ def read(
     for module in modules:
         _check_braces(module)
     used = _used(modules, [model, *first], syntax.assigned(data.node) if data else set())
+    _check_calls_elsewhere(used.values())
     others = [found for found in used.values() if found not in (model, data)]
     nested = [found for found in others if any(chosen.has_template(inner) for inner in chosen.used_by(found))]
     parameters, constants = _parameters(model, data)
@@ -187,6 +189,12 @@ def _used(modules: list[Module], roots: list[Found], given: set[str]) -> dict[st
     for module in modules:
         names = module.used_by(root.name for root in roots if root.module == module)
         inside = {id(node) for scope in module.around for node in syntax.outside_definitions(scope)}
+        for one, other in module.alternatives:
+            if one.name in names and module.definitions[one.name] in (one, other):
+                raise UserError(
+                    f"{module.path}, line {other.lineno}: {one.name} also stands in another branch, line {one.lineno}, "
+                    "and the file does not run to choose one; expected one of them"
+                )
         for found in (Found(module, name) for name in module.definitions if name in names):
             other = used.setdefault(found.name, found)
             if other.node is not found.node:
@@ -245,6 +253,18 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
         imported = {item.name for item in own.imports if item.root == "hyperas"} - _other_names(own)
         templates.check_strings(own.path, text, node)
         templates.check_calls(own.path, text, node, imported - syntax.names_set(node))
+    required, defaults = syntax.parameters(model.node)
+    for name, value in defaults.items():
+        if templates.TEMPLATE.search(value):
+            raise UserError(
+                f"{module.path}, line {model.node.lineno}: {name} of {model.name}() has the default {value}, but "
+                f"Hyperas takes templates in the function's body alone; expected {name} = {value} there"
+            )
+    if "space" in {*required, *defaults, *syntax.assigned(model.node)}:
+        raise UserError(
+            f"{module.path}, line {model.node.lineno}: {model.name}() has a variable space, which is Hyperas's own "
+            "name for the search space; expected another name"
+        )
     found = templates.found(model_source, ast.parse(model_source).body[0])
     if not any(template.kind == "code" for template in found):
         raise UserError(
@@ -258,12 +278,32 @@ def _check_templates(model: Found, model_source: str, data: Found | None, nested
         )
 
 
+def _check_calls_elsewhere(used: Collection[Found]) -> None:
+    """Raise UserError if one of these calls a function with templates of another file: Hyperas reads the model's."""
+    for found in used:
+        names = syntax.names_used(found.node)
+        functions = [node.func for node in ast.walk(found.node) if isinstance(node, ast.Call)]
+        for node in (node for node in functions if ast.unparse(node).partition(".")[0] in names):
+            other = None
+            with suppress(UserError):
+                other = search_call.resolved(node, found.module)
+            if other and other.module.path != found.module.path and chosen.has_template(other):
+                raise UserError(
+                    f"{other.module.path}, line {other.node.lineno}: {other.name}() has templates and is called from "
+                    f"{found.module.path}, line {node.lineno}; expected both in one file"
+                )
+
+
 def _parameters(model: Found, data: Found | None) -> tuple[list[str], dict[str, str]]:
     """Return which of the model's parameters the data function gives, and the default values of the others."""
     required, defaults = syntax.parameters(model.node)
     given = syntax.names_returned(data.node) if data else set()
     names = [*required, *(name for name in defaults if name in given)]
-    return names, {name: value for name, value in defaults.items() if name not in given}
+    declared = {name for node in ast.walk(model.node) if isinstance(node, ast.Global) for name in node.names}
+    # Hyperas drops the parameters: one that the function sets anew would have no value before.
+    anew = [name for name in names if name in syntax.assigned(model.node) - declared]
+    constants = {name: value for name, value in defaults.items() if name not in given}
+    return names, {name: f"globals()[{name!r}]" for name in anew} | constants
 
 
 def hyperas_text(script: HyperasScript, data_source: str | None = None) -> str:

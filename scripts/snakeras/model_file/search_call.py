@@ -197,7 +197,7 @@ def resolved(value: ast.expr | None, module: Module) -> Found | None:
         case ast.Attribute():
             targets = [module.full_name(value) or ""]
             root = ast.unparse(value).partition(".")[0]
-            if root not in {item.name for item in module.imports}:
+            if root not in {item.name for item in module.imports} or not targets[0]:
                 raise UserError(_no_method(module, value, ast.unparse(value)))
         case ast.Lambda():
             raise UserError(f"{_at(module, value)}: a lambda cannot be searched, make it a function")

@@ -118,7 +118,7 @@ def _unseen(script: parser.HyperasScript, template: templates.Template, seen: se
 def _wrong_arguments(template: templates.Template) -> str | None:
     """Return how a distribution's arguments are too many or too few."""
     match ast.parse(_expression(template)).body[0].value.values[0]:
-        case ast.Call(func=ast.Attribute(attr=name), args=arguments, keywords=[]):
+        case ast.Call(func=ast.Attribute(value=ast.Name(), attr=name), args=arguments, keywords=[]):
             form = templates.DISTRIBUTIONS[name]
             wanted = {1} if form.startswith("[") else {len(form.split(", "))} | ({1} if name == "randint" else set())
             count = len(arguments) - 1

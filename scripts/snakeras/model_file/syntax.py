@@ -1,6 +1,8 @@
 """A Python file or notebook as a syntax tree: its imports, its functions and classes, and what these use."""
 
 import ast
+import itertools
+import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -55,6 +57,22 @@ class Module:
         scopes = (self.tree, *self.around)
         nodes = [node for scope in scopes for node in outside_definitions(scope)]
         return {node.name: node for node in nodes if isinstance(node, Definition)}
+
+    @cached_property
+    def alternatives(self) -> list[tuple[Definition, Definition]]:
+        """Two functions or classes of one name in branches of an ``if`` or ``try``, of which only a run can choose."""
+        found = []
+        for node in (node for scope in (self.tree, *self.around) for node in outside_definitions(scope)):
+            branches = [node.body, node.orelse] if isinstance(node, ast.If) else []
+            if isinstance(node, ast.Try):
+                branches = [[*node.body, *node.orelse], *(handler.body for handler in node.handlers)]
+            inside = [list(outside_definitions(ast.Module([ast.With([], branch)], []))) for branch in branches]
+            inside = [[item for item in nodes if isinstance(item, Definition)] for nodes in inside]
+            pairs = [
+                pair for nodes, others in itertools.combinations(inside, 2) for pair in itertools.product(nodes, others)
+            ]
+            found += [(one, other) for one, other in pairs if one.name == other.name]
+        return found
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -155,12 +173,14 @@ def parse(path: Path, name: str = "") -> Module:
     ``name`` is that of a module beside the model file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".ipynb":
-            text = notebooks.code(text)
+            text = notebooks.code(path.read_text(encoding="utf-8-sig"))
+        else:
+            with tokenize.open(path) as file:
+                text = file.read()
     except FileNotFoundError:
         raise UserError(f"{path}: not there, expected a Hyperas model file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, SyntaxError) as error:
         raise UserError(f"{path}: cannot be read as text ({error})") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path}: no notebook, expected one with Hyperas's functions in its cells") from None
@@ -261,6 +281,8 @@ def returns(function: Function) -> list[ast.Return]:
 
 def returned(statement: ast.Return) -> dict[str, ast.expr]:
     """Return the variables that a return statement returns, also in tuples, or the values of its dict, by name."""
+    if isinstance(statement.value, ast.Call) and getattr(statement.value.func, "id", None) == "dict":
+        return {keyword.arg: keyword.value for keyword in statement.value.keywords if keyword.arg}
     if isinstance(statement.value, ast.Dict):
         pairs = zip(statement.value.keys, statement.value.values, strict=True)
         return {key.value: value for key, value in pairs if isinstance(key, ast.Constant)}

@@ -31,11 +31,11 @@ def determined_by(
     return found | ({"warm_start": warm_start} if warm_start else {})
 
 
-def changed_file(files_read: dict[str, str]) -> str | None:
+def changed_file(files_read: dict[str, str | None]) -> str | None:
     """Return what happened to the first of these files, digests by path, that is not as it was; None if all are."""
     for path, digest in files_read.items():
         if (now := opened_files.digest(path)) != digest:
-            return f"{path} changed since" if now else f"{path} is gone"
+            return f"{path} {'is gone' if now is None else 'is new' if digest is None else 'changed since'}"
     return None
 
 

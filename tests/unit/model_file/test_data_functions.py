@@ -40,6 +40,9 @@ XYZ = {"x": 1, "y": 2, "z": 3}
         "y, 1, 3",
         "more, z, y",
         "numbers()",
+        "dict(z=z, x=x, y=y)",
+        "abs(z), int(x), y",
+        "z[0] if False else z, y, x",
         "*[1, 2], z",
         "",
     ],
@@ -66,6 +69,37 @@ def test_a_function_that_the_model_calls_too_stays_as_it_is(tmp_path: Path) -> N
     found = parser.read(tmp_path / "script.py", needs_data=True)
     assert found.helpers == {"load": text}
     assert "x, y, z = load_in_order()" in found.data_source
+
+
+HALF = "def changed(f):\n    return lambda *a: (*f(*a)[:2], 3)\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def load():\n    x, y, z = 1, 2, 3\n",
+        f"{HALF}@changed\ndef load():\n    x, y, z = 1, 2, 9\n    return x, y, z\n",
+        f"{HALF}@changed\ndef load():\n    x, y, z = 1, 2, 9\n    if x:\n        return x, y, z\n    return z, y, x\n",
+        # Only the top level knows what this is.
+        "cache = Memory()\n@cache.kept\ndef load():\n    x, y, z = 1, 2, 3\n    return x, y, z\n",
+        "def load():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n"
+        "    return up(), up(), up()\n",
+    ],
+)
+def test_functions_of_all_kinds(tmp_path: Path, text: str) -> None:
+    assert data(tmp_path, text) == XYZ
+
+
+def test_a_function_that_returns_nothing(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"script.py, line 1: load\(\) returns nothing, expected it to return z, a param"
+    ):
+        data(tmp_path, "def load():\n    x, y = 1, 2\n")
+
+
+def test_values_made_of_one_parameter_go_by_their_order(tmp_path: Path) -> None:
+    text = "def load():\n    x, y = [1, 2], 3\n    return x[0], x[1], y\n"
+    assert data(tmp_path, text.replace("y", "w")) == {"x": 1, "y": 2, "z": 3}
 
 
 TWO = "def load(a, b=2, *, c=3):\n    x, y, z = a, b, c\n    return x, y, z\n"

@@ -78,6 +78,21 @@ def test_what_may_change_a_trial_counts_and_is_named(before: str, after: str, pa
     assert part in fingerprint.difference(found(), found(MODEL.replace(before, after)))
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("    return n, n\n\n", "    if n > 5:\n        return 1, 1\n    return n, n\n\n"),
+        ("def load(", "@helper.cached\ndef load("),
+        ("n):", "n, **more):"),
+    ],
+)
+def test_values_for_a_data_function_count_also_where_it_is_called(before: str, after: str) -> None:
+    model = MODEL.replace("def data():", "def load(n):\n    return n, n\n\n\ndef data():").replace(before, after)
+    assert after in model
+    texts = [f"{model}\noptim.minimize(model=create_model, data=load, data_args=({n},))\n" for n in (1, 2)]
+    assert "function load" in fingerprint.difference(*map(found, texts))
+
+
 def test_moved_templates_count() -> None:
     lines = MODEL.split("\n")
     at = lines.index("    units = {{choice([8, 16])}}")

@@ -3,9 +3,13 @@ import importlib.metadata
 import os
 import pathlib
 import pkgutil
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from snakeras.model_file import opened_files
 
@@ -53,6 +57,14 @@ def pandas() -> None:
         (lambda: Path(os.__file__).read_bytes(), []),
         (lambda: Path("new.txt").write_text("x"), []),
         (lambda: Path("missing.txt").exists(), []),
+        (lambda: list(Path("data").iterdir()), ["data/*"]),
+        (lambda: glob.glob("*.csv", root_dir="data"), ["data/*.csv"]),
+        (lambda: glob.glob("s*/*.csv", root_dir=Path("data").absolute()), ["data/s*/*.csv"]),
+        (lambda: Path("table.csv").open("r+").close(), ["table.csv"]),
+        (lambda: np.memmap("table.csv"), ["table.csv"]),
+        (lambda: os.close(os.open("table.csv", os.O_RDWR)), ["table.csv"]),
+        (lambda: sqlite3.connect("table.csv").close(), ["table.csv"]),
+        (lambda: Path("table.csv").open("a+").close(), []),
         (lambda: list(importlib.metadata.distributions(path=["."])), []),
         (lambda: list(pkgutil.iter_modules(["."])), []),
     ],
@@ -85,15 +97,83 @@ def test_what_the_process_wrote_itself_does_not_count() -> None:
     assert digests(write_and_read) == {}
 
 
-def test_results_and_hidden_folders_do_not_count(tmp_path: Path) -> None:
-    for name in ("results/x.json", "resources/x.npy", ".venv/x.py", ".git/HEAD", "mlflow.db"):
-        Path(name).parent.mkdir(exist_ok=True)
+def updated() -> None:
+    with open("table.csv", "r+") as file:
+        file.write("2")
+    os.utime("table.csv", (2e9, 2e9))
+
+
+def written_and_listed() -> None:
+    Path("data/new.csv").write_text("x")
+    os.listdir("data")
+    glob.glob("data/*.csv")
+
+
+@pytest.mark.parametrize("write", [updated, written_and_listed])
+def test_what_the_process_changed_does_not_count(write: Callable[[], object]) -> None:
+    assert digests(write) == {}
+
+
+def test_a_named_folder_of_results_does_not_count() -> None:
+    # As by TensorBoard, in C.
+    assert digests(lambda: os.utime("data/a.csv", (2e9, 2e9)), texts=["data"]) == {}
+
+
+def attempt() -> None:
+    with suppress(FileNotFoundError):
+        Path("later.csv").read_text()
+
+
+def test_a_file_that_was_not_there_is_known() -> None:
+    assert digests(attempt) == {"later.csv": None}
+    assert digests(lambda: [attempt(), Path("later.csv").write_text("x")]) == {}
+
+
+def test_a_folder_that_is_removed_is_not_looked_for_in_vain(tmp_path: Path) -> None:
+    (tmp_path / "made" / "assets").mkdir(parents=True)
+    assert digests(lambda: shutil.rmtree(tmp_path / "made")) == {}
+
+
+def test_a_script_that_goes_elsewhere_does_not_change_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere() -> None:
+        os.chdir("data")
+        Path("a.csv").read_text()
+
+    monkeypatch.chdir(".")
+    assert list(digests(elsewhere, texts=["table.csv"])) == ["data/a.csv", "table.csv"]
+
+
+@pytest.mark.parametrize("key", ["*", "*.db", "**/*.json", "data/**"])
+def test_what_the_workflow_makes_is_in_no_pattern(key: str) -> None:
+    before = opened_files.digest(key)
+    for name in ("results/x.json", "resources/x.json", "mlruns/x.json", "mlflow.db", "data/__pycache__/x.pyc"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("{}")
+    assert opened_files.digest(key) == before
+    assert opened_files.matches("results/*.json") == ["results/x.json"]
+
+
+def test_an_odd_name_stands_for_its_file() -> None:
+    before = opened_files.digest("odd [1].txt")
+    Path("odd [1].txt").write_text("changed")
+    assert opened_files.digest("odd [1].txt") not in (before, None)
+
+
+def test_results_and_hidden_folders_of_programs_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("results/x.json", "resources/x.npy", ".venv/x.py", "data/.git/HEAD", "mlflow.db", "../.keras/x.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("x")
+        os.utime(name, (1, 1))
         assert digests(Path(name).read_bytes) == {}
     elsewhere = tmp_path / "elsewhere.csv"
     elsewhere.write_text("1")
     os.utime(elsewhere, (1, 1))
     assert list(digests(elsewhere.read_bytes)) == [str(elsewhere)]
+    for name in (".env", ".raw/x.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("x")
+        assert list(digests(Path(name).read_bytes)) == [name]
 
 
 def test_texts_that_name_a_file_count() -> None:

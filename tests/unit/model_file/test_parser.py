@@ -117,6 +117,20 @@ def test_imports_from_any_depth_each_its_own_statement(tmp_path: Path) -> None:
             "line 3: Hyperas takes {{x}} in a text for a template",
         ),
         ("def f(x):\n    k = {{uniform(0, 1)}}\n    s = f'{{x}}'\n", "line 3: Hyperas takes {{x}} in a text"),
+        (
+            "def f(x, n={{choice([1, 2])}}):\n    k = {{uniform(0, 1)}}\n",
+            "line 1: n of f() has the default {{choice([1, 2])}}, but Hyperas takes templates in the function's body",
+        ),
+        ("def f(x):\n    space = {{uniform(0, 1)}}\n", "line 1: f() has a variable space, which is Hyperas's own name"),
+        ("def f(space):\n    k = {{uniform(0, 1)}}\n", "line 1: f() has a variable space"),
+        (
+            f"if x:\n    def f():\n        return 1\nelse:\n    def f():\n        return 2\n{MODEL}    f()\n",
+            "line 5: f also stands in another branch, line 2, and the file does not run to choose one",
+        ),
+        (
+            f"try:\n    class A: pass\nexcept OSError:\n    if y:\n        class A: pass\n{MODEL}    A()\n",
+            "line 5: A also stands in another branch, line 2",
+        ),
     ],
 )
 def test_a_file_that_is_no_hyperas_model(tmp_path: Path, text: str, line: str) -> None:
@@ -225,6 +239,46 @@ def test_a_notebooks_code_cells_are_its_text(tmp_path: Path) -> None:
     path.write_text("[]")
     with pytest.raises(UserError, match="no notebook"):
         parser.read(path)
+
+
+@pytest.mark.parametrize(("statement", "call"), [("from net import f", "f"), ("import net as other", "other.f")])
+def test_templates_of_another_file_than_the_models(tmp_path: Path, statement: str, call: str) -> None:
+    (tmp_path / "net.py").write_text("def f():\n    return {{choice([1, 2])}}\n")
+    with pytest.raises(UserError) as raised:
+        script(tmp_path, f"{statement}\n{MODEL}    {call}()\n")
+    line = MODEL.count("\n") + 2
+    assert str(raised.value) == (
+        f"{tmp_path / 'net.py'}, line 1: f() has templates and is called from {tmp_path / 'script.py'}, line {line}; "
+        "expected both in one file"
+    )
+
+
+def test_another_variable_of_that_name_is_no_call_of_it(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("def f():\n    return {{choice([1, 2])}}\n")
+    script(tmp_path, f"import net, os\nfrom net import f\n{MODEL}    f = net = abs\n    f(1), net.f(), os.x().y()\n")
+
+
+def test_branches_without_a_choice(tmp_path: Path) -> None:
+    fallback = "try:\n    import fast\nexcept ImportError:\n    def f(): return 1\n"
+    later = "if y:\n    def g(): return 1\nelse:\n    def g(): return 2\ndef g(): return 3\n"
+    unused = "if y:\n    def h(): return 1\nelse:\n    def h(): return 2\n"
+    found = script(tmp_path, f"{fallback}{later}{unused}{MODEL}    f() + g()\n")
+    assert found.helpers == {"f": "def f(): return 1\n", "g": "def g(): return 3\n"}
+
+
+def test_a_parameter_that_the_function_sets_anew_has_its_value_first(tmp_path: Path) -> None:
+    body = "    k = {{uniform(0, 1)}}\n    x = x + 1\n    y += 1\n    return x, y, z\n"
+    found = script(tmp_path, f"def create(x, y, z):\n{body}")
+    assert found.model_source.startswith(
+        "def create(x, y, z):\n    x = globals()['x']\n    y = globals()['y']\n    k ="
+    )
+    # Python does not take an assignment before this.
+    assert "globals()" not in script(tmp_path, f"def create(x, y, z):\n    global x, y\n{body}").model_source
+
+
+def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_bytes(f"# coding: latin-1\n# \u00fcber\n{MODEL}".encode("latin-1"))
+    assert parser.read(tmp_path / "script.py").model == "create"
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ class Search:
         (METHODS.replace("model=self", "model=Search"), "train.py, line 9: found the method Search.build"),
         (f"{METHODS}optim.minimize(model=Search().build, data=0)\n", "train.py, line 9: found the method self.build"),
         ("optim.minimize(model=Search().build, data=0)\n", "train.py, line 1: found the method Search().build"),
+        ("import m\noptim.minimize(model=m.N().build, data=0)\n", "train.py, line 2: found the method m.N().build"),
         (METHODS.replace("optim.minimize", "print"), "train.py, line 3: found the method Search.build"),
         (METHODS.replace("optim.minimize", "self.s.minimize"), "train.py, line 9: found the method self.build"),
         (f"from net import *\nimport m\n{METHODS}".replace("self.build", "m.N.build"), "found the method m.N.build"),

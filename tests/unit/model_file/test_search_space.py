@@ -89,6 +89,7 @@ def test_a_template_that_hyperas_takes(tmp_path: Path, template: str) -> None:
         ("{{[1, 2]}}", "calls no distribution"),
         ("{{WIDTH}}", "calls no distribution"),
         ("{{10 * uniform(0, 1)}}", "calls no distribution"),
+        ("{{choice([2, 3]).lower()}}", "AttributeError: 'Apply' object has no attribute 'lower', expected choice("),
         ("{{choice(2, 3)}}", "has 2 arguments, expected choice([option, ...])"),
         ("{{choice(Adam, SGD)}}", "has 2 arguments, expected choice([option, ...])"),
         ("{{choice()}}", "has 0 arguments"),

@@ -32,6 +32,10 @@ def test_a_file_that_was_read_and_has_changed_is_named(tmp_path: Path) -> None:
     assert provenance.changed_file(read) == f"{path} changed since"
     path.unlink()
     assert provenance.changed_file(read) == f"{path} is gone"
+    read[str(path)] = None
+    assert provenance.changed_file(read) is None
+    path.write_text("")
+    assert provenance.changed_file(read) == f"{path} is new"
 
 
 def test_versions_are_those_installed() -> None:
