@@ -1,5 +1,5 @@
-# Finalists: the best trials, each trained again from several seeds. Without them (final.candidates and final.seeds are 1)
-# nothing asks for these files.
+# Finalists and members of an ensemble: the best trials, each trained again from several seeds. Without them nothing asks
+# for these files.
 
 
 # A checkpoint: which trials these are is known when all have ended.
@@ -48,6 +48,7 @@ rule finalist:
     params:
         search=rule_params.search,
         epochs=rule_params.final["epochs"],
+        train_on="train",
         job=rule_params.job,
     log:
         "results/{name}/logs/finalists/{trial}_{number}.log",
@@ -64,3 +65,20 @@ rule finalist:
         "../envs/training.yaml"
     script:
         "../scripts/finalist.py"
+
+
+# A finalist that is trained on the validation images too.
+use rule finalist as member with:
+    output:
+        result="results/{name}/members/{trial}_{number}.json",
+        run_record="results/{name}/members/{trial}_{number}.run.json",
+        model=directory("results/{name}/members/{trial}_{number}"),
+    params:
+        search=rule_params.search,
+        epochs=rule_params.final["epochs"],
+        train_on="all",
+        job=rule_params.job,
+    log:
+        "results/{name}/logs/members/{trial}_{number}.log",
+    benchmark:
+        "results/{name}/benchmarks/members/{trial}_{number}.tsv"

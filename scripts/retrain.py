@@ -1,4 +1,4 @@
-"""Train the final model with the best hyperparameters and test it once."""
+"""Make the final model, by the best hyperparameters or as an ensemble, and test it once."""
 
 from snakeras.workflow import final_job
 from snakeras.workflow.rule_script import rule_script

@@ -175,6 +175,14 @@ class SearchSettings(TrialSettings):
         return StopRule(**self.stop.model_dump(), monitor=self.monitor, mode=self.mode)
 
 
+class EnsembleSettings(Section):
+    """``final.ensemble``: how many models the final one is the average of."""
+
+    main = "trials"
+    trials: Count = 1
+    seeds: Count = 1
+
+
 class FinalSettings(Section):
     """``final``: the model trained again with the best hyperparameters, and how these are chosen."""
 
@@ -183,6 +191,7 @@ class FinalSettings(Section):
     seeds: Count = 1
     epochs: Count | None = None
     train_on: Literal["all", "train"] = "all"
+    ensemble: EnsembleSettings = EnsembleSettings()
 
     @property
     def has_finalists(self) -> bool:

@@ -52,7 +52,7 @@ class Tested:
 
 
 def described(model: object, x: object) -> dict | None:
-    """Return what an estimator takes and gives, as ``retraining.described``; None where it takes no plain array."""
+    """Return what an estimator takes and gives, as ``final_model.described``; None where it takes no plain array."""
     try:
         row = np.asarray(x)[:1]
         predicted = np.asarray(model.predict(row))

@@ -1,4 +1,4 @@
-"""A finalist: a trial's hyperparameters trained once more, from a seed of its own, and never tested."""
+"""A finalist, or a member of an ensemble: a trial trained once more, from a seed of its own, and not tested here."""
 
 import io
 import tempfile
@@ -8,8 +8,7 @@ from pathlib import Path
 from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
-from snakeras.data import datasets
-from snakeras.final import retraining
+from snakeras.final import held_out, retraining
 from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.process import child_process, gpus
 from snakeras.search import result_files, run_trial, trial_records
@@ -30,35 +29,35 @@ def train(
     sources: list[Path],
     search: TrialSettings,
     epochs: int | None,
+    train_on: str,
     manifest: Path | None,
     mnist_folder: str | None,
     folder: Path,
 ) -> FinalistResult:
-    """Train a trial's model function again in this process, on the training data, and save its model in ``folder``.
+    """Train a trial's model function again in this process, and save its model in ``folder``.
 
-    A model function that fails gives a record that says so.
+    A model function that fails gives a record that says so. What a model of the file's own data is to be tested on is
+    kept beside the model of the trial's own seed, for an ensemble.
 
     Args:
         trial: The trial's record.
         number: Of the seed; 0 is the trial's own.
         sources, manifest, mnist_folder: As for ``run_trial.run``.
         epochs: Of every fit; None leaves it to the script.
+        train_on: ``train``, or ``all``: on the validation images too.
     """
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     notes, record = io.StringIO(), unfinished(trial, number, search.seed)
     again = result_files.trained_again(trial) | {"seed": record["seed"]}
     # train_samples makes the search cheaper; the final model gets all there is, and so do those that stand for it.
     search = search.model_copy(update={"train_samples": None})
-    prepared = None
-    if manifest:
-        mapped, _ = datasets.read(manifest, "train", "validation", named=mnist_folder, terminal=notes)
-        prepared = tuple(mapped.values())
+    arrays, _ = retraining.prepared(manifest, train_on, mnist_folder, notes) if manifest else (None, None)
     run, network = {}, None
     with (
         tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
         mlflow_capture.capture_runs(Path(logged)),  # which is kept for the search's trials only
         opened_files.recorded() as opened,
-        loader.loaded(script, prepared, search, mnist_folder) as model_file,
+        loader.loaded(script, arrays, search, mnist_folder) as model_file,
     ):
         try:
             network, loss, fits = retraining.trained(model_file, again, epochs)
@@ -68,6 +67,8 @@ def train(
             record["failure"] = str(error)
         if network is not None:
             run_trial.save_model(folder, network, sources[0])
+            if number == 0 and not manifest:
+                held_out.keep(retraining.found_test(model_file, fits), folder)
     record["files"] = opened.digests(sources, script.strings)
     return FinalistResult(record, {"device": gpus.in_use()} | run | kept_models.about(network), notes.getvalue())
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from snakeras.core import files
+from snakeras.core.errors import one_line
 from snakeras.model_file import array_roles
 from snakeras.search import fit_hook
 
 Given = dict[str, object]
+KEPT = "held_out.joblib"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,26 @@ def find(given: Given, fits: fit_hook.Fits) -> HeldOut:
     elif len(given) >= 4 and not inputs:
         reason = "its fit trained on other arrays than the model function was given, and none say which go with them"
     raise ValueError(f"{reason}; a function test_data() in the model file can return inputs and targets for the test")
+
+
+def keep(test: HeldOut | str, folder: Path) -> None:
+    """Keep in a folder what to test on, or why there is nothing, for ``kept``."""
+    import joblib
+
+    try:
+        with files.whole(folder / KEPT) as temporary:
+            joblib.dump(test, temporary)
+    # A script may validate on anything.
+    except Exception as error:
+        joblib.dump(f"its test data cannot be kept: {one_line(error)}", folder / KEPT)
+
+
+def kept(folders: Iterable[Path]) -> HeldOut | str:
+    """Return what the first of these folders that has it keeps to test on, or why there is nothing."""
+    import joblib
+
+    found = next((folder / KEPT for folder in folders if (folder / KEPT).exists()), None)
+    return joblib.load(found) if found else "no member has kept what to test on"
 
 
 def _beside(given: Given, inputs: set[str], targets: set[str], fits: fit_hook.Fits) -> tuple[list[str], list[str]]:

@@ -75,7 +75,8 @@ def classes(y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     labels = labels.astype(int)
     count = outputs.shape[1]
     if count == 1:
-        return (labels, (outputs[:, 0] > 0.5).astype(int)) if set(np.unique(labels)) <= {0, 1} else (None, None)
+        least = 0.0 if _are_logits(outputs) else 0.5
+        return (labels, (outputs[:, 0] > least).astype(int)) if set(np.unique(labels)) <= {0, 1} else (None, None)
     if labels.min() < 0 or labels.max() >= count:
         return None, None
     return labels, outputs.argmax(axis=1)
@@ -95,12 +96,16 @@ def _probabilities(outputs: np.ndarray) -> np.ndarray:
 
     outputs = outputs.astype(np.float64)
     single = outputs.shape[1] == 1
-    if np.any((outputs < -ROUNDING) | (outputs > 1 + ROUNDING)):
+    if _are_logits(outputs):
         logits = np.hstack([np.zeros_like(outputs), outputs]) if single else outputs
         with np.errstate(invalid="ignore"):
             return softmax(logits, axis=1)
     outputs = outputs.clip(0, 1)
     return np.hstack([1 - outputs, outputs]) if single else outputs
+
+
+def _are_logits(outputs: np.ndarray) -> bool:
+    return bool(np.any((outputs < -ROUNDING) | (outputs > 1 + ROUNDING)))
 
 
 def _images(x: object, index: np.ndarray) -> np.ndarray | None:

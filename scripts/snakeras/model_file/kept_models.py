@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from snakeras.core import files
-from snakeras.core.errors import one_line
+from snakeras.core.errors import UserError, one_line
 from snakeras.model_file import parser
 
 # As mlflow.keras names the first; joblib.load opens the second.
@@ -71,6 +71,33 @@ def _pickle(model: object, path: Path, own: Iterable[Path]) -> None:
                 undo.callback(cloudpickle.unregister_pickle_by_value, module)
         with path.open("wb") as file:
             cloudpickle.dump(model, file)
+
+
+def find(folder: Path) -> Path | None:
+    """Return the file of the model in a folder; None without one."""
+    return next((path for name in (KERAS, ESTIMATOR) if (path := folder / name).exists()), None)
+
+
+def load(folder: Path, names: dict[str, object]) -> object:
+    """Return the model in a folder; ``names`` has the layers, losses and metrics that its script defines.
+
+    Raises:
+        UserError: When it cannot be loaded.
+    """
+    path = find(folder)
+    try:
+        if path.name == ESTIMATOR:
+            import joblib
+
+            return joblib.load(path)
+        import keras
+
+        own = {name: value for name, value in names.items() if callable(value)}
+        # It may have Lambda layers, which are code: it is the user's own.
+        return keras.saving.load_model(path, custom_objects=own, safe_mode=False)
+    # Layers of the script's own may raise anything.
+    except Exception as error:
+        raise UserError(f"{path}: cannot be loaded: {one_line(error)}") from error
 
 
 def about(model: object) -> dict:

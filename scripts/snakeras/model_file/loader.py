@@ -41,6 +41,19 @@ MODULE, HYPERAS_MODULE = "hyperas_script", hyperas_compat.TEMPORARY
 PASSING = (OSError, MemoryError, RuntimeError)
 
 
+class Point(dict):
+    """A point of a search space that knows what a model function took of it: ``used`` has the labels."""
+
+    def __init__(self, values: dict) -> None:
+        super().__init__(values)
+        self.used: set[str] = set()
+
+    def __getitem__(self, label: str) -> object:
+        """Return a value, and note that it was taken."""
+        self.used.add(label)
+        return super().__getitem__(label)
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A Hyperas file with its data in place."""
@@ -106,6 +119,10 @@ class Loaded:
             if shown:
                 result[shown] = value
         return result
+
+    def used(self, point: Point) -> set[str]:
+        """Return the names that are shown of what the model function took of a point."""
+        return {name.shown for name in self.script.names if name.shown and name.label in point.used}
 
     def point(self, values: dict) -> dict:
         """Return the point of the space for hyperopt's ``values`` by the names that are shown, as in best.json."""

@@ -45,7 +45,7 @@ def write(metrics: Path, mistakes_file: Path, layers: Path, templates: dict[str,
 def confusion(metrics: dict) -> tuple[object, dict]:
     """Return the confusion matrix of the test as a matplotlib figure, and the figures of its caption.
 
-    ``metrics`` are as ``retraining.retrain`` returns them. Shares are in percent; ``accuracy`` is None where no classes
+    ``metrics`` are those of ``metrics.json``. Shares are in percent; ``accuracy`` is None where no classes
     were tested, ``worst`` (the commonest mistake) where there is none.
     """
     from matplotlib.colors import PowerNorm
@@ -152,7 +152,7 @@ def _probability(value: float) -> str:
 def training(metrics: dict) -> tuple[object, dict]:
     """Return the final model's curves by epoch as a matplotlib figure, and the figures of its caption.
 
-    Its fits follow each other, with a dotted line between them. ``metrics`` are as ``retraining.retrain`` returns them.
+    Its fits follow each other, with a dotted line between them. ``metrics`` are those of ``metrics.json``.
     Where there is nothing to draw, the caption's ``epochs`` is 0.
     """
     fits = trial_records.decode(metrics["fits"])

@@ -41,10 +41,16 @@ class Choice:
     standings: list[Standing]
 
     @property
-    def winner(self) -> Standing:
-        """The one with the best mean; of equals, the better one in the search."""
+    def ranking(self) -> list[Standing]:
+        """Those with a mean, the best first; of equals, the better one in the search first."""
         sign = -1 if self.mode == "max" else 1
-        return min((one for one in self.standings if one.mean is not None), key=lambda one: (sign * one.mean, one.rank))
+        whole = [one for one in self.standings if one.mean is not None]
+        return sorted(whole, key=lambda one: (sign * one.mean, one.rank))
+
+    @property
+    def winner(self) -> Standing:
+        """The one with the best mean."""
+        return self.ranking[0]
 
     def as_json(self) -> dict:
         """Return what best.json says of the choice."""
@@ -60,6 +66,7 @@ class Choice:
             "mean": won.mean,
             "std": won.std,
             "values": won.values,
+            "ranking": [one.trial for one in self.ranking],
         }
 
     def as_csv(self) -> str:
@@ -69,9 +76,10 @@ class Choice:
         return text.as_csv([["rank", "trial", "metric", "mean", "std", *seeds], *rows])
 
 
-def determined_by(record: dict, number: int, epochs: int | None) -> dict:
-    """Return what determines a finalist beside the files that it reads: its trial, its seed, its epochs."""
-    return {"trial_checksum": record["checksum"], "number": number, "epochs": epochs}
+def determined_by(record: dict, number: int, epochs: int | None, train_on: str = "train") -> dict:
+    """Return what determines a finalist beside the files that it reads: its trial, its seed, its epochs, its data."""
+    known = {"trial_checksum": record["checksum"], "number": number, "epochs": epochs}
+    return known | ({} if train_on == "train" else {"train_on": train_on})
 
 
 def read(finalists: Finalists, records: list[dict]) -> list[dict]:

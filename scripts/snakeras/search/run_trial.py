@@ -159,7 +159,11 @@ def evaluate(
             record |= steered.record
             report(record | {"hyperopt": hyperopt_trials.encoded(document)})
             seeds.seed_everything(record["seed"])
+            point = loader.Point(point)
             result, changes, fits = _call_model(model_file, point, search, earlier)
+            # One that failed may have used what it did not come to.
+            if changes["status"] != "failed":
+                record |= _by_use(record["hyperparameters"], model_file.used(point))
             return result | {EVALUATED: (record | changes, fits)}
 
         rng = pending.generator(search.seed, trial)
@@ -194,7 +198,7 @@ def _one_more(
 
 
 def _call_model(
-    model_file: loader.Loaded, point: dict, search: TrialSettings, earlier: list[dict]
+    model_file: loader.Loaded, point: loader.Point, search: TrialSettings, earlier: list[dict]
 ) -> tuple[dict, dict, fit_hook.Fits]:
     """Call the model function, and return hyperopt's result, what the record says of it, and its fits.
 
@@ -225,6 +229,17 @@ def _call_model(
     pruned = {"epoch": stop.epoch, "monitor": stop.monitor, "value": stop.value}
     result = {"status": hyperopt_trials.OK, "loss": stop.loss, "pruned": pruned}
     return result, {"status": "pruned", "loss": stop.loss, "pruned": pruned}, fits
+
+
+def _by_use(hyperparameters: dict, used: set[str]) -> dict:
+    """Return what a record says of the hyperparameters that its trial used, and of others, in branches not taken."""
+    unused = {name: value for name, value in hyperparameters.items() if name not in used}
+    if not unused:
+        return {}
+    return {
+        "hyperparameters": {name: hyperparameters[name] for name in hyperparameters if name in used},
+        "unused": unused,
+    }
 
 
 def _failed(failure: str, place: str | None = None) -> tuple[dict, dict]:

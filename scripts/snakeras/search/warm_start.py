@@ -32,7 +32,8 @@ def read(paths: Iterable[Path]) -> dict[Path, dict]:
         records = list(ended.values())
         losses = dict(enumerate(record["loss"] for record in records)) | hyperopt_trials.comparable_losses(records)
         for place, (path, record) in enumerate(ended.items()):
-            known = {"hyperparameters": record["hyperparameters"], "point": trial_records.point(record)}
+            drawn = record["hyperparameters"] | record.get("unused", {})
+            known = {"hyperparameters": drawn, "point": trial_records.point(record)}
             found[path] = known | {"loss": losses[place], "pruned": record["pruned"]}
     return found
 

@@ -216,6 +216,12 @@ def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     except UserError as error:
         yield f"search.model: {error}"
 
+    final = settings.final
+    if final.has_finalists and final.ensemble.trials > final.candidates:
+        yield (
+            f"final.ensemble.trials: found {final.ensemble.trials}, expected at most final.candidates, which is "
+            f"{final.candidates}: with finalists, an ensemble is made of the best of them"
+        )
     for pattern in data.files:
         if not opened_files.matches(pattern):
             yield f"data.files: found {pattern!r}, which is no file here, expected paths or patterns of files"

@@ -5,12 +5,16 @@ from typing import TextIO
 
 from snakeras.core import files
 from snakeras.core.settings import JobSettings
-from snakeras.final import retraining
+from snakeras.final import ensemble, retraining
 from snakeras.workflow import mistakes, training_job
 
 
 def run(snakemake: object, terminal: TextIO) -> None:
-    """Retrain the best trial's model, test it and write its files. Raise UserError when it fails."""
+    """Retrain the best trial's model, or average the members of an ensemble; test it and write its files.
+
+    Raises:
+        UserError: When it fails.
+    """
     output, whose = snakemake.output, JobSettings(**snakemake.params.job).whose
     arguments = {
         "best": snakemake.input.winner,
@@ -20,9 +24,14 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "folder": output.folder,
         "mistakes": output.mistakes,
     }
+    members = list(map(Path, snakemake.input.get("members", [])))
+    function, doing = retraining.retrain, "retraining with the best hyperparameters, then testing it"
+    if members:
+        arguments["members"] = members
+        function, doing = ensemble.make, f"averaging the models of {len(members)} members, then testing it and each"
     with mistakes.said_once(Path(output.folder).parent, snakemake):
-        print(f"{whose}retraining with the best hyperparameters, then testing it", file=terminal)
-        computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments)
+        print(f"{whose}{doing}", file=terminal)
+        computation = training_job.compute(snakemake, terminal, function, arguments)
     if computation.death:
         raise computation.death
     files.write_json(Path(output.run_record), computation.run_record)

@@ -1,4 +1,4 @@
-"""The job of one finalist: computed by a child process, its files written here."""
+"""The job of one finalist or member of an ensemble: computed by a child process, its files written here."""
 
 from pathlib import Path
 from typing import TextIO
@@ -17,14 +17,17 @@ def run(snakemake: object, terminal: TextIO) -> None:
         UserError: When it could not be trained for a mistake of the user's.
     """
     settings, number = JobSettings(**snakemake.params.job), int(snakemake.wildcards.number)
-    trial, epochs = trial_records.read(Path(snakemake.input.trial)), snakemake.params.epochs
-    name = f"finalist {snakemake.wildcards.trial}, seed {number + 1} of {settings.seeds}"
+    trial, trains = (
+        trial_records.read(Path(snakemake.input.trial)),
+        {key: snakemake.params[key] for key in ("epochs", "train_on")},
+    )
+    name = f"{'member' if trains['train_on'] == 'all' else 'finalist'} {snakemake.wildcards.trial}, seed {number + 1}"
     arguments = {
         "trial": trial,
         "number": number,
         "sources": list(snakemake.input.model),
-        "epochs": epochs,
         "folder": Path(snakemake.output.model),
+        **trains,
     }
     with mistakes.said_once(Path(snakemake.output.result).parents[1], snakemake):
         print(f"{settings.whose}{name} starts", file=terminal)
@@ -34,7 +37,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         raise death
     seed = snakemake.params.search["seed"]
     record = finalist.died(death, trial, number, seed) if death else computation.result.record
-    determined_by = finalists.determined_by(trial, number, epochs)
+    determined_by = finalists.determined_by(trial, number, **trains)
     training_job.write(snakemake.output, record, determined_by, computation.run_record)
     found = None if record["failure"] else finalists.value(record, settings.stop.monitor, settings.stop.mode)
     outcome = f"{found[0]} {found[2]:.6g}" if found else f"failed ({trial_records.reason(record, length=200)})"

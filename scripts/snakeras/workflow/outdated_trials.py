@@ -49,11 +49,12 @@ class OutdatedTrials:
         return []
 
     def force_finalist(self, wildcards: object) -> list[str]:
-        """Force a finalist to be trained again if a file that it read has changed; as ``force``."""
-        path = f"{self._files.results}/finalists/{wildcards.trial}_{wildcards.number}.json"
-        made = _read(path).get("determined_by", {})
-        if not self._workflow.remote_exec and provenance.changed_file(made.get("files", {})):
-            self._workflow.dag.forcefiles.add(path)
+        """Force a finalist, and a member of an ensemble, to be trained again if a file that it read has changed."""
+        for folder in ("finalists", "members"):
+            path = f"{self._files.results}/{folder}/{wildcards.trial}_{wildcards.number}.json"
+            made = _read(path).get("determined_by", {})
+            if not self._workflow.remote_exec and provenance.changed_file(made.get("files", {})):
+                self._workflow.dag.forcefiles.add(path)
         return []
 
     def change(self, path: str) -> str | None:

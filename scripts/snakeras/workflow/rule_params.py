@@ -39,7 +39,9 @@ class RuleParams:
 
         self.points = list(search.points)
         self.final = settings.final.model_dump(include={"epochs", "train_on"})
-        self.candidates = settings.final.candidates
+        ensemble = settings.final.ensemble
+        self.ensemble = ensemble.trials * ensemble.seeds > 1
+        self.candidates = settings.final.candidates if settings.final.has_finalists else ensemble.trials
         # How the finalists are compared; None without them.
         compared = {"epochs": settings.final.epochs, "monitor": search.monitor, "mode": search.mode}
         self.finalists = compared if settings.final.has_finalists else None

@@ -91,12 +91,23 @@ class SearchFiles:
 
     def finalists(self, candidates: str) -> list[str]:
         """Return the JSON files of all finalists, by ``candidates.json``."""
-        found = files.read_json(Path(candidates))["candidates"]
-        return [
-            f"{self.results}/finalists/{trial_records.name(candidate['trial'])}_{number}.json"
-            for candidate in found
-            for number in range(self._settings.final.seeds)
-        ]
+        trials = [candidate["trial"] for candidate in files.read_json(Path(candidates))["candidates"]]
+        return self._trained_again("finalists", trials, self._settings.final.seeds)
+
+    def members(self, chosen: str) -> list[str]:
+        """Return the JSON files of an ensemble's members, by ``candidates.json`` or, with finalists, ``best.json``."""
+        document, final = files.read_json(Path(chosen)), self._settings.final
+        if "chosen" in document:
+            trials = document["chosen"]["ranking"]
+        else:
+            trials = [candidate["trial"] for candidate in document["candidates"]]
+        # A finalist never trains on the validation images; where these are no part of it, it is the same training.
+        folder = "members" if final.train_on == "all" and self.manifest else "finalists"
+        return self._trained_again(folder, trials[: final.ensemble.trials], final.ensemble.seeds)
+
+    def _trained_again(self, folder: str, trials: list[int], seeds: int) -> list[str]:
+        names = [f"{trial_records.name(trial)}_{number}" for trial in trials for number in range(seeds)]
+        return [f"{self.results}/{folder}/{name}.json" for name in names]
 
     @property
     def finalists_table(self) -> list[str]:

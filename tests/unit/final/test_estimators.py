@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from snakeras.final import estimators, held_out, retraining
+from snakeras.final import estimators, final_model, held_out
 
 X = np.array([[0.0, 1.0], [0.2, 0.9], [2.0, 0.1], [2.1, 0.0], [4.0, 5.0], [4.2, 5.1]] * 3)
 NUMBERS = np.array([0, 0, 1, 1, 2, 2] * 3)
@@ -17,7 +17,7 @@ NUMBERS = np.array([0, 0, 1, 1, 2, 2] * 3)
 
 def fitted_and_tested(model: BaseEstimator, y: object, x: object = X) -> tuple[dict, dict]:
     model.fit(x, y)
-    return retraining._tested(model, held_out.HeldOut(x, np.asarray(y), False), None)
+    return final_model.tested(model, held_out.HeldOut(x, np.asarray(y), False), None)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_classifier_is_tested_by_its_own_classes(names: list, classes: list[st
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1e6)).fit(X, y)
     wrong = y.copy()
     wrong[0] = names[1]
-    metrics, mistakes = retraining._tested(model, held_out.HeldOut(X, wrong, False), None)
+    metrics, mistakes = final_model.tested(model, held_out.HeldOut(X, wrong, False), None)
     assert metrics["test_accuracy"] == pytest.approx(17 / 18)
     assert metrics["test_metrics"] == {"accuracy": metrics["test_accuracy"]}
     assert metrics["classes"] == classes
@@ -42,24 +42,24 @@ def test_a_classifier_is_tested_by_its_own_classes(names: list, classes: list[st
 
 def test_targets_may_be_a_column() -> None:
     model = LogisticRegression().fit(X, NUMBERS)
-    assert retraining._tested(model, held_out.HeldOut(X, NUMBERS[:, None], False), None)[0]["test_accuracy"] == 1
+    assert final_model.tested(model, held_out.HeldOut(X, NUMBERS[:, None], False), None)[0]["test_accuracy"] == 1
 
 
 def test_a_model_that_was_not_fitted_says_so() -> None:
-    metrics, _ = retraining._tested(LogisticRegression(), held_out.HeldOut(X, NUMBERS, False), None)
+    metrics, _ = final_model.tested(LogisticRegression(), held_out.HeldOut(X, NUMBERS, False), None)
     assert "not fitted yet" in metrics["not_tested"]
 
 
 def test_a_class_that_only_the_test_has_counts_as_missed() -> None:
     model = LogisticRegression().fit(X[:4], NUMBERS[:4])
-    metrics, _ = retraining._tested(model, held_out.HeldOut(X, NUMBERS, False), None)
+    metrics, _ = final_model.tested(model, held_out.HeldOut(X, NUMBERS, False), None)
     assert metrics["classes"] == ["0", "1", "2"]
     assert metrics["per_class_accuracy"][2] == 0
 
 
 def test_without_probabilities_a_mistake_has_none() -> None:
     model = LinearSVC().fit(X, NUMBERS)
-    _, mistakes = retraining._tested(model, held_out.HeldOut(X, NUMBERS[::-1], False), None)
+    _, mistakes = final_model.tested(model, held_out.HeldOut(X, NUMBERS[::-1], False), None)
     assert mistakes["count"] > 0
     assert np.isnan(mistakes["probability"]).all()
 
@@ -88,10 +88,10 @@ def test_what_predicts_neither_is_not_tested(capsys: pytest.CaptureFixture) -> N
 
 def test_it_tells_what_it_takes_and_gives() -> None:
     model = LogisticRegression().fit(X, np.array(["a", "b", "c"])[NUMBERS])
-    found = retraining.described(model, (X, NUMBERS))
+    found = final_model.described(model, (X, NUMBERS))
     assert found["inputs"] == [{"name": "inputs", "dtype": "float64", "shape": [None, 2]}]
     assert found["outputs"] == [{"name": "outputs", "dtype": "string", "shape": [None]}]
     assert (found["example"], found["prediction"]) == ([[[0.0, 1.0]]], [["a"]])
     # Served without its columns, it could not tell them apart.
     assert estimators.described(model, pd.DataFrame(X)) is None
-    assert retraining.described(model, None) is None
+    assert final_model.described(model, None) is None

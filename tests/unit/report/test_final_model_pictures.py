@@ -3,16 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from snakeras.final import inspection, retraining
+from snakeras.final import final_model, inspection
 from snakeras.report import captions, final_model_pictures, style
 
-NONE = {"model": None, "train_on": "train", "fits": []} | retraining.UNTESTED
+NONE = {"model": None, "train_on": "train", "fits": []} | final_model.UNTESTED
 
 
 def confused(counts: list[list[int]]) -> dict:
     matrix = np.array(counts)
     right, rows = int(np.trace(matrix)), int(matrix.sum())
-    accuracy = {"test_accuracy": right / rows, "test_accuracy_interval": retraining.wilson_interval(right, rows)}
+    accuracy = {"test_accuracy": right / rows, "test_accuracy_interval": final_model.wilson_interval(right, rows)}
     return NONE | {"model": "model.keras", "test_samples": rows, "confusion_matrix": counts} | accuracy
 
 

@@ -30,6 +30,51 @@ def quadratic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copy(MODELS / "quadratic.py", tmp_path))
 
 
+BRANCHES = """
+from hyperas.distributions import choice, uniform
+
+def data():
+    nothing = 0
+    return nothing
+
+def model(nothing):
+    depth = {{choice([1, 2])}}
+    loss = {{uniform(1, 2)}}
+    later = lambda: {{uniform(0, 1)}}
+    if depth == 2:
+        second = {{uniform(2, 3)}}
+        loss += second
+        if FAILS:
+            raise ValueError("too deep")
+    return {"loss": loss + ({{uniform(5, 6)}} if depth == 1 else 0), "status": "ok"}
+"""
+
+
+def test_what_a_branch_that_is_not_taken_has_is_no_hyperparameter_of_the_trial(
+    written: Callable[[str], Path], search: dict
+) -> None:
+    script = written(BRANCHES.replace("FAILS", "False"))
+    documents = one_by_one(script, search, 12)
+    assert proposals(documents) == uninterrupted(script, search, 12)
+    by_depth = {document["hyperparameters"]["depth"]: document for document in documents}
+    assert set(by_depth) == {1, 2}
+    for depth, document in by_depth.items():
+        shown, unused = document["hyperparameters"], document["unused"]
+        extra = [name for name in shown if name not in ("depth", "loss")]
+        assert len(extra) == 1
+        assert ("second" in shown) == (depth == 2)
+        assert document["loss"] == shown["loss"] + shown[extra[0]]
+        assert len(unused) == 2
+        assert set(shown) | set(unused) == set(trial_records.point(document))
+
+
+def test_a_trial_that_failed_shows_all_that_it_drew(written: Callable[[str], Path], search: dict) -> None:
+    documents = one_by_one(written(BRANCHES.replace("FAILS", "True")), search, 12)
+    failed = [document for document in documents if document["failure"]]
+    assert failed
+    assert all(len(document["hyperparameters"]) == 5 and "unused" not in document for document in failed)
+
+
 @pytest.mark.parametrize("algo", ["tpe", "rand", "anneal"])
 def test_thirty_steps_are_one_uninterrupted_search(quadratic: Path, search: dict, algo: str) -> None:
     search["algo"] = algo

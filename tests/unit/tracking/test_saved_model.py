@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from snakeras.final import retraining
+from snakeras.final import final_model
 from snakeras.model_file import kept_models
 from snakeras.tracking import saved_model
 
@@ -30,7 +30,7 @@ def test_mlflow_loads_it_and_knows_what_it_takes(saved: tuple) -> None:
     import mlflow
 
     model, path, x = saved
-    example = json.loads(json.dumps(retraining.described(model, (x, x[:, :2]))))
+    example = json.loads(json.dumps(final_model.described(model, (x, x[:, :2]))))
     with saved_model.folder(path, PACKAGES, CREATED, "r" * 32, "m-1", example=example) as folder:
         assert np.array_equal(mlflow.keras.load_model(str(folder)).predict(x, verbose=0), model.predict(x, verbose=0))
         served = mlflow.pyfunc.load_model(str(folder))
@@ -59,7 +59,7 @@ def test_a_model_of_two_inputs_and_outputs_is_served_by_their_names(tmp_path: Pa
     model.compile(loss="mse")
     model.save(tmp_path / "model.keras")
     x = [np.ones((4, 2)), np.ones((4, 3))]
-    example = retraining.described(model, (x, np.ones(4)))
+    example = final_model.described(model, (x, np.ones(4)))
     assert [tensor["shape"] for tensor in example["inputs"]] == [[None, 2], [None, 3]]
     with saved_model.folder(tmp_path / "model.keras", PACKAGES, CREATED, "r", "m", example=example) as folder:
         served = mlflow.pyfunc.load_model(str(folder))
@@ -75,7 +75,7 @@ def test_a_model_that_does_not_tell_has_no_signature(saved: tuple) -> None:
         def call(self, x: object) -> object:
             return x
 
-    assert retraining.described(Mine(), None) is None
+    assert final_model.described(Mine(), None) is None
     with saved_model.folder(saved[1], PACKAGES, CREATED, "r", "m") as folder:
         assert mlflow.models.Model.load(folder / "MLmodel").signature is None
 
@@ -89,7 +89,7 @@ def test_mlflow_loads_an_estimator(tmp_path: Path, predicts: bool) -> None:
     x = np.arange(6.0).reshape(3, 2)
     model = (LinearRegression() if predicts else StandardScaler()).fit(x, x[:, 0])
     path = tmp_path / kept_models.save(model, tmp_path, tmp_path / "script.py")
-    example = json.loads(json.dumps(retraining.described(model, (x, x[:, 0]))))
+    example = json.loads(json.dumps(final_model.described(model, (x, x[:, 0]))))
     about = kept_models.about(model)["estimator"]
     with saved_model.folder(path, PACKAGES, CREATED, "r" * 32, "m-1", about, example) as folder:
         assert type(mlflow.sklearn.load_model(str(folder))) is type(model)

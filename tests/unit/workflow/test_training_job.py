@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.data import datasets
-from snakeras.final import retraining
+from snakeras.final import final_model, retraining
 from snakeras.process import child_process, lifetime
 from snakeras.search import run_trial, trial_records
 from snakeras.workflow import training_job
@@ -68,7 +68,7 @@ def test_three_trainings_are_one_uninterrupted_search(
 def retrain(tmp_path: Path, manifest: Path, search: dict):
     """Retrain tests/models/spoiled.py, told to expect so many training images."""
 
-    def run(expected: int, spoil: str = "", **final_settings: object) -> retraining.FinalResult:
+    def run(expected: int, spoil: str = "", **final_settings: object) -> final_model.FinalResult:
         arrays, _ = datasets.read(manifest, "validation")
         script = tmp_path / "spoiled.py"
         text = (MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum())))

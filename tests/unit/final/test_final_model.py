@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from snakeras.final import held_out, retraining
+from snakeras.final import final_model, held_out
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (5, 10), (989, 1000), (10_000, 10_000)])
@@ -12,7 +12,7 @@ def test_wilson_interval_is_the_textbooks(right: int, n: int) -> None:
     z, p = 1.959963984540054, right / n
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    assert retraining.wilson_interval(right, n) == pytest.approx(
+    assert final_model.wilson_interval(right, n) == pytest.approx(
         [max(0, centre - half), min(1, centre + half)], abs=1e-12
     )
 
@@ -41,31 +41,31 @@ PREDICTED = np.eye(3)[[0, 1, 1, 2, 0]]
 )
 def test_metrics_of_a_classifier(true: np.ndarray) -> None:
     model = Classifier()
-    metrics, _ = retraining.test_metrics(model, PREDICTED, true)
+    metrics, _ = final_model.test_metrics(model, PREDICTED, true)
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert metrics["test_accuracy"] == 0.8
     assert metrics["per_class_accuracy"] == [1.0, 1.0, 0.5]
-    assert metrics["test_accuracy_interval"] == retraining.wilson_interval(4, 5)
+    assert metrics["test_accuracy_interval"] == final_model.wilson_interval(4, 5)
     assert (metrics["test_loss"], metrics["parameters"], model.calls) == (0.5, 42, 1)
 
 
 def test_a_class_without_test_data_has_no_accuracy() -> None:
-    metrics, _ = retraining.test_metrics(Classifier(), PREDICTED[:2], np.array([0, 1]))
+    metrics, _ = final_model.test_metrics(Classifier(), PREDICTED[:2], np.array([0, 1]))
     assert metrics["per_class_accuracy"] == [1.0, 1.0, None]
 
 
 def test_two_classes_by_one_probability() -> None:
-    metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2], [0.6]]), np.array([1, 0, 0]))
+    metrics, _ = final_model.test_metrics(Classifier(), np.array([[0.9], [0.2], [0.6]]), np.array([1, 0, 0]))
     assert metrics["confusion_matrix"] == [[1, 1], [0, 1]]
 
 
 def test_two_classes_may_be_floats() -> None:
-    metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([[1.0], [1.0]]))
+    metrics, _ = final_model.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([[1.0], [1.0]]))
     assert metrics["confusion_matrix"] == [[0, 0], [1, 1]]
 
 
 def test_a_regression_has_a_loss_only() -> None:
-    metrics, _ = retraining.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
+    metrics, _ = final_model.test_metrics(Classifier(), np.array([[0.9], [0.2]]), np.array([1.1, 0.3]))
     assert metrics["test_accuracy"] is metrics["confusion_matrix"] is None
     assert metrics["test_loss"] == 0.5
     assert metrics["test_metrics"] == {"auc": 0.75, "kappa": None}
@@ -88,7 +88,7 @@ SIZES = np.array([[0.5], [1.5], [2.5], [0.1], [0.2]])
 )
 def test_each_of_several_outputs_is_tested(true: object) -> None:
     test = held_out.HeldOut([PREDICTED, SIZES], true, True)
-    metrics, mistakes = retraining._tested(Two(), test, None)
+    metrics, mistakes = final_model.tested(Two(), test, None)
     kind, size = metrics["outputs"]["kind"], metrics["outputs"]["size"]
     assert list(metrics["outputs"]) == ["kind", "size"]
     assert (metrics["test_loss"], metrics["test_samples"], metrics["test_accuracy"]) == (0.75, 5, None)
@@ -99,14 +99,14 @@ def test_each_of_several_outputs_is_tested(true: object) -> None:
 
 
 def test_a_model_with_one_output_has_the_keys_it_had() -> None:
-    metrics, _ = retraining.test_metrics(Classifier(), PREDICTED, np.array([0, 1, 2, 2, 0]))
-    assert list(metrics) == list(retraining.UNTESTED)
+    metrics, _ = final_model.test_metrics(Classifier(), PREDICTED, np.array([0, 1, 2, 2, 0]))
+    assert list(metrics) == list(final_model.UNTESTED)
 
 
 def test_texts_that_the_model_function_was_given_are_found() -> None:
     def found(**values: object) -> object:
         loaded = SimpleNamespace(module=SimpleNamespace(**values), script=SimpleNamespace(parameters=list(values)))
-        return retraining._texts(loaded, np.array(["a", "b"]))
+        return final_model._texts(loaded, np.array(["a", "b"]))
 
     texts = ["one", "two"]
     assert found(x=np.ones((2, 3)), y=["a", "b"], texts=texts, more=["one"]).tolist() == texts
@@ -116,7 +116,7 @@ def test_texts_that_the_model_function_was_given_are_found() -> None:
 
 def test_the_mistakes_are_those_of_the_confusion_matrix() -> None:
     model = Classifier()
-    metrics, mistakes = retraining._tested(model, held_out.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), None)
+    metrics, mistakes = final_model.tested(model, held_out.HeldOut(PREDICTED, np.array([0, 1, 2, 2, 0]), False), None)
     assert metrics["confusion_matrix"] == [[2, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert [mistakes[name].tolist() for name in ("index", "true", "predicted")] == [[2], [2], [1]]
     assert model.calls == 1
@@ -130,7 +130,7 @@ def test_the_mistakes_are_those_of_the_confusion_matrix() -> None:
     ],
 )
 def test_what_is_not_tested_has_no_mistakes_and_says_why(test: object, reason: str) -> None:
-    metrics, mistakes = retraining._tested(Classifier(), test, None)
+    metrics, mistakes = final_model.tested(Classifier(), test, None)
     assert metrics["test_samples"] == 0
     assert reason in metrics["not_tested"]
     assert not mistakes["classified"]
@@ -140,5 +140,5 @@ def test_a_model_that_cannot_be_described_is_kept() -> None:
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("no shape")
 
-    assert retraining._for_pictures(broken, lambda: "nothing", 1, 2) == "nothing"
-    assert retraining._for_pictures(max, lambda: "nothing", 1, 2) == 2
+    assert final_model._for_pictures(broken, lambda: "nothing", 1, 2) == "nothing"
+    assert final_model._for_pictures(max, lambda: "nothing", 1, 2) == 2
