@@ -145,6 +145,19 @@ def test_trials_of_other_searches_are_inputs_where_they_count() -> None:
     assert settings.search.warm_start == ["gone"]
 
 
+def test_a_folder_in_several_spellings_counts_once() -> None:
+    write("results/a", FITS)
+    write("results/b", FITS)
+    Path("link").symlink_to("results/a")
+    Path("results/c").mkdir()
+    Path("results/c/trials").symlink_to(Path("results/a/trials").resolve())
+    spellings = ["results/a", "results/b", "./results/a/", "results/b/../a", "link", str(Path("results/b").resolve())]
+    settings = warmed([*spellings, "results/c"])
+    assert settings.search.warm_start == ["results/a", "results/b"]
+    assert steering.told(settings) == "warm start: 2 trials of other searches stand before the history"
+    assert warmed(["link", "results/a"]).search.warm_start == ["link"]
+
+
 def test_how_many_are_used_is_said_when_the_search_starts() -> None:
     write("results/a", FITS, FITS | {"x": 9.0}, {"x": 0.5, "n": 7.0, "rate": 0.1})
     assert steering.told(warmed([])) is None
