@@ -1,7 +1,7 @@
 """The configuration as typed, frozen objects: each key with its type, default and limits; config.yaml explains them."""
 
 from types import NoneType
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -27,9 +27,13 @@ class Section(BaseModel):
     @classmethod
     def _read(cls, value: object, info: ValidationInfo) -> object:
         """Return ``value`` as YAML means it: ``--config`` hands over strings, and true is no number."""
-        expected = cls.model_fields[info.field_name].annotation
-        if isinstance(value, str) and value in NULL and NoneType in get_args(expected):
-            return None
+        field = cls.model_fields[info.field_name]
+        expected = field.annotation
+        if value is None or (isinstance(value, str) and value in NULL):
+            if NoneType in get_args(expected):
+                return None
+            if get_origin(expected) in (list, tuple, dict) and not field.is_required():
+                return field.get_default(call_default_factory=True)
         # pydantic alone would take true for 1, and 1 for true.
         if not isinstance(value, str) and isinstance(value, bool) != (expected is bool):
             raise ValueError("a number is no boolean")
@@ -159,9 +163,7 @@ class SearchSettings(TrialSettings):
     @field_validator("points", "warm_start", mode="before")
     @classmethod
     def _read_path(cls, value: object) -> object:
-        if value is None or value in NULL:
-            return []
-        return [value] if isinstance(value, str) else value
+        return [value] if isinstance(value, str) and value not in NULL else value
 
     def trial_settings(self) -> TrialSettings:
         """Return the settings that decide what a trial gives; of the pruner, only the keys that its type goes by."""
@@ -188,7 +190,7 @@ class FinalSettings(Section):
 
     main = "epochs"
     candidates: Count = 1
-    seeds: Count = 1
+    seeds: int = Field(1, ge=1, le=100)
     epochs: Count | None = None
     train_on: Literal["all", "train"] = "all"
     ensemble: EnsembleSettings = EnsembleSettings()

@@ -33,12 +33,23 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Finalists by the metric that all of them report, or else by their losses."""
+
+    metric: str
+    mode: str  # whether its max or min is best
+    values: list[float | None]  # finite; None of those that have none, or of which the training failed
+    missing: str | None = None  # what was to be compared, where not all report it
+
+
+@dataclass(frozen=True)
 class Choice:
     """All candidates in the order of the search, and which of them won."""
 
     metric: str
     mode: str  # whether its max or min is best
     standings: list[Standing]
+    missing: str | None = None  # as in ``Compared``
 
     @property
     def ranking(self) -> list[Standing]:
@@ -56,8 +67,9 @@ class Choice:
         """Return what best.json says of the choice."""
         won = self.winner
         seeds = len(won.values)
+        by = f"the mean {self.metric} of {seeds} training{'s' * (seeds > 1)} from different seeds"
         return {
-            "by": f"the mean {self.metric} of {seeds} training{'s' * (seeds > 1)} from different seeds",
+            "by": f"{by}, since not all finalists report {self.missing}" if self.missing else by,
             "metric": self.metric,
             "mode": self.mode,
             "candidates": len(self.standings),
@@ -91,24 +103,32 @@ def read(finalists: Finalists, records: list[dict]) -> list[dict]:
     return found
 
 
-def choose(found: list[dict], monitor: str, mode: str) -> Choice:
-    """Return how the finalists stand by the monitored metric at the end of their training.
+def check_monitor(records: list[dict], monitor: str) -> None:
+    """Raise UserError if ``search.monitor`` names a metric that no trial reports, by the records of all trials."""
+    names = stop_rule.reported(records)
+    if monitor != "auto" and monitor not in names:
+        expected = f"auto or one of {', '.join(names)}" if names else "auto, since no trial reports metrics"
+        raise UserError(
+            f"search.monitor: found {monitor!r}, which no trial reports, so it cannot choose among finalists; "
+            f"expected {expected}"
+        )
 
-    It is what ``search.stop.target`` is compared with (``stop_rule.value``): the loss where no metric is reported. A
-    candidate of which a training failed, or gave no finite value, is out.
+
+def choose(found: list[dict], monitor: str, mode: str) -> Choice:
+    """Return how the finalists stand by the metric that they are compared by, at the end of their training.
+
+    A candidate of which a training failed, or gave no finite value, is out.
 
     Raises:
         UserError: When all candidates are out.
     """
-    values = {(one["trial"], one["number"]): value(one, monitor, mode) for one in found}
-    known = next((value for value in values.values() if value), None)
     reason = next((trial_records.reason(one) for one in found if one["failure"]), "no value of the metric")
-    if known is None:
+    if all(one["failure"] for one in found):
         raise UserError(f"final.candidates: all {len(found)} trainings of the finalists failed, the first: {reason}")
-    metric, is_best, _ = known
+    by = compared(found, monitor, mode)
     standings = []
     for rank, trial in enumerate(dict.fromkeys(one["trial"] for one in found), 1):
-        own = [value[2] if value and value[0] == metric else None for key, value in values.items() if key[0] == trial]
+        own = [value for one, value in zip(found, by.values, strict=True) if one["trial"] == trial]
         is_whole = None not in own
         standings.append(
             Standing(
@@ -124,10 +144,32 @@ def choose(found: list[dict], monitor: str, mode: str) -> Choice:
             f"final.candidates: of each of the {len(standings)} candidates a training failed, so none can be chosen; "
             f"the first: {reason}"
         )
-    return Choice(metric, is_best, standings)
+    return Choice(by.metric, by.mode, standings, by.missing)
 
 
-def value(record: dict, monitor: str, mode: str) -> tuple[str, str, float] | None:
-    """Return the metric that a finalist is judged by, whether its ``max`` or ``min`` is best, and its finite value."""
-    found = None if record["failure"] else stop_rule.value(record, monitor, mode)
-    return found if found and math.isfinite(found[2]) else None
+def compared(found: list[dict], monitor: str, mode: str) -> Compared:
+    """Return finalists by what ``search.stop.target`` is compared with (``stop_rule.value``), or else by their losses.
+
+    That is where not all of those that were trained report one and the same metric.
+    """
+    monitored = [None if one["failure"] else stop_rule.value(one, monitor, mode) for one in found]
+    kinds = {value and value[:2] for one, value in zip(found, monitored, strict=True) if not one["failure"]}
+    metric, best, missing = "loss", "min", None
+    if len(kinds) == 1 and None not in kinds:
+        metric, best = kinds.pop()
+        values = [value and value[2] for value in monitored]
+    else:
+        values = [None if one["failure"] else one["loss"] for one in found]
+        names = [value[0] for value in monitored if value and value[0] != metric]
+        missing = next(iter(names), "val_accuracy or val_loss") if monitor == "auto" else monitor
+    finite = [value if value is not None and math.isfinite(value) else None for value in values]
+    return Compared(metric, best, finite, missing)
+
+
+def outcome(record: dict, monitor: str, mode: str) -> str:
+    """Return how a finalist ended, in a few words."""
+    if record["failure"]:
+        return f"failed ({trial_records.reason(record, length=200)})"
+    by = compared([record], monitor, mode)
+    (value,) = by.values
+    return f"no finite {by.metric}" if value is None else f"{by.metric} {value:.6g}"

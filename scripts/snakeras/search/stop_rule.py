@@ -38,13 +38,18 @@ def warning(records: Sequence[dict], rule: StopRule) -> str | None:
     completed = [record for record in records if record["status"] == "completed"]
     if rule.target is None or not completed or any(value(record, rule.monitor, rule.mode) for record in completed):
         return None
-    names = dict.fromkeys(name for record in completed for fit in record["fits"] for name in fit["metrics"])
+    names = reported(completed)
     metric = "val_accuracy or val_loss" if rule.monitor == "auto" else rule.monitor
     known = f"a metric that the model reports: {', '.join(names)}" if names else "auto, since no trial reports metrics"
     return (
         f"warning: search.stop.target was compared with nothing, since no completed trial reports {metric}; expected "
         f"search.monitor to be {known}"
     )
+
+
+def reported(records: Sequence[dict]) -> list[str]:
+    """Return the names of the metrics that trials report."""
+    return list(dict.fromkeys(name for record in records for fit in record["fits"] for name in fit["metrics"]))
 
 
 def value(record: dict, monitor: str, mode: str) -> tuple[str, str, float] | None:

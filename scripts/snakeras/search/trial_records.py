@@ -108,8 +108,8 @@ def shown_name(record: dict, label: str) -> str | None:
 
 
 def given(points: Sequence[dict], trial: int) -> dict | None:
-    """Return the point that the user gives for a trial, of those for the first trials; None for none."""
-    return points[trial] if trial < len(points) else None
+    """Return the point that the user gives for a trial, of those for the first trials; None if it decides nothing."""
+    return (points[trial] or None) if trial < len(points) else None
 
 
 def point(record: dict) -> dict:

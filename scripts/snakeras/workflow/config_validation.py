@@ -24,6 +24,8 @@ from snakeras.search.samplers import algorithms
 from snakeras.workflow import steering
 
 Validated = TypeVar("Validated", bound=Section)
+# Python's keys, by what YAML reads as these.
+READ_BY_YAML = {"True": "yes, on or true", "False": "no, off or false", "None": "null"}
 # Names of query parameters that database URIs carry passwords in.
 SECRETS = {"password", "passwd", "pwd", "token", "secret"}
 SECRET_KEY = (
@@ -52,6 +54,8 @@ def read(config: dict, basedir: Path, in_job: bool = False) -> Settings:
     Raises:
         UserError: With one line for each mistake; ``config`` stays as it is.
     """
+    if mistakes := list(_unquoted(config)):
+        raise UserError("\n".join(mistakes))
     settings = _validated(Settings, config, known_keys())
     model = str(find(settings.search.model, basedir))
     settings = _with_search(settings, model=model)
@@ -61,6 +65,20 @@ def read(config: dict, basedir: Path, in_job: bool = False) -> Settings:
     config.clear()
     config.update(settings.model_dump())
     return settings
+
+
+def _unquoted(value: object, place: str = "") -> Iterator[str]:
+    """Yield a line for each key at any depth that is no text, as YAML reads a name such as ``no`` without quotes."""
+    if isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unquoted(inner, f"{place}[{number}]")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(key, str):
+                yield from _unquoted(inner, f"{place}.{key}" if place else key)
+                continue
+            found = READ_BY_YAML.get(str(key), str(key))
+            yield f"{place or 'config'}: found the key {found} without quotes, expected a name in quotes, such as 'no'"
 
 
 def _with_search(settings: Settings, **changed: object) -> Settings:
@@ -200,6 +218,9 @@ def find(path: str, basedir: Path) -> Path:
 def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     """Yield a line for each mistake that takes more to see than the value itself."""
     data, search, script = settings.data, settings.search, None
+    if settings.final.candidates > search.max_evals:
+        found = f"found {settings.final.candidates} candidates"
+        yield f"final.candidates: {found}, expected at most search.max_evals ({search.max_evals})"
     try:
         named = (search.model_function, search.data_function, data.test_function)
         script = parser.read(Path(search.model), data.dataset == "model", *named, for_test=True)

@@ -39,6 +39,6 @@ def run(snakemake: object, terminal: TextIO) -> None:
     record = finalist.died(death, trial, number, seed) if death else computation.result.record
     determined_by = finalists.determined_by(trial, number, **trains)
     training_job.write(snakemake.output, record, determined_by, computation.run_record)
-    found = None if record["failure"] else finalists.value(record, settings.stop.monitor, settings.stop.mode)
-    outcome = f"{found[0]} {found[2]:.6g}" if found else f"failed ({trial_records.reason(record, length=200)})"
-    print(f"{settings.whose}{name}: {outcome}", file=terminal)
+    print(
+        f"{settings.whose}{name}: {finalists.outcome(record, settings.stop.monitor, settings.stop.mode)}", file=terminal
+    )

@@ -136,9 +136,14 @@ class SearchFiles:
 
     def waiting(self, dag: object) -> list[str]:
         """Return the trials that Snakemake is going to publish by ``dag`` and does not run first."""
-        planned = {str(path) for job in dag.needrun_jobs() for path in job.output}
+        planned = _planned(dag)
         pairs = zip(self.trials, self.published, strict=False)
         return [Path(trial).stem for trial, run in pairs if run in planned and trial not in planned]
+
+    def again(self, dag: object) -> list[str]:
+        """Return the trials that are there and that Snakemake is going to run again by ``dag``."""
+        planned = _planned(dag)
+        return [Path(trial).stem for trial in self.trials if trial in planned and Path(trial).exists()]
 
     @property
     def linked_runs(self) -> list[str]:
@@ -151,3 +156,7 @@ class SearchFiles:
     def linked_search(self) -> list[str]:
         """The same for the search's run."""
         return [f"{self.results}/tracking/search.json"] if self.linked_runs else []
+
+
+def _planned(dag: object) -> set[str]:
+    return {str(path) for job in dag.needrun_jobs() for path in job.output}

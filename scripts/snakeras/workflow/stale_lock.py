@@ -22,10 +22,10 @@ TRIAL = re.compile(r"(results/[^/]+/trials/\d+)\.json")
 PATIENCE = 5  # seconds: jobs of a killed Snakemake notice and end
 
 
-def note_run(settings: Settings, made_with: dict, waiting: list[str]) -> None:
+def note_run(settings: Settings, made_with: dict, waiting: list[str], again: list[str]) -> None:
     """Write down which machine runs which search here: processes on another machine cannot be seen.
 
-    ``waiting`` are trials that were ended before, and have still to be published.
+    ``waiting`` are trials that were ended before, and have still to be published; those in ``again`` run once more.
     """
     shutil.rmtree(published(settings.name), ignore_errors=True)
     note = {
@@ -36,6 +36,7 @@ def note_run(settings: Settings, made_with: dict, waiting: list[str]) -> None:
         "trials": settings.search.max_evals,
         "made_with": made_with,
         "waiting": waiting,
+        "again": again,
     }
     files.write_json(files.RUN_NOTES / f"{settings.name}.json", note)
 
@@ -57,9 +58,9 @@ def waiting(name: str) -> list[str]:
 
 
 def notes(folder: Path) -> list[dict]:
-    """Return the note on the last run of each search in ``folder``, the newest last."""
+    """Return the note on the last run of each search in ``folder``, with when it was ``written``, the newest last."""
     paths = sorted((folder / files.RUN_NOTES).glob("[!.]*.json"), key=lambda path: path.stat().st_mtime)
-    return [files.read_json(path) for path in paths]
+    return [files.read_json(path) | {"written": path.stat().st_mtime_ns} for path in paths]
 
 
 def is_locked(folder: Path) -> bool:

@@ -44,7 +44,11 @@ def read(settings: Settings, in_job: bool = False) -> dict[str, object]:
             mistakes.append(f"search.warm_start_defaults.{error}")
     if mistakes:
         raise UserError("\n".join(mistakes))
-    return {"points": points, "warm_start_defaults": defaults}
+    # A folder counts once, however often and in whatever spelling it is named.
+    folders: dict[Path, str] = {}
+    for folder in search.warm_start:
+        folders.setdefault((Path(folder) / "trials").resolve(), folder)
+    return {"points": points, "warm_start_defaults": defaults, "warm_start": [*folders.values()]}
 
 
 def _space(settings: Settings) -> NamedSpace:

@@ -36,7 +36,7 @@ class Watch:
     def _search(self, note: dict, unfinished: dict[str, Path], now: datetime.datetime) -> list[str]:
         results, total = self._folder / "results" / note["name"], note["trials"]
         paths = {trial: results / "trials" / f"{trial_records.name(trial)}.json" for trial in range(total)}
-        ended = {trial: pair for trial, path in paths.items() if (pair := self._read(path, note["made_with"]))}
+        ended = {trial: pair for trial, path in paths.items() if (pair := self._read(path, note))}
         records = [record for record, _ in ended.values()]
         counts = Counter({"completed": 0, "pruned": 0, "failed": 0})
         counts.update(record["status"] for record in records)
@@ -62,12 +62,16 @@ class Watch:
             lines.append(f"{TIME_LEFT} {times.duration(seconds)} left, until {end}")
         return lines if alive else [*lines, "  nothing runs here now"]
 
-    def _read(self, path: Path, made_with: dict) -> tuple[dict, dict] | None:
-        """Return a trial's record and run record, if they are whole and made with the settings of now."""
+    def _read(self, path: Path, note: dict) -> tuple[dict, dict] | None:
+        """Return a trial's record and run record, if they are whole and made as they are to be now."""
         try:
             modified = [file.stat().st_mtime_ns for file in (path, path.with_suffix(".run.json"))]
         except OSError:
             return None
+        # Such as trials that a stop rule skipped, which has been loosened since.
+        if path.stem in note.get("again", []) and modified[0] < note["written"]:
+            return None
+        made_with = note["made_with"]
         key = (*modified, made_with)
         if path not in self._known or self._known[path][0] != key:
             pair = progress.read(path.parent, int(path.stem)) if trial_records.made_with(path) == made_with else None

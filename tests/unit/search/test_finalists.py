@@ -62,6 +62,58 @@ def test_a_candidate_of_which_a_training_failed_is_out_unless_all_are() -> None:
         finalists.choose(out, "auto", "auto")
 
 
+def test_where_not_all_report_the_metric_the_losses_are_compared() -> None:
+    unvalidated = trained(2, 0, 0.5, fits=[{"metrics": {"loss": [0.25]}}])
+    without_fits = trained(3, 0, 0.75)
+    by_loss_alone = trained(5, 0, 0.25, fits=[{"metrics": {"val_loss": [0.125]}}])
+    for other in (unvalidated, without_fits, by_loss_alone):
+        choice = finalists.choose([curve(4, 0, 0.9, loss=1.0), other], "auto", "auto")
+        assert (choice.metric, choice.mode, choice.winner.trial) == ("loss", "min", other["trial"])
+        assert [one.mean for one in choice.standings] == [1.0, other["loss"]]
+        assert choice.as_json()["by"] == (
+            "the mean loss of 1 training from different seeds, since not all finalists report val_accuracy"
+        )
+    # One seed of two, or all.
+    found = [curve(4, 0, 0.9, loss=1.0), unvalidated | {"trial": 4, "number": 1}]
+    assert finalists.choose(found, "val_accuracy", "auto").winner.values == [1.0, 0.5]
+    choice = finalists.choose([unvalidated], "auto", "auto")
+    assert (choice.winner.values, choice.missing) == ([0.5], "val_accuracy or val_loss")
+    assert finalists.choose([without_fits], "val_f1", "auto").missing == "val_f1"
+    # Those that failed have no say.
+    found = [curve(4, 0, 0.9), unvalidated | {"failure": "out of memory"}]
+    choice = finalists.choose(found, "auto", "auto")
+    assert (choice.metric, choice.missing, choice.winner.trial) == ("val_accuracy", None, 4)
+    # The function failed after its last fit, so there is no loss.
+    choice = finalists.choose([curve(4, 0, 0.9, loss=None), unvalidated], "auto", "auto")
+    assert [one.mean for one in choice.standings] == [None, 0.5]
+
+
+def test_how_a_finalist_ended_is_said_in_a_few_words() -> None:
+    for one, said in (
+        (curve(0, 0, 0.5), "val_accuracy 0.5"),
+        (trained(0, 0, 0.25), "loss 0.25"),
+        (trained(0, 0, 0.25, fits=[{"metrics": {"loss": [0.5]}}]), "loss 0.25"),
+        (curve(0, 0, float("inf")), "no finite val_accuracy"),
+        (trained(0, 0, None), "failed (ValueError: no)"),
+    ):
+        assert finalists.outcome(one, "auto", "auto") == said
+
+
+def test_a_metric_that_no_trial_reports_is_refused_before_finalists_are_trained() -> None:
+    trials = [curve(0, 0, 0.5), trained(1, 0, None), trained(2, 0, 1.0, fits=[{"metrics": {"f1": [0.5]}}])]
+    for monitor in ("auto", "val_accuracy", "f1"):
+        finalists.check_monitor(trials, monitor)
+    finalists.check_monitor([trained(0, 0, 1.0)], "auto")
+    line = (
+        "search.monitor: found 'val_acuracy', which no trial reports, so it cannot choose among finalists; expected "
+        "auto or one of val_accuracy, f1"
+    )
+    with pytest.raises(UserError, match=f"^{line}$"):
+        finalists.check_monitor(trials, "val_acuracy")
+    with pytest.raises(UserError, match="expected auto, since no trial reports metrics$"):
+        finalists.check_monitor([trained(0, 0, 1.0)], "val_loss")
+
+
 def test_candidates_are_completed_trials_or_else_the_best_pruned_one() -> None:
     completed = [{"status": "completed", "loss": loss, "trial": trial} for trial, loss in enumerate([3.0, 1.0, 2.0])]
     pruned = [{"status": "pruned", "loss": loss, "trial": trial} for trial, loss in ((3, 0.5), (4, 0.1))]

@@ -97,7 +97,7 @@ def test_each_trial_is_asked_for_its_own_point(tmp_path: Path) -> None:
     path = tmp_path / "0001.json"
     document = json.loads(path.read_text())
     edit(path, seal=True, determined_by=document["determined_by"] | {"point": {"k1": 3}})
-    for points, complaint in (((), "0001"), (({"k1": 3},), "0000"), (({}, {"k1": 4}), "0000")):
+    for points, complaint in (((), "0001"), (({"k1": 3},), "0000"), (({}, {"k1": 4}), "0001")):
         with pytest.raises(UserError, match=f"{complaint}.json: was made with point"):
             trial_records.read_first(tmp_path, 2, 2, FIXED, points)
     with pytest.raises(UserError, match=r"0000.json: was made with point None, expected {'k1': 3}"):

@@ -211,6 +211,33 @@ def test_a_mistake_is_one_clear_line(given: dict, line: str) -> None:
     assert "s3cret" not in said
 
 
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("search: {points: [{k1: 3}, {no: 3, k1: 5}]}", "search.points[1]: found the key no, off or false without"),
+        ("search: {points: [{k1: {on: 3}}]}", "search.points[0].k1: found the key yes, on or true without quotes, exp"),
+        ("search: {warm_start_defaults: {off: 3}}", "search.warm_start_defaults: found the key no, off or false with"),
+        ("search: {algo_options: {~: 3}}", "search.algo_options: found the key null without quotes, expected a name"),
+        ("search: {points: [{1: 3}]}", "search.points[0]: found the key 1 without quotes, expected a name in quotes,"),
+        ("yes: 3", "config: found the key yes, on or true without quotes, expected a name in quotes, such as 'no'"),
+        ("final: {candidates: 13}", "final.candidates: found 13 candidates, expected at most search.max_evals (12)"),
+        ("final: {seeds: 1000000000}", "final.seeds: found 1000000000, expected a whole number at least 1 and at most"),
+    ],
+)
+def test_a_mistake_in_yaml_is_one_clear_line(written: str, line: str) -> None:
+    said = complaint(yaml.safe_load(written))
+    assert "\n" not in said
+    assert said.startswith(line)
+
+
+@pytest.mark.parametrize("null", [None, "null", "~", ""])
+def test_a_list_or_mapping_that_is_null_has_its_default(null: str | None) -> None:
+    defaults = settled({})
+    for key in ("points", "warm_start", "warm_start_defaults", "args", "algo_options"):
+        assert settled({"search": {key: null}}) == defaults
+    assert settled({"data": {"files": null}}) == defaults
+
+
 def test_several_mistakes_are_a_line_each() -> None:
     said = complaint({"search": {"seed": "x", "threads": 0}, "nmae": "a"}).splitlines()
     assert [line.split(":")[0] for line in said] == ["nmae", "search.seed", "search.threads"]

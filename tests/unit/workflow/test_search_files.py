@@ -99,3 +99,13 @@ def test_trials_that_wait_to_be_published_are_those_that_do_not_run_first() -> N
     assert waiting(*planned, "tracking/final.json") == ["0000", "0003"]
     assert waiting("trials/0002.json", "best.json") == []
     assert waiting(*planned, uri=None) == []
+
+
+def test_trials_that_run_again_are_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = SearchFiles(Settings(search={"max_evals": 3}))
+    for path in found.trials[:2]:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    jobs = [SimpleNamespace(output=[path]) for path in found.trials[1:]]
+    assert found.again(SimpleNamespace(needrun_jobs=lambda: jobs)) == ["0001"]

@@ -104,7 +104,7 @@ def test_trials_wait_for_the_jobs_of_the_snakemake_that_noted_them_alone(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # This process is the Snakemake, a child of it the job.
-    stale_lock.note_run(Settings(name="x"), {}, ["0001"])
+    stale_lock.note_run(Settings(name="x"), {}, ["0001"], [])
     note = files.read_json(files.RUN_NOTES / "x.json")
     if not waiting:
         files.write_json(files.RUN_NOTES / "x.json", note | {"process": 2**22 + 1})
@@ -118,6 +118,6 @@ def test_what_an_earlier_run_published_is_forgotten(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     for name in ("x", "y"):
         files.write_json(stale_lock.published(name) / "0000.json", {})
-    stale_lock.note_run(Settings(name="x"), {}, [])
+    stale_lock.note_run(Settings(name="x"), {}, [], [])
     assert not stale_lock.published("x").exists()
     assert stale_lock.published("y").exists()

@@ -101,3 +101,21 @@ def test_skipped_trials_are_counted_and_take_no_time(folder: Path) -> None:
     lines = watch.Watch(folder).lines(NOW)
     assert lines[0] == "mnist: 5 of 6 trials done (4 completed, 0 pruned, 0 failed, 1 skipped)"
     assert lines[-1] == "  last: trial 0004: skipped (target: ...)"
+
+
+def test_trials_that_run_again_are_not_counted_until_they_have(folder: Path) -> None:
+    for trial in range(4):
+        finish(folder, trial, trial)
+    skipped = {"status": "skipped", "skipped": "target: ...", "loss": None, "fits": []}
+    for trial in (4, 5):
+        finish(folder, trial, trial, **skipped)
+        os.utime(folder / "results" / "mnist" / "trials" / f"{trial:04d}.json", (1, 1))
+    watched = watch.Watch(folder)
+    assert watched.lines(NOW)[0].startswith("mnist: 6 of 6 trials done")
+    # The rule was loosened.
+    (note,) = stale_lock.notes(folder)
+    files.write_json(folder / files.RUN_NOTES / "mnist.json", note | {"again": ["0004", "0005"]})
+    assert watched.lines(NOW)[0] == "mnist: 4 of 6 trials done (4 completed, 0 pruned, 0 failed)"
+    for trial, changes in ((4, {}), (5, skipped)):
+        finish(folder, trial, trial, **changes)
+    assert watched.lines(NOW)[0] == "mnist: 6 of 6 trials done (5 completed, 0 pruned, 0 failed, 1 skipped)"
