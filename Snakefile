@@ -67,9 +67,8 @@ rule pictures:
 onstart:
     made_with = {"search": rule_params.search, "data": rule_params.data}
     stale_lock.note_run(settings, made_with, search_files.waiting(workflow.dag), search_files.again(workflow.dag))
-    for line in filter(
-        None, (outdated_trials.reasons(), config_validation.hint(settings), steering.told(settings))
-    ):
+    hints = (config_validation.hint(settings), config_validation.best_epoch_hint(settings))
+    for line in filter(None, (outdated_trials.reasons(), *hints, steering.told(settings))):
         print(line, file=sys.stderr)
 
 

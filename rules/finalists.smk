@@ -18,7 +18,7 @@ checkpoint candidates:
         points=rule_params.points,
         warm_start=search_files.warm_start_digest,
         candidates=rule_params.candidates,
-        monitor=rule_params.stop_rule.monitor,
+        monitor=rule_params.compared_by,
     log:
         "results/{name}/logs/candidates.log",
     benchmark:

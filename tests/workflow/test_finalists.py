@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 from workflow_folder import Folder, new_folder
@@ -29,7 +30,7 @@ def test_the_lucky_trial_loses_to_the_better_mean(tmp_path) -> None:
     assert best["chosen"]["by"] == "the mean loss of 2 trainings from different seeds"
     assert best["chosen"]["values"] == [float(better["seed_0"]), float(better["seed_1"])]
     assert json.loads((two.results / "final" / "metrics.json").read_text())["trial"] == best["trial"]
-    assert f"finalist {int(better['trial']):04d}, seed 2 of 2 starts" in said
+    assert f"finalist {int(better['trial']):04d}, seed 2 starts" in said
     assert "Chosen among 2 candidates by the mean loss of 2 trainings from different seeds: 0." in said
     assert two.planned() == {}
 
@@ -40,7 +41,7 @@ def test_the_lucky_trial_loses_to_the_better_mean(tmp_path) -> None:
     one = two.copy(tmp_path / "one")
     (one.results / "finalists" / f"{int(lucky['trial']):04d}_1.json").unlink()
     said = one.run(*more)
-    assert said.count(" of 3 starts") == 3
+    assert len(re.findall(r"finalist \d+, seed \d starts", said)) == 3
     assert [row["seed_1"] for row in table(one)] == [lucky["seed_1"], better["seed_1"]]
     # Without finalists the best trial is the best again.
     two.run("--config", "final={candidates: 1, seeds: 1}", "--", BEST)

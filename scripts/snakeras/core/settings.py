@@ -182,7 +182,7 @@ class EnsembleSettings(Section):
 
     main = "trials"
     trials: Count = 1
-    seeds: Count = 1
+    seeds: int = Field(1, ge=1, le=100)
 
 
 class FinalSettings(Section):

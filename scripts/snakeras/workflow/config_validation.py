@@ -1,5 +1,6 @@
 """Read and check the configuration: Snakemake's dict in, typed settings out, one line per mistake."""
 
+import ast
 import difflib
 import importlib.metadata
 import json
@@ -17,7 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from snakeras.core.errors import UserError
-from snakeras.core.settings import SearchSettings, Section, Settings
+from snakeras.core.settings import FinalSettings, SearchSettings, Section, Settings
 from snakeras.data import datasets
 from snakeras.model_file import opened_files, parser, script_arguments, search_space, syntax
 from snakeras.search.samplers import algorithms
@@ -26,6 +27,8 @@ from snakeras.workflow import steering
 Validated = TypeVar("Validated", bound=Section)
 # Python's keys, by what YAML reads as these.
 READ_BY_YAML = {"True": "yes, on or true", "False": "no, off or false", "None": "null"}
+# Keras's callbacks that may keep the best epoch by validation.
+BEST_EPOCH = {"EarlyStopping", "ModelCheckpoint"}
 # Names of query parameters that database URIs carry passwords in.
 SECRETS = {"password", "passwd", "pwd", "token", "secret"}
 SECRET_KEY = (
@@ -218,9 +221,7 @@ def find(path: str, basedir: Path) -> Path:
 def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     """Yield a line for each mistake that takes more to see than the value itself."""
     data, search, script = settings.data, settings.search, None
-    if settings.final.candidates > search.max_evals:
-        found = f"found {settings.final.candidates} candidates"
-        yield f"final.candidates: {found}, expected at most search.max_evals ({search.max_evals})"
+    yield from _final_mistakes(settings.final, search.max_evals)
     try:
         named = (search.model_function, search.data_function, data.test_function)
         script = parser.read(Path(search.model), data.dataset == "model", *named, for_test=True)
@@ -237,12 +238,6 @@ def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     except UserError as error:
         yield f"search.model: {error}"
 
-    final = settings.final
-    if final.has_finalists and final.ensemble.trials > final.candidates:
-        yield (
-            f"final.ensemble.trials: found {final.ensemble.trials}, expected at most final.candidates, which is "
-            f"{final.candidates}: with finalists, an ensemble is made of the best of them"
-        )
     for pattern in data.files:
         if not opened_files.matches(pattern):
             yield f"data.files: found {pattern!r}, which is no file here, expected paths or patterns of files"
@@ -262,6 +257,35 @@ def _contradictions(settings: Settings, in_job: bool) -> Iterator[str]:
     for key in ("uri", "mflux_host"):
         if address := getattr(settings.tracking, key):
             yield from _address_mistakes(f"tracking.{key}", address)
+
+
+def _final_mistakes(final: FinalSettings, max_evals: int) -> Iterator[str]:
+    for key, found in (("candidates", final.candidates), ("ensemble.trials", final.ensemble.trials)):
+        if found > max_evals:
+            yield f"final.{key}: found {found}, expected at most search.max_evals ({max_evals})"
+    if final.has_finalists and final.ensemble.trials > final.candidates:
+        yield (
+            f"final.ensemble.trials: found {final.ensemble.trials}, expected at most final.candidates "
+            f"({final.candidates}): with finalists, an ensemble is made of the best of them"
+        )
+
+
+def best_epoch_hint(settings: Settings) -> str | None:
+    """Return a line if the model file keeps its best epoch by images that the final model is also trained on."""
+    if settings.data.dataset == "model" or settings.final.train_on == "train":
+        return None
+    model = Path(settings.search.model)
+    for path in [model, *parser.local_modules(model)]:
+        nodes = list(ast.walk(syntax.parse(path).tree))
+        names = {
+            getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "name", None) for node in nodes
+        }
+        if callbacks := sorted(names & BEST_EPOCH):
+            return (
+                f"{path} may keep its best epoch ({', '.join(callbacks)}), but with final.train_on: all the final "
+                "model also trains on the images that it validates on; for an honest choice give final.train_on: train"
+            )
+    return None
 
 
 def hint(settings: Settings) -> str | None:

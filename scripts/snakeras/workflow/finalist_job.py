@@ -17,10 +17,8 @@ def run(snakemake: object, terminal: TextIO) -> None:
         UserError: When it could not be trained for a mistake of the user's.
     """
     settings, number = JobSettings(**snakemake.params.job), int(snakemake.wildcards.number)
-    trial, trains = (
-        trial_records.read(Path(snakemake.input.trial)),
-        {key: snakemake.params[key] for key in ("epochs", "train_on")},
-    )
+    trial = trial_records.read(Path(snakemake.input.trial))
+    trains = {key: snakemake.params[key] for key in ("epochs", "train_on")}
     name = f"{'member' if trains['train_on'] == 'all' else 'finalist'} {snakemake.wildcards.trial}, seed {number + 1}"
     arguments = {
         "trial": trial,

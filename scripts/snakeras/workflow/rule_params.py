@@ -45,6 +45,8 @@ class RuleParams:
         # How the finalists are compared; None without them.
         compared = {"epochs": settings.final.epochs, "monitor": search.monitor, "mode": search.mode}
         self.finalists = compared if settings.final.has_finalists else None
+        # An ensemble alone compares nothing by it.
+        self.compared_by = search.monitor if settings.final.has_finalists else "auto"
         self.test_function = data.test_function
         # Where the token lies decides nothing.
         self.tracking = settings.tracking.model_dump(exclude={"mflux_token_file"})

@@ -220,7 +220,12 @@ def test_a_mistake_is_one_clear_line(given: dict, line: str) -> None:
         ("search: {algo_options: {~: 3}}", "search.algo_options: found the key null without quotes, expected a name"),
         ("search: {points: [{1: 3}]}", "search.points[0]: found the key 1 without quotes, expected a name in quotes,"),
         ("yes: 3", "config: found the key yes, on or true without quotes, expected a name in quotes, such as 'no'"),
-        ("final: {candidates: 13}", "final.candidates: found 13 candidates, expected at most search.max_evals (12)"),
+        ("final: {candidates: 13}", "final.candidates: found 13, expected at most search.max_evals (12)"),
+        ("final: {ensemble: {trials: 13}}", "final.ensemble.trials: found 13, expected at most search.max_evals (12)"),
+        (
+            "final: {seeds: 2, ensemble: {trials: 3}}",
+            "final.ensemble.trials: found 3, expected at most final.candidates (1): with finalists, an ensemble is",
+        ),
         ("final: {seeds: 1000000000}", "final.seeds: found 1000000000, expected a whole number at least 1 and at most"),
     ],
 )
