@@ -1,7 +1,7 @@
 """A deeper convolutional network for MNIST, written for Hyperas: its depth is a hyperparameter too.
 
-Batch normalization, strides in place of pooling, images that are turned and stretched at random, an average of the
-weights, and a callback that keeps the best epoch.
+Batch normalization, strides in place of pooling, images that are turned and stretched at random, and a callback that
+keeps the best epoch.
 """
 
 import math
@@ -13,10 +13,7 @@ from tensorflow import keras
 
 
 class OneCycle(keras.callbacks.Callback):
-    """Raise the learning rate from nothing to ``highest`` in a fifth of the steps, then lower it to nothing.
-
-    The average of the weights spans the last tenth of the steps.
-    """
+    """Raise the learning rate from nothing to ``highest`` in a fifth of the steps, then lower it to nothing."""
 
     def __init__(self, highest):
         super().__init__()
@@ -24,12 +21,11 @@ class OneCycle(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.steps, self.step = self.params["epochs"] * self.params["steps"], 0
-        self.model.optimizer.ema_momentum = max(0.5, 1 - 10 / self.steps)
 
     def on_train_batch_begin(self, batch, logs=None):
         done = self.step / self.steps
         rising, falling = done / 0.2, (1 + math.cos(math.pi * (done - 0.2) / 0.8)) / 2
-        self.model.optimizer.learning_rate = self.highest * (rising if done < 0.2 else falling)
+        self.model.optimizer.learning_rate = self.highest * min(rising, falling if done > 0.2 else 1)
         self.step += 1
 
 
@@ -56,10 +52,10 @@ def warped(images, step, turn, shear, stretch, shift):
 
 
 def train_model(X_train, Y_train, X_test, Y_test):
-    filters = {{choice([16, 32, 48])}}  # of the first block, twice as many in the next
     kernel = {{choice([3, 5, 7])}}
-    convolutions = {{choice([1, 2, 3])}}  # in a block, of which the last halves the image
-    head = {{choice(["convolution", "dense", "none"])}}
+    convolutions = {{choice([1, 2])}}  # in a block, before the one that halves the image
+    filters = {{choice([16, 32, 48])}}  # of the first block, twice as many in the second
+    blocks = {{choice([2, 3])}}
     dropout = {{uniform(0.1, 0.5)}}
     turn = {{uniform(0, 0.4)}}
     shear = {{uniform(0, 0.3)}}
@@ -69,29 +65,25 @@ def train_model(X_train, Y_train, X_test, Y_test):
     decay = {{loguniform(-9, -4)}}
     batch_size = {{choice([64, 128, 256])}}
 
-    def convolution(x, filters, size, **options):
-        x = keras.layers.Conv2D(filters, size, use_bias=False, **options)(x)
-        return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
+    def normalized(x):
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        return keras.layers.Dropout(dropout)(keras.layers.ReLU()(x))
 
     images = x = keras.layers.Input(X_train.shape[1:])
     for block in range(2):
-        for _ in range(convolutions - 1):
-            x = convolution(x, filters * 2**block, kernel, padding="same")
-        x = convolution(x, filters * 2**block, 5, padding="same", strides=2)
-        x = keras.layers.Dropout(dropout)(x)
-    # Templates in a branch: a trial that does not take it does not have them.
-    if head == "convolution":
-        x = convolution(x, {{choice([64, 128, 192])}}, 4)
-        x = keras.layers.Dropout(dropout)(x)
+        for _ in range(convolutions):
+            padding = "valid" if x.shape[1] > kernel else "same"
+            x = keras.layers.Conv2D(filters * 2**block, kernel, padding=padding, activation="relu")(x)
+        x = normalized(keras.layers.Conv2D(filters * 2**block, 5, padding="same", strides=2, use_bias=False)(x))
+    if blocks == 3:
+        # A template in a branch: a trial that does not take it does not have it.
+        last = {{choice([64, 128, 192])}}
+        x = normalized(keras.layers.Conv2D(last, x.shape[1], use_bias=False)(x))
     x = keras.layers.Flatten()(x)
-    if head == "dense":
-        units = {{choice([64, 128, 256])}}
-        x = keras.layers.Dense(units, activation="relu")(x)
-        x = keras.layers.Dropout(dropout)(x)
     outputs = keras.layers.Dense(Y_train.shape[1], activation="softmax", dtype="float32")(x)
     model = keras.models.Model(images, outputs)
     model.compile(
-        optimizer=keras.optimizers.AdamW(weight_decay=decay, use_ema=True),
+        optimizer=keras.optimizers.AdamW(weight_decay=decay),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.05),
         metrics=["accuracy"],
     )
@@ -106,14 +98,13 @@ def train_model(X_train, Y_train, X_test, Y_test):
     ).prefetch(2)
     model.fit(
         data,
-        epochs=2,
-        steps_per_epoch=max(1, len(X_train) // batch_size),
+        epochs=20,
+        steps_per_epoch=len(X_train) // batch_size,
         validation_data=(X_test, Y_test),
         validation_batch_size=1000,
         callbacks=[
             OneCycle(rate),
-            keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-            # It gets the average of the weights, and puts back the best of all epochs at the end.
+            # It never stops the training, but puts back the best of all epochs at its end.
             keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=1000, restore_best_weights=True),
         ],
     )

@@ -14,7 +14,7 @@ from snakeras.model_file import kept_models, loader, mlflow_capture, opened_file
 from snakeras.search import trial_records
 
 # What metrics.json says of each member: of its training, then of its test.
-TRAINED = ("trial", "number", "seed", "hyperparameters", "loss", "val_accuracy")
+TRAINED = ("trial", "number", "seed", "hyperparameters", "loss", "val_accuracy", "fits")
 TESTED = ("parameters", "test_loss", "test_metrics", "test_accuracy", "test_accuracy_interval", "outputs", "not_tested")
 
 
@@ -91,7 +91,7 @@ def make(
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],
         "train_on": final.train_on if manifest else "train",
-        "fits": [fit for member in whole for fit in member.record["fits"]],
+        "fits": [],  # each member has its own
         "members": [_described(member, tests.get(member.name)) for member in found],
     }
     if files_read := opened.digests(sources, script.strings):

@@ -152,14 +152,18 @@ def _probability(value: float) -> str:
 def training(metrics: dict) -> tuple[object, dict]:
     """Return the final model's curves by epoch as a matplotlib figure, and the figures of its caption.
 
-    Its fits follow each other, with a dotted line between them. ``metrics`` are those of ``metrics.json``.
-    Where there is nothing to draw, the caption's ``epochs`` is 0.
+    Its fits follow each other, with a dotted line between them. Of an ensemble, each member has its own curves, and the
+    caption's figures are those of the first. ``metrics`` are those of ``metrics.json``. Where there is nothing to draw,
+    the caption's ``epochs`` is 0.
     """
-    fits = trial_records.decode(metrics["fits"])
-    curves = _joined(fits)
+    trainings = [member["fits"] for member in metrics.get("members", []) if member["fits"]] or [metrics["fits"]]
+    trainings = list(map(trial_records.decode, trainings))
+    drawn = list(map(_joined, trainings))
+    fits, curves = trainings[0], drawn[0]
     names = {"loss": "loss", "accuracy": _accuracy(curves)}
     panels = {label: name for label, name in names.items() if name in curves or f"val_{name}" in curves}
     figures = {
+        "members": len(trainings),
         "fits": len(fits),
         "epochs": len(curves) if panels else 0,
         "train_on": metrics["train_on"],
@@ -174,7 +178,8 @@ def training(metrics: dict) -> tuple[object, dict]:
     figure = style.new(0.8 + 2.4 * len(panels))
     axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for panel, (label, name) in zip(axes, panels.items(), strict=True):
-        _draw_curves(panel, curves, name, " (also trained on)" if metrics["train_on"] == "all" else "")
+        for own in drawn:
+            _draw_curves(panel, own, name, " (also trained on)" if metrics["train_on"] == "all" else "")
         for ended in np.cumsum([fit["epochs"] for fit in fits])[:-1]:
             panel.axvline(ended + 0.5, color=style.MUTED, linewidth=0.8, linestyle=":")
         panel.set_ylabel("Accuracy (share right)" if label == "accuracy" else "Loss")

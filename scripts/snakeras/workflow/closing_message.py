@@ -1,5 +1,6 @@
 """What Snakemake prints at its end: the best trial, the test accuracy, where the files are."""
 
+import statistics
 from pathlib import Path
 
 from snakeras.core import files, text
@@ -35,6 +36,7 @@ def summary(folder: Path, tracking: TrackingSettings | None, label: str | None =
     lines.append(f"Trials: {sum(best['trials'].values())}{progress.bad(best['trials'])}")
     if warm := best.get("warm_start"):
         lines[-1] += f"; {warm_start.told(warm['used'], warm['not_used'])}"
+    lines += _members(metrics.get("members", []))
     if metrics["test_accuracy"] is not None:
         low, high = metrics["test_accuracy_interval"]
         lines.append(
@@ -61,6 +63,19 @@ def summary(folder: Path, tracking: TrackingSettings | None, label: str | None =
         look = tracking.uri if is_address else f"mlflow ui --backend-store-uri {tracking.uri}"
         lines.append(f"Tracked in MLflow; to look: {look}")
     return "\n".join(lines)
+
+
+def _members(members: list[dict]) -> list[str]:
+    """Return the lines about the members of an ensemble, as ``metrics.json`` has them; none without any."""
+    whole = [member for member in members if "failure" not in member]
+    if not members:
+        return []
+    left_out = f"; {len(members) - len(whole)} failed, see final/metrics.json" if len(whole) < len(members) else ""
+    lines = [f"The final model is the average of {len(whole)} model{'s' * (len(whole) > 1)}{left_out}"]
+    if accuracies := [member["test_accuracy"] for member in whole if member["test_accuracy"] is not None]:
+        mean, low, high = statistics.fmean(accuracies), min(accuracies), max(accuracies)
+        lines.append(f"Test accuracy of a single member: {mean:.4f} on average, from {low:.4f} to {high:.4f}")
+    return lines
 
 
 def _loss(best: dict, folder: Path) -> str:

@@ -144,6 +144,18 @@ def test_training_draws_all_fits_after_each_other() -> None:
     assert "part of the training data" in told
 
 
+def test_each_member_of_an_ensemble_has_its_own_curves() -> None:
+    fits = [trained({"loss": values})["fits"] for values in ([2.0, 1.0], [1.5, 0.5])]
+    metrics = NONE | {"members": [{"fits": fits[0]}, {"failure": "out of luck", "fits": []}, {"fits": fits[1]}]}
+    picture = final_model_pictures.training(metrics)
+    (loss,) = picture[0].axes
+    assert [list(line.get_ydata()) for line in loss.lines] == [[2.0, 1.0], [1.5, 0.5]]
+    told = caption("training", picture[1])
+    assert "the average of 2 models" in told
+    assert "It learned in 2 epochs." in told
+    assert "The training loss ended at 1" in told
+
+
 def test_training_without_validation_does_not_tell_of_it() -> None:
     picture = final_model_pictures.training(trained({"loss": [2.0]}, train_on="all"))
     assert len(picture[0].axes) == 1

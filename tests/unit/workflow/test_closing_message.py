@@ -42,6 +42,20 @@ def test_the_summary_says_what_was_found_and_where(tmp_path: Path) -> None:
     assert str(tmp_path / "best.json") in said
 
 
+def test_the_summary_of_an_ensemble(tmp_path: Path) -> None:
+    finished(tmp_path, {}, {})
+    path = tmp_path / "final" / "metrics.json"
+    members = [{"test_accuracy": 0.75}, {"test_accuracy": 0.5}, {"failure": "out of luck"}]
+    files.write_json(path, files.read_json(path) | {"members": members})
+    lines = closing_message.summary(tmp_path, None).splitlines()
+    assert "The final model is the average of 2 models; 1 failed, see final/metrics.json" in lines
+    assert "Test accuracy of a single member: 0.6250 on average, from 0.5000 to 0.7500" in lines
+    files.write_json(path, files.read_json(path) | {"members": [{"test_accuracy": None}]})
+    lines = closing_message.summary(tmp_path, None).splitlines()
+    assert "The final model is the average of 1 model" in lines
+    assert not [line for line in lines if "single member" in line]
+
+
 def test_the_summary_has_what_the_search_went_by_and_how_its_trials_ended(tmp_path: Path) -> None:
     finished(tmp_path, {}, {})
     fits = [{"metrics": {"val_acc": [0.5, 0.75], "val_loss": [1.0, 2.0]}}]
