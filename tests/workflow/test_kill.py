@@ -29,7 +29,7 @@ def ctrl_c(run: subprocess.Popen) -> None:
 def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
     expected = twin.outcome()
     kept = twin.results / "trials" / "0001.json"
-    for path in [twin.results / "best.json", *twin.results.glob("trials/000[23]*.json")]:
+    for path in [twin.results / "best.json", *twin.results.glob("trials/0003*.json")]:
         path.unlink()
     targets = [f"results/{twin.name}/trials/{number:04d}.json" for number in range(4)]
     time_kept = kept.stat().st_mtime_ns
