@@ -42,7 +42,7 @@ LONGEST = ["test_tracking.py", "test_search.py", "test_mflux.py", "test_use.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run whole searches first, the longest first of all: at the end, one process would run them while the others wait."""
+    """Run whole searches first, longest first: at the end, one process would run them while the others wait."""
 
     def place(item: pytest.Item) -> int:
         if not item.path.is_relative_to(ROOT / "tests" / "workflow"):
