@@ -15,9 +15,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A search of four trials at once, run on two cores, in portions."""
+    """A search of three trials at once, run on two cores, in portions."""
     folder = new_folder(tmp_path_factory.mktemp("pruned") / "two", "pruned")
-    for portion in (3, 6):
+    for portion in (3, 5):
         folder.run("--config", f"search={{max_evals: {portion}}}", "--", "results/pruned/best.json", cores=2)
     return folder
 
@@ -37,7 +37,7 @@ def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same_with_pruned
 
 
 def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
-    documents = [trial_records.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(6)]
+    documents = [trial_records.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(5)]
     for row, document in zip(pruned.rows(), documents, strict=True):
         if document["status"] == "pruned":
             assert document["pruned"]["epoch"] == document["epochs"] == int(row["epochs"]) < 4
@@ -64,7 +64,8 @@ def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
 
 def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path) -> None:
     folder = new_folder(tmp_path / "faults", "faults")
-    said = folder.run()
+    final = ["--", "results/faults/final/metrics.json"]
+    said = folder.run(*final)
     failures = {
         row["way"]: trial_records.read(folder.results / "trials" / f"{int(row['trial']):04d}.json")["failure"]
         for row in folder.rows()
@@ -92,7 +93,7 @@ def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path)
     metrics = json.loads((folder.results / "final" / "metrics.json").read_text())
     assert metrics["model"] is None
     assert metrics["loss"] == json.loads((folder.results / "best.json").read_text())["loss"]
-    assert folder.planned() == {}
+    assert folder.planned(*final) == {}
 
 
 HANGS = """
