@@ -65,7 +65,7 @@ setup-cluster: setup  ## What make setup makes, with the plugins for clusters
 	@uv pip install --quiet --no-deps --compile-bytecode --require-hashes --python $(BIN)/python --requirement envs/requirements-cluster.txt
 
 test-slurm: setup-cluster  ## The tests that start a Slurm (as root; installs Slurm and munge by apt-get where they are missing)
-	@python -m pytest -m slurm $(ARGS)
+	@python -m pytest -m slurm tests/cluster $(ARGS)
 
 test-searchers: setup  ## Searches by every search algorithm that is installed, see EXTRA; half an hour
 	@python -m pytest -m searchers $(ARGS)

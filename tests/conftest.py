@@ -1,3 +1,4 @@
+import copy
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,20 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "tests" / "models"
+# What a trial depends on, in most tests.
+SEARCH = {
+    "model_function": None,
+    "data_function": None,
+    "algo": "tpe",
+    "startup_trials": 5,
+    "parallelism": 1,
+    "seed": 1337,
+    "epochs": None,
+    "train_samples": None,
+    "threads": 2,
+    "precision": "float32",
+    "pruner": {"type": "none"},
+}
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # A busy machine is no failure.
@@ -22,9 +37,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "searchers: whole searches that take too long for make test")
 
 
+# The files of tests/workflow that take longest.
+LONGEST = ["test_tracking.py", "test_search.py", "test_mflux.py", "test_use.py"]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run whole searches first: at the end, one process would be busy with them while the others wait."""
-    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "tests" / "workflow"))
+    """Run whole searches first, longest first: at the end, one process would run them while the others wait."""
+
+    def place(item: pytest.Item) -> int:
+        if not item.path.is_relative_to(ROOT / "tests" / "workflow"):
+            return len(LONGEST) + 1
+        return LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
@@ -46,16 +71,4 @@ def default_config() -> dict:
 @pytest.fixture
 def search() -> dict:
     """The settings of a search that a trial depends on."""
-    return {
-        "model_function": None,
-        "data_function": None,
-        "algo": "tpe",
-        "startup_trials": 5,
-        "parallelism": 1,
-        "seed": 1337,
-        "epochs": None,
-        "train_samples": None,
-        "threads": 2,
-        "precision": "float32",
-        "pruner": {"type": "none"},
-    }
+    return copy.deepcopy(SEARCH)

@@ -1,6 +1,7 @@
 """Working directories with a copy of the workflow, and Snakemake in them."""
 
 import copy
+import csv
 import io
 import os
 import re
@@ -104,6 +105,10 @@ class Folder:
         twin = copy.copy(self)
         twin.path = path
         return twin
+
+    def rows(self) -> list[dict[str, str]]:
+        with (self.results / "trials.csv").open() as file:
+            return list(csv.DictReader(file))
 
     def outcome(self) -> tuple[bytes, bytes]:
         return (self.results / "trials.csv").read_bytes(), (self.results / "best.json").read_bytes()

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from processes import command_lines, wait_for
+from workflow_folder import Folder
 
 pytestmark = pytest.mark.slow
 
@@ -25,36 +27,45 @@ def ctrl_c(run: subprocess.Popen) -> None:
     os.killpg(run.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize("kill", [snakemake_alone, everything, ctrl_c])
-def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
+def test_a_search_killed_in_every_way_goes_on_where_it_was(finished, twin) -> None:
     expected = twin.outcome()
     kept = twin.results / "trials" / "0001.json"
-    for path in [twin.results / "best.json", *twin.results.glob("trials/000[23]*.json")]:
+    for path in [twin.results / "best.json", *twin.results.glob("trials/0003*.json")]:
         path.unlink()
-    targets = [f"results/{twin.name}/trials/{number:04d}.json" for number in range(4)]
     time_kept = kept.stat().st_mtime_ns
-    with (twin.path / "output.txt").open("w") as output:
+    for kill in snakemake_alone, everything, ctrl_c:
+        killed(twin, kill)
+    twin.run("--", f"results/{twin.name}/best.json")
+    assert kept.stat().st_mtime_ns == time_kept
+    assert twin.outcome() == expected == finished.outcome()
+
+
+def killed(folder: Folder, kill: Callable) -> None:
+    """Kill a run in the middle of a trial; all that it started ends, and the folder can be used again."""
+    targets = [f"results/{folder.name}/trials/{number:04d}.json" for number in range(4)]
+    with (folder.path / "output.txt").open("w") as output:
         run = subprocess.Popen(
-            twin.command("--", *targets), cwd=twin.path, stdout=output, stderr=output, start_new_session=True
+            folder.command("--", *targets), cwd=folder.path, stdout=output, stderr=output, start_new_session=True
         )
         # In the middle of a trial: its computing process is up.
-        wait_for(lambda: any("snakeras.process import child" in line for line in command_lines(twin.path)))
+        wait_for(lambda: any("snakeras.process import child" in line for line in command_lines(folder.path)))
         time.sleep(1)
         kill(run)
         run.wait(timeout=60)
-    wait_for(lambda: not command_lines(twin.path), seconds=20)
-    said = (twin.path / "output.txt").read_text()
+    wait_for(lambda: not command_lines(folder.path), seconds=20)
+    said = (folder.path / "output.txt").read_text()
     assert "Traceback" not in said
-    assert not list(twin.results.glob("trials/.*"))
+    assert not list(folder.results.glob("trials/.*"))
+    assert not (folder.results / "trials" / "0003.json").exists()
 
     if kill is not ctrl_c:
-        assert "LockException" in twin.run("--", *targets, fails=True)
+        assert "LockException" in folder.run("--", *targets, fails=True)
         unlocked = subprocess.run(
-            [sys.executable, "-m", "snakeras.workflow.stale_lock", *twin.arguments],
-            cwd=twin.path,
+            [sys.executable, "-m", "snakeras.workflow.stale_lock", *folder.arguments],
+            cwd=folder.path,
             env=os.environ
             | {
-                "PYTHONPATH": str(twin.path / "scripts"),
+                "PYTHONPATH": str(folder.path / "scripts"),
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             },
             capture_output=True,
@@ -62,6 +73,3 @@ def test_a_killed_search_goes_on_where_it_was(finished, twin, kill) -> None:
             check=True,
         )
         assert "its lock is taken away" in unlocked.stderr
-    twin.run("--", f"results/{twin.name}/best.json")
-    assert kept.stat().st_mtime_ns == time_kept
-    assert twin.outcome() == expected == finished.outcome()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from snakeras.core.settings import JobSettings
-from workflow_folder import Folder, new_folder
 
 pytestmark = pytest.mark.slow
 
@@ -117,30 +116,17 @@ def test_a_change_of_the_model_runs_the_search_again(twin) -> None:
     assert twin.planned() == SEARCH
 
 
-@pytest.fixture(scope="module")
-def continued(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """The finished job, then a fifth trial after one of the prepared arrays was damaged."""
-    folder = finished.copy(tmp_path_factory.mktemp("continued") / "main")
-    (array,) = folder.path.glob("resources/prepared/*/x_train.npy")
-    array.write_bytes(array.read_bytes()[:1000])
-    assert folder.planned() == {}
-    folder.output = folder.run("--config", "search={max_evals: 5}", "--", f"results/{folder.name}/best.json")
-    return folder
-
-
-def test_a_broken_array_is_made_again_without_a_trial_running_again(finished, continued) -> None:
-    assert continued.output.count("starts, one of 5") == 1
-    assert "trial 0004:" in continued.output
-    assert "x_train.npy" in continued.output
-    (whole,), (again,) = (folder.path.glob("resources/prepared/*/x_train.npy") for folder in (finished, continued))
-    assert again.read_bytes() == whole.read_bytes()
-
-
-def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same(finished, continued, tmp_path) -> None:
-    at_once = new_folder(tmp_path / "at_once", "mnist_5k")
-    at_once.run("--config", "search={max_evals: 5}", "--", f"results/{at_once.name}/best.json", cores=1)
-    assert continued.outcome() == at_once.outcome()
-    assert continued.outcome()[0].startswith((finished.results / "trials.csv").read_bytes())
+def test_a_broken_array_is_made_again_without_a_trial_running_again(finished, twin) -> None:
+    (array,) = twin.path.glob("resources/prepared/*/x_train.npy")
+    whole = array.read_bytes()
+    array.write_bytes(whole[:1000])
+    assert twin.planned() == {}
+    said = twin.run("--config", "search={max_evals: 5}", "--", f"results/{twin.name}/best.json")
+    assert said.count("starts, one of 5") == 1
+    assert "trial 0004:" in said
+    assert "x_train.npy" in said
+    assert array.read_bytes() == whole
+    assert twin.outcome()[0].startswith(finished.outcome()[0])
 
 
 def test_the_same_winner_is_not_trained_again(twin) -> None:

@@ -1,6 +1,5 @@
 """Searches whose trials are pruned, fail, crash or hang."""
 
-import csv
 import json
 import signal
 import subprocess
@@ -14,34 +13,32 @@ from workflow_folder import Folder, new_folder
 pytestmark = pytest.mark.slow
 
 
-def rows(folder: Folder) -> list[dict]:
-    with (folder.results / "trials.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A search of four trials at once, run on two cores."""
+    """A search of three trials at once, run on two cores, in portions."""
     folder = new_folder(tmp_path_factory.mktemp("pruned") / "two", "pruned")
-    folder.run("--", "results/pruned/best.json", cores=2)
+    for portion in (3, 5):
+        folder.run("--config", f"search={{max_evals: {portion}}}", "--", "results/pruned/best.json", cores=2)
     return folder
 
 
-def test_one_core_or_two_are_the_same_with_pruned_and_failed_trials(pruned: Folder, tmp_path) -> None:
+def test_one_core_or_two_and_all_at_once_or_in_portions_are_the_same_with_pruned_and_failed_trials(
+    pruned: Folder, tmp_path
+) -> None:
     one = new_folder(tmp_path / "one", "pruned")
     one.run("--", "results/pruned/best.json", cores=1)
     assert one.outcome() == pruned.outcome()
     for path in sorted(pruned.results.glob("trials/[0-9][0-9][0-9][0-9].json")):
         assert (one.results / "trials" / path.name).read_bytes() == path.read_bytes()
     # There is something to be the same.
-    statuses = [row["status"] for row in rows(pruned)]
+    statuses = [row["status"] for row in pruned.rows()]
     assert set(statuses) == {"completed", "pruned", "failed"}
     assert "failed" in statuses[1:-1]
 
 
 def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
-    documents = [trial_records.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(8)]
-    for row, document in zip(rows(pruned), documents, strict=True):
+    documents = [trial_records.read(pruned.results / "trials" / f"{number:04d}.json") for number in range(5)]
+    for row, document in zip(pruned.rows(), documents, strict=True):
         if document["status"] == "pruned":
             assert document["pruned"]["epoch"] == document["epochs"] == int(row["epochs"]) < 4
             assert document["loss"] == -document["pruned"]["value"] == float(row["loss"]) == -float(row["val_accuracy"])
@@ -67,10 +64,11 @@ def test_a_pruned_trial_is_marked_everywhere(pruned: Folder) -> None:
 
 def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path) -> None:
     folder = new_folder(tmp_path / "faults", "faults")
-    said = folder.run()
+    final = ["--", "results/faults/final/metrics.json"]
+    said = folder.run(*final)
     failures = {
         row["way"]: trial_records.read(folder.results / "trials" / f"{int(row['trial']):04d}.json")["failure"]
-        for row in rows(folder)
+        for row in folder.rows()
     }
     assert (
         failures | {"fine": None}
@@ -86,7 +84,7 @@ def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path)
         }
     )
     # Crashes are tried once more, with more memory; what hangs or raises would do so again.
-    starts = {row["way"]: said.count(f"trial {int(row['trial']):04d} starts") for row in rows(folder)[:8]}
+    starts = {row["way"]: said.count(f"trial {int(row['trial']):04d} starts") for row in folder.rows()[:8]}
     assert starts == {"fine": 1, "raises": 1, "hangs": 1} | dict.fromkeys(
         ["segfaults", "aborts", "is killed", "exits"], 2
     )
@@ -95,7 +93,7 @@ def test_trials_that_crash_or_hang_are_recorded_and_the_search_goes_on(tmp_path)
     metrics = json.loads((folder.results / "final" / "metrics.json").read_text())
     assert metrics["model"] is None
     assert metrics["loss"] == json.loads((folder.results / "best.json").read_text())["loss"]
-    assert folder.planned() == {}
+    assert folder.planned(*final) == {}
 
 
 HANGS = """

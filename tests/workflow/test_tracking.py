@@ -1,7 +1,5 @@
-"""What is in the tracker: each trial once, in order, with its model, whatever happened; and no secret anywhere."""
+"""What is in the tracker: each trial once, in order, with its model, whatever happened."""
 
-import base64
-import csv
 import json
 import os
 import re
@@ -11,57 +9,25 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
-from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
 
-import mflux_server
-import psutil
 import pytest
 import servers
 from processes import wait_for
 from snakeras.search import trial_records
+from tracked_runs import client_of, complaints, runs
 from workflow_folder import Folder, environment, new_folder
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 pytestmark = pytest.mark.slow
 
 FAILED = 1  # the trial of the scenario "tracked" that fails
 
 
-def client_of(uri: str) -> "MlflowClient":
-    import mlflow
-
-    return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-
-def runs(uri: str, experiment: str) -> tuple["Run", list["Run"]]:
-    """The search's run, and those of its trials in the order of their numbers; all else was logged by scripts."""
-    client = client_of(uri)
-    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id], max_results=1000)
-    trials = [run for run in found if "snakeras.trial" in run.data.tags]
-    (search,) = (run for run in found if "mlflow.parentRunId" not in run.data.tags)
-    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {search.info.run_id}
-    others = [run for run in found if run not in trials and run != search]
-    assert {run.data.tags["snakeras.trial_run"] for run in others} <= {run.info.run_id for run in trials}
-    return search, sorted(trials, key=lambda run: int(run.data.tags["snakeras.trial"]))
-
-
-def rows(folder: Folder) -> list[dict[str, str]]:
-    with (folder.results / "trials.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
 def assert_each_is_there_once(folder: Folder, uri: str) -> None:
     """Every trial has one run, which has ended as the trial did, and the final model is registered."""
     search, nested = runs(uri, folder.name)
-    table = rows(folder)
+    table = folder.rows()
     assert [run.info.run_name for run in nested] == [f"{folder.name} {int(row['trial']):04d}" for row in table]
     assert [run.info.status for run in nested] == [
         "FAILED" if row["status"] == "failed" else "FINISHED" for row in table
@@ -73,11 +39,6 @@ def assert_each_is_there_once(folder: Folder, uri: str) -> None:
             assert run.data.metrics["val_acc"] == float(row["val_accuracy"])
             points = client_of(uri).get_metric_history(run.info.run_id, "val_acc")
             assert [point.step for point in points] == [0, 1]
-
-
-def complaints(said: str) -> list[str]:
-    """The lines of publishing that people see."""
-    return re.findall(r"^publish_\w+: .*", said, re.MULTILINE)
 
 
 # The main job: what is in MLflow
@@ -125,7 +86,7 @@ def test_the_runs_sorted_by_validation_accuracy_are_the_table(finished: Folder, 
     assert {run["tags.mlflow.parentRunId"] for run in nested} == {search["run_id"]}
     # Runs without the metric are last.
     assert checked["runs"][-1] == search
-    table = sorted(rows(finished), key=lambda row: -float(row["val_accuracy"]))
+    table = sorted(finished.rows(), key=lambda row: -float(row["val_accuracy"]))
     assert len({row["val_accuracy"] for row in table}) == len(table)
     assert [run["tags.mlflow.runName"] for run in nested] == [f"five {int(row['trial']):04d}" for row in table]
     assert [run["metrics.val_acc"] for run in nested] == [float(row["val_accuracy"]) for row in table]
@@ -157,7 +118,7 @@ def test_a_trial_has_its_curve_and_its_data(finished: Folder) -> None:
 
 
 def test_models_are_loaded_by_their_addresses(finished: Folder, checked: dict) -> None:
-    assert checked["first_accuracy"] == pytest.approx(max(float(row["val_accuracy"]) for row in rows(finished)))
+    assert checked["first_accuracy"] == pytest.approx(max(float(row["val_accuracy"]) for row in finished.rows()))
     metrics = json.loads((finished.results / "final" / "metrics.json").read_text())
     assert checked["accuracy"] == metrics["test_accuracy"]
 
@@ -205,7 +166,7 @@ def test_the_champion_is_served(finished: Folder, checked: dict, tmp_path: Path)
 def test_the_interface_shows_the_trials_from_best_to_worst(finished: Folder, tmp_path: Path) -> None:
     servers.require(servers.missing_browser)
     shutil.copy(finished.path / "mlflow.db", tmp_path)
-    table = sorted(rows(finished), key=lambda row: -float(row["val_accuracy"]))
+    table = sorted(finished.rows(), key=lambda row: -float(row["val_accuracy"]))
     names = [f"five {int(row['trial']):04d}" for row in table]
     with servers.mlflow_server(tmp_path) as server, servers.browser() as browser:
         page = browser.new_page(viewport={"width": 1600, "height": 900})
@@ -261,9 +222,11 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]:
 def test_a_tracker_that_is_away_hurts_nothing_but_publishing(tracked: Tracked) -> None:
     (line,) = complaints(tracked.away)
     assert line.startswith("publish_search: tracking.uri: http://127.0.0.1:9 cannot be reached (")
-    assert tracked.away.count("starts, one of 4") == 4
+    assert tracked.away.count("starts, one of 3") == 3
     for name in ("best.json", "trials.csv", "final/metrics.json", "final/model.keras"):
         assert (tracked.folder.results / name).stat().st_size
+    metrics = json.loads((tracked.folder.results / "final" / "metrics.json").read_text())
+    assert (metrics["test_samples"], metrics["test_data_seen_by_search"]) == (400, True)
 
 
 def test_the_next_call_publishes_what_is_missing_and_runs_no_trial(tracked: Tracked) -> None:
@@ -279,7 +242,7 @@ def test_the_next_call_publishes_what_is_missing_and_runs_no_trial(tracked: Trac
     search, nested = runs(tracked.uri, "tracked")
     for run in nested:
         assert f"{tracked.uri}/#/experiments/{search.info.experiment_id}/runs/{run.info.run_id}" in table
-    assert rows(tracked.folder)[FAILED]["status"] == "failed"
+    assert tracked.folder.rows()[FAILED]["status"] == "failed"
 
 
 def test_a_trial_that_failed_says_why(tracked: Tracked) -> None:
@@ -337,14 +300,14 @@ def test_what_the_script_logs_itself_is_a_run_below_that_of_the_trial(tracked: T
 
 def test_a_tracker_that_is_killed_in_the_middle_of_a_search(tracked: Tracked, tmp_path: Path) -> None:
     twin = tracked.folder.copy(tmp_path / "search")
-    gone = [twin.results / "tracking", twin.results / "final", *twin.results.glob("trials/000[23]")]
+    gone = [twin.results / "tracking", twin.results / "final", twin.results / "trials" / "0002"]
     for path in gone:
         shutil.rmtree(path)
-    for path in [*twin.results.glob("*.*"), *twin.results.glob("trials/000[23].*")]:
+    for path in [*twin.results.glob("*.*"), *twin.results.glob("trials/0002.*")]:
         path.unlink()
     with servers.mlflow_server(tmp_path / "server") as server:
         options = ["--config", f"tracking={{uri: '{server.uri}'}}"]
-        assert twin.planned(*options)["trial"] == 2
+        assert twin.planned(*options)["trial"] == 1
         output = tmp_path / "output.txt"
         with output.open("w") as file:
             run = subprocess.Popen(twin.command(*options), cwd=twin.path, stdout=file, stderr=file, env=environment())
@@ -364,226 +327,3 @@ def test_a_tracker_that_is_killed_in_the_middle_of_a_search(tracked: Tracked, tm
         assert {"trial", "best", "retrain", "publish_search"}.isdisjoint(twin.planned(*options))
         twin.run(*options)
         assert_each_is_there_once(twin, server.uri)
-
-
-# MFlux.ai, and what nobody may read
-
-
-TOKEN, ACCESS, SECRET = "planted/Tok+en=QUAGGA", "PLANTEDQUOKKA4711", "planted/Sec+ret=NUMBAT"
-USER, PASSWORD = "planted-user", "planted/Pass+word:OKAPI"
-
-
-def spellings(secret: str) -> set[bytes]:
-    """As it is, in a URL, in JSON, and in base64 wherever in the encoded text it stands."""
-    found = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
-    for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + secret.encode()).decode()
-        # The first and the last characters depend on what stands beside it.
-        inner = encoded[(0, 2, 3)[before] : -4]
-        found |= {inner, inner.replace("+", "-").replace("/", "_"), quote(inner, safe="")}
-    return {text.encode() for text in found}
-
-
-GIVEAWAYS = {spelling for secret in (TOKEN, ACCESS, SECRET, PASSWORD) for spelling in spellings(secret)}
-
-
-def giveaways(content: bytes) -> list[bytes]:
-    return [spelling for spelling in GIVEAWAYS if spelling in content]
-
-
-@contextmanager
-def watched_processes(told: set[str]) -> Iterator[None]:
-    """Add the command line of every process that gives a secret away."""
-    over = Event()
-
-    def watch() -> None:
-        while not over.wait(0.1):
-            for process in psutil.process_iter(["cmdline"]):
-                line = " ".join(process.info["cmdline"] or [])
-                if giveaways(line.encode(errors="replace")):
-                    told.add(line)
-
-    thread = Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-@dataclass
-class Hosted:
-    """A finished search, published to MFlux.ai by way of everything that can go wrong there."""
-
-    folder: Folder
-    service: mflux_server.MFlux
-    temporary: Path
-    server: servers.Server | None = None
-    store: servers.S3 | None = None
-    said: dict[str, str] = field(default_factory=dict)  # what was printed, by what went wrong
-    logs: dict[str, str] = field(default_factory=dict)  # what was in the logs of publishing then
-    found: dict[str, list[bytes]] = field(default_factory=dict)  # secrets, by where
-    command_lines: set[str] = field(default_factory=set)  # with secrets
-
-    def run(self, what: str, fails: bool = False) -> None:
-        values = {
-            "mflux": "true",
-            "mflux_host": self.service.host,
-            "mflux_token_file": str(self.temporary / "token"),
-            "mflux_model_group": "digits",
-        }
-        text = ", ".join(f"{key}: '{value}'" for key, value in values.items())
-        with watched_processes(self.command_lines):
-            self.said[what] = self.folder.run("--config", f"tracking={{{text}}}", fails=fails)
-        logs = (self.folder.results / "logs" / "tracking").glob("*.log")
-        self.logs[what] = "".join(path.read_text() for path in logs)
-        self.look(what)
-
-    def look(self, when: str) -> None:
-        """Look for secrets in all that was printed and written, also between the temporary files."""
-        places = {f"printed, {when}": self.said[when].encode()}
-        for folder in (self.folder.path, self.server.folder, self.temporary / "temporary"):
-            places |= {f"{path}, {when}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        assert f"{self.server.folder}/mlflow.db, {when}" in places
-        self.found |= {where: found for where, content in places.items() if (found := giveaways(content))}
-
-    def told(self, name: str) -> dict:
-        """What a job wrote down of what it published."""
-        return json.loads((self.folder.results / "tracking" / f"{name}.json").read_text())
-
-    def best(self) -> int:
-        return json.loads((self.folder.results / "best.json").read_text())["trial"]
-
-
-@pytest.fixture(scope="module")
-def hosted(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    servers.require(servers.missing_s3)
-    path = tmp_path_factory.mktemp("hosted")
-    with ExitStack() as stack:
-        store = stack.enter_context(servers.s3(path / "store", ACCESS, SECRET))
-        server = stack.enter_context(
-            servers.mlflow_server(path / "server", artifacts="s3://mlflow/all", environment=store.environment())
-        )
-        service = stack.enter_context(mflux_server.mflux(TOKEN, ACCESS, SECRET))
-        (path / "token").write_text(f"{TOKEN}\n")
-        (path / "token").chmod(0o600)
-        twin = finished.copy(path / "search")
-        shutil.rmtree(twin.results / "tracking")
-        (twin.path / "mlflow.db").unlink()
-        shutil.rmtree(twin.path / "mlruns")
-        variables = stack.enter_context(pytest.MonkeyPatch.context())
-        for name in ("MFLUX_AI_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_TOKEN"):
-            variables.delenv(name, raising=False)
-        # Of some other tracker.
-        variables.setenv("MLFLOW_TRACKING_USERNAME", USER)
-        variables.setenv("MLFLOW_TRACKING_PASSWORD", PASSWORD)
-        (path / "temporary").mkdir()
-        variables.setenv("TMPDIR", str(path / "temporary"))
-
-        found = Hosted(twin, service, path, server, store)
-        service.statuses = [401, 500]
-        found.run("refused", fails=True)
-        found.run("a tracker that is broken", fails=True)
-        service.tracker = server.uri
-        found.run("a store that is broken", fails=True)
-        service.store = store.endpoint
-        # The trials' runs come in any order; the search's own is there before any.
-        service.best = lambda group: found.told("search")["run_id"]
-        found.run("another is best")
-        (twin.results / "tracking" / "final.json").unlink()
-        service.best = lambda group: found.told(f"{found.best():04d}")["run_id"]
-        found.run("agreed")
-        yield found
-
-
-def test_a_service_that_fails_is_a_line_for_each_rule(hosted: Hosted) -> None:
-    host = hosted.service.host
-    assert sorted(line.partition(": ")[2] for line in complaints(hosted.said["refused"])) == [
-        f"tracking.mflux: {host} failed (status 500)",
-        f"tracking.mflux: {host} refused the token (status 401)",
-    ]
-    words = {
-        "a tracker that is broken": "UNAUTHENTICATED: no use for",
-        "a store that is broken": "which is not [secret]",
-    }
-    for what, word in words.items():
-        search, data = sorted(complaints(hosted.said[what]), reverse=True)
-        assert search.startswith(f"publish_search: tracking.mflux: {host} did not take it ("), search
-        assert word in search, search
-        assert re.match("publish_data: tracking.mflux: .* did not take datasets/mnist-5k-[0-9a-f]{16} [(]", data), data
-
-
-def test_everything_is_on_mflux(hosted: Hosted) -> None:
-    folder, uri = hosted.folder, hosted.server.uri
-    assert not (folder.path / "mlflow.db").exists()
-    search, nested = runs(uri, "test")
-    assert [run.info.run_name for run in nested] == [f"five {number:04d}" for number in range(4)]
-    for run, row in zip(nested, rows(folder), strict=True):
-        assert run.data.metrics["val_acc"] == float(row["val_accuracy"])
-        assert len(run.outputs.model_outputs) == 1
-    assert search.info.artifact_uri.startswith("s3://mlflow/all/")
-    assert client_of(uri).get_model_version_by_alias("five", "champion").version in ("1", 1)
-    names = [name.rpartition("/")[2] for name, _ in objects(hosted, "mlflow")]
-    assert names.count("model.keras") == 5
-    assert names.count("best.json") == 1
-
-
-def objects(hosted: Hosted, bucket: str) -> list[tuple[str, bytes]]:
-    """Names and contents of what is in the store."""
-    import boto3
-
-    client = boto3.session.Session(ACCESS, SECRET, region_name=servers.REGION).client(
-        "s3", endpoint_url=hosted.store.endpoint
-    )
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-    return [(key, client.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
-
-
-def test_the_arrays_are_on_mflux_once(hosted: Hosted) -> None:
-    import io
-
-    import joblib
-    import numpy as np
-
-    stored = hosted.told("data")
-    ((name, content),) = objects(hosted, "datasets")
-    assert (stored["bucket"], stored["object"]) == ("datasets", name)
-    back = joblib.load(io.BytesIO(content))
-    (prepared,) = (hosted.folder.path / "resources" / "prepared").iterdir()
-    for key in ("x_train", "y_validation", "x_test"):
-        np.testing.assert_array_equal(back[key], np.load(prepared / f"{key}.npy"))
-    assert hosted.said["another is best"].count("rule publish_data:") == 1
-    assert hosted.said["agreed"].count("rule publish_data:") == 0
-
-
-def test_the_best_run_of_the_group_is_compared(hosted: Hosted) -> None:
-    search, nested = runs(hosted.server.uri, "test")
-    best = nested[hosted.best()].info.run_id
-    assert [line for line in hosted.said["another is best"].splitlines() if line.startswith("tracking.mflux")] == [
-        f"tracking.mflux_model_group: the best run of 'digits' on MFlux.ai is {search.info.run_id}, the best trial "
-        f"of this search is run {best}"
-    ]
-    assert not re.search("^tracking.mflux", hosted.said["agreed"], re.MULTILINE)
-    told = hosted.told("final")
-    assert told["mflux_best_run_id"] == told["best_run_id"] == best
-
-
-def test_a_tracker_gets_the_token_and_nobody_else_s_password(hosted: Hosted) -> None:
-    sent = {told for _, path, told in hosted.service.requests if path.startswith("/api/2.0/")}
-    assert sent == {f"Bearer {TOKEN}"}
-
-
-def test_no_secret_is_left_anywhere(hosted: Hosted) -> None:
-    assert not hosted.found
-    assert not hosted.command_lines
-    for what in ("a tracker that is broken", "a store that is broken"):
-        # It was in what the server answered, and would have been found.
-        assert "[secret]" in hosted.logs[what]
-        assert "[secret]" in "".join(complaints(hosted.said[what]))
-        assert "Traceback" in hosted.logs[what]
-    stored = [*objects(hosted, "mlflow"), *objects(hosted, "datasets")]
-    assert not {name: found for name, content in stored if (found := giveaways(name.encode() + content))}
-    for planted in (f"{USER}:{PASSWORD}", f"x{TOKEN}", f"xx{SECRET}"):
-        assert giveaways(base64.b64encode(planted.encode()))

@@ -110,7 +110,7 @@ def test_a_failure_under_foreign_epochs_says_what_to_do() -> None:
     assert "set search.epochs" in foreign.reason(error)
 
 
-def trained(batch_size: int, callbacks: list = ()) -> tuple[int, list]:
+def trained(batch_size: int, callbacks: list = (), epochs: int = 24) -> tuple[int, list]:
     """Steps in one call of TensorFlow, and all that a training, an evaluation and a prediction give."""
     import keras
 
@@ -120,7 +120,7 @@ def trained(batch_size: int, callbacks: list = ()) -> tuple[int, list]:
     network = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dropout(0.3), keras.layers.Dense(1)])
     network.compile("adam", "mse", metrics=["mae"])
     with fit_hook.recorded() as fits:
-        network.fit(x, y, batch_size=batch_size, epochs=24, validation_split=0.2, callbacks=[*callbacks], verbose=0)
+        network.fit(x, y, batch_size=batch_size, epochs=epochs, validation_split=0.2, callbacks=[*callbacks], verbose=0)
     outcome = [fits.calls[0].metrics, network.evaluate(x, y, verbose=0), network.predict(x, verbose=0).tolist()]
     return network.steps_per_execution, [*outcome, [weight.tolist() for weight in network.get_weights()]]
 
@@ -132,16 +132,21 @@ def test_steps_at_once_change_no_result(monkeypatch: pytest.MonkeyPatch) -> None
     assert trained(batch_size=2) == (1, outcome)
 
 
-def test_steps_stay_apart_where_a_callback_acts_between_them_or_it_does_not_pay() -> None:
+def test_steps_stay_apart_where_a_callback_acts_between_them_or_it_does_not_pay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import keras
+
+    monkeypatch.setattr(fit_hook, "MANY_STEPS", 300)
 
     class BetweenSteps(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
             pass
 
-    assert trained(batch_size=2, callbacks=[BetweenSteps()])[0] == 1
-    assert trained(batch_size=32)[0] == 1
-    assert trained(batch_size=2, callbacks=[keras.callbacks.EarlyStopping(patience=99)])[0] == fit_hook.STEPS_AT_ONCE
+    assert trained(2, [BetweenSteps()], epochs=3)[0] == 1
+    assert trained(32, epochs=50)[0] == 1
+    assert trained(2, epochs=2)[0] == 1
+    assert trained(2, [keras.callbacks.EarlyStopping(patience=99)], epochs=3)[0] == fit_hook.STEPS_AT_ONCE
 
 
 def test_a_metric_of_some_epochs_keeps_its_places() -> None:

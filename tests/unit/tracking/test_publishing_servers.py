@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import published
 import pytest
 import servers
@@ -40,10 +41,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, 
     """The addresses of a server with PostgreSQL, to whose S3 clients write themselves, of its database and its S3."""
     servers.require(servers.missing_postgresql, servers.missing_s3)
     folder = tmp_path_factory.mktemp("large")
+    before = set(psutil.Process().children(recursive=True))
     with servers.postgresql(folder) as database, servers.s3(folder) as storage:
         options = {"backend": database, "artifacts": "s3://mlflow/tests", "environment": storage.environment()}
         with servers.mlflow_server(folder, **options) as server:
             yield server.uri, database, storage
+            ours = set(psutil.Process().children(recursive=True)) - before
+    _, left = psutil.wait_procs(ours, timeout=20)
+    assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 @pytest.fixture

@@ -2,22 +2,26 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import reference
-from conftest import MODELS, ROOT
+from conftest import MODELS, ROOT, SEARCH
+from pydantic import validate_call
 from sklearn.ensemble import RandomForestClassifier
 from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.data import datasets
-from snakeras.final import final_model, retraining
+from snakeras.final import retraining
 from snakeras.process import child_process, lifetime
 from snakeras.search import run_trial, trial_records
 from snakeras.workflow import training_job
 
 pytestmark = pytest.mark.slow
+
+PYTHONPATH = f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'tests/support'}"
 
 
 # What the tests call in a computing process.
@@ -31,7 +35,7 @@ def whole_search(script: str, search: dict, count: int) -> dict:
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}:{ROOT / 'tests/support'}")
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data.json"
 
 
-def test_three_trainings_are_one_uninterrupted_search(
+def test_two_trainings_are_one_uninterrupted_search(
     tmp_path: Path, manifest: Path, search: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -54,71 +58,104 @@ def test_three_trainings_are_one_uninterrupted_search(
     log = tmp_path.parent / "log"
 
     documents = []
-    for trial in range(3):
+    for trial in range(2):
         arguments = {"script": str(script), "search": search, "trial": trial, "documents": documents}
         documents.append(child_process.call(one_step, arguments, log, threads=2))
-    arguments = {"script": str(script), "search": search, "count": 3}
+    arguments = {"script": str(script), "search": search, "count": 2}
     found = child_process.call(whole_search, arguments, log, threads=2)["found"]
     assert reference.proposals(documents) == trial_records.decode(found)
-    assert len({document["loss"] for document in documents}) == 3
+    assert len({document["loss"] for document in documents}) == 2
     assert documents[0]["fits"][0]["epochs"] == 2
 
 
-@pytest.fixture
-def retrain(tmp_path: Path, manifest: Path, search: dict):
-    """Retrain tests/models/spoiled.py, told to expect so many training images."""
+SPOILS = "network.fit(x_train, y_train[:5])"
+# What a final model is told (its settings, how many images the script expects, what that does after its fit).
+TOLD = {
+    "all": ({}, 4000, ""),
+    "train": ({"train_on": "train"}, 3000, ""),
+    "two epochs": ({"epochs": 2}, 4000, ""),
+    "fails in a fit": ({}, 4000, SPOILS),
+    "fails before its fit": ({"train_on": "train"}, 4000, ""),
+}
 
-    def run(expected: int, spoil: str = "", **final_settings: object) -> final_model.FinalResult:
-        arrays, _ = datasets.read(manifest, "validation")
-        script = tmp_path / "spoiled.py"
-        text = (MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum())))
+
+def retrain_each(calls: dict[str, dict]) -> dict:
+    """The metrics of each final model, or why there is none."""
+    found = {}
+    for name, arguments in calls.items():
+        try:
+            found[name] = validate_call(retraining.retrain)(**arguments).metrics
+        except UserError as error:
+            found[name] = str(error)
+    return found
+
+
+@dataclass
+class Retrained:
+    """What became of ``TOLD``, in one process; each has a folder of its own."""
+
+    folder: Path
+    found: dict[str, dict | str]
+    log: str
+
+
+@pytest.fixture(scope="module")
+def retrained(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Retrained:
+    """Final models of tests/models/spoiled.py."""
+    top, calls = tmp_path_factory.mktemp("retrained"), {}
+    arrays, _ = datasets.read(manifest, "validation")
+    text = (MODELS / "spoiled.py").read_text().replace("SUM", str(float(arrays["x_validation"].sum())))
+    for name, (settings, expected, spoil) in TOLD.items():
+        folder = top / name
+        folder.mkdir()
+        script = folder / "spoiled.py"
         script.write_text(text.replace("    network.set_weights", f"    {spoil}\n    network.set_weights"))
         best = {"trial": 0, "seed": 5, "hyperparameters": {"size": expected}}
-        (tmp_path / "best.json").write_text(json.dumps(best | {"point": {"size": [3000, 4000].index(expected)}}))
-        return child_process.call(
-            retraining.retrain,
-            {
-                "best": str(tmp_path / "best.json"),
-                "sources": [str(script)],
-                "search": search,
-                "final": {"epochs": None, "train_on": "all"} | final_settings,
-                "manifest": str(manifest),
-                "mnist_folder": None,
-                "folder": str(tmp_path),
-                "mistakes": str(tmp_path / "mistakes.npz"),
-            },
-            tmp_path / "log",
-            threads=1,
-        )
-
-    return run
+        (folder / "best.json").write_text(json.dumps(best | {"point": {"size": [3000, 4000].index(expected)}}))
+        calls[name] = {
+            "best": str(folder / "best.json"),
+            "sources": [str(script)],
+            "search": SEARCH,
+            "final": {"epochs": None, "train_on": "all"} | settings,
+            "manifest": str(manifest),
+            "mnist_folder": None,
+            "folder": str(folder),
+            "mistakes": str(folder / "mistakes.npz"),
+        }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", PYTHONPATH)
+        found = child_process.call(retrain_each, {"calls": calls}, top / "log", threads=1)
+    return Retrained(top, found, (top / "log").read_text())
 
 
-@pytest.mark.parametrize(("train_on", "expected"), [("all", 4000), ("train", 3000)])
-def test_the_final_model_is_what_the_last_fit_trained(
-    tmp_path: Path, manifest: Path, retrain, train_on: str, expected: int
-) -> None:
+@pytest.mark.parametrize("name", ["all", "train"])
+def test_the_final_model_is_what_the_last_fit_trained(manifest: Path, retrained: Retrained, name: str) -> None:
     import keras
 
-    metrics = retrain(expected, train_on=train_on).metrics
+    metrics = retrained.found[name]
     # The script set all weights to 0 and failed; that came after the last fit.
     assert metrics["test_accuracy"] > 0.7
-    assert "ignored, after the last fit: IndexError" in (tmp_path / "log").read_text()
+    assert retrained.log.count("ignored, after the last fit: IndexError") == len(["all", "train", "two epochs"])
     assert [fit["epochs"] for fit in metrics["fits"]] == [1]
     assert metrics["parameters"] == 7850
     test, _ = datasets.read(manifest, "test")
-    predicted = keras.models.load_model(tmp_path / "model.keras").predict(test["x_test"], verbose=0).argmax(axis=1)
+    model = keras.models.load_model(retrained.folder / name / "model.keras")
+    predicted = model.predict(test["x_test"], verbose=0).argmax(axis=1)
     assert np.mean(predicted == test["y_test"].argmax(axis=1)) == metrics["test_accuracy"]
 
 
-def test_final_epochs_override_the_scripts(retrain) -> None:
-    assert [fit["epochs"] for fit in retrain(4000, epochs=2).metrics["fits"]] == [2]
+def test_final_epochs_override_the_scripts(retrained: Retrained) -> None:
+    assert [fit["epochs"] for fit in retrained.found["two epochs"]["fits"]] == [2]
 
 
-def test_a_fit_that_fails_is_no_end_of_the_script(tmp_path: Path, retrain) -> None:
-    with pytest.raises(UserError, match="the model function failed: ValueError"):
-        retrain(4000, spoil="network.fit(x_train, y_train[:5])")
-    assert not (tmp_path / "model.keras").exists()
+@pytest.mark.parametrize(
+    ("name", "error"), [("fails in a fit", "ValueError"), ("fails before its fit", "AssertionError")]
+)
+def test_a_model_that_fails_before_the_end_of_its_last_fit_is_an_error(
+    retrained: Retrained, name: str, error: str
+) -> None:
+    assert f": the model function failed: {error}" in retrained.found[name]
+    assert not (retrained.folder / name / "model.keras").exists()
 
 
 def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None:
@@ -134,7 +171,8 @@ def test_a_script_without_a_model_has_none(tmp_path: Path, search: dict) -> None
         "folder": str(tmp_path),
         "mistakes": str(tmp_path / "mistakes.npz"),
     }
-    metrics = child_process.call(retraining.retrain, arguments, tmp_path / "log", threads=1).metrics
+    result = child_process.call(retraining.retrain, arguments, tmp_path / "log", threads=1, tensorflow=False)
+    metrics = result.metrics
     assert metrics["model"] is None
     assert 1.25 <= metrics["loss"] < 1.26
     assert metrics["test_data_seen_by_search"] is True
@@ -200,11 +238,6 @@ def test_without_keras_a_trial_is_the_same_and_an_estimator_is_kept(tmp_path: Pa
     assert metrics["test_samples"] == 30
     assert "RandomForestClassifier(" in result.layers
     assert [path.name for path in (tmp_path / "final").iterdir()] == ["model.joblib"]
-
-
-def test_a_model_that_fails_before_its_fit_is_an_error(retrain) -> None:
-    with pytest.raises(UserError, match="the model function failed: AssertionError"):
-        retrain(4000, train_on="train")
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(1, 40), (30, 1710), (240, 14280)])
