@@ -102,6 +102,25 @@ def test_the_weights_kept_are_those_at_the_end_of_the_last_fit(network: object) 
     assert fits.weights is None
 
 
+def test_a_callback_that_keeps_the_best_epoch_decides_what_is_kept(network: object) -> None:
+    import keras
+
+    weights = {}
+
+    class Spoiled(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict) -> None:
+            logs["val_mae"] = [3.0, 1.0, 2.0][epoch]
+            weights[epoch] = self.model.get_weights()
+
+    keep = keras.callbacks.EarlyStopping("val_mae", mode="min", patience=9, restore_best_weights=True)
+    with fit_hook.recorded(is_final=True) as fits:
+        network.fit(X, Y, epochs=3, validation_data=(X, Y), verbose=0, callbacks=[Spoiled(), keep])
+    assert fits.calls[0].trained == 3
+    assert all(map(np.array_equal, fits.weights, weights[1]))
+    assert all(map(np.array_equal, fits.model.get_weights(), weights[1]))
+    assert not all(map(np.array_equal, weights[1], weights[2]))
+
+
 def test_a_failure_under_foreign_epochs_says_what_to_do() -> None:
     own, foreign = fit_hook.Fits([fit_hook.Fit(2, 2)]), fit_hook.Fits([fit_hook.Fit(2, 1)])
     error = "IndexError: list index out of range"

@@ -326,3 +326,25 @@ def test_an_own_search_algorithm_is_found_in_the_working_directory(elsewhere: Pa
 def test_every_shipped_config_is_valid() -> None:
     for path in (ROOT / "configs").glob("*.yaml"):
         settled(yaml.safe_load(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ("from keras.callbacks import EarlyStopping as Stop", True),
+        ("keep = keras.callbacks.ModelCheckpoint('best.keras', save_best_only=True)", True),
+        ("# EarlyStopping", False),
+        ("from beside import keep", True),
+    ],
+)
+def test_a_best_epoch_by_images_that_are_trained_on_is_hinted_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, is_said: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("beside.py").write_text("from keras.callbacks import EarlyStopping\nkeep = EarlyStopping()\n")
+    Path("model.py").write_text(f"{text}\ndef model(a, b, c, d):\n    return {{{{uniform(0, 1)}}}}\n")
+    settings = Settings(search={"model": "model.py"})
+    assert bool(config_validation.best_epoch_hint(settings)) == is_said
+    for other in ({"final": {"train_on": "train"}}, {"data": {"dataset": "model"}}):
+        changed = Settings(**{"search": {"model": "model.py"}} | other)
+        assert config_validation.best_epoch_hint(changed) is None
