@@ -1,6 +1,6 @@
 """One search by each library, as its documentation has its users write it: ``search(job)`` trains and returns nothing.
 
-Every epoch goes to the trace by ``tasks.note``, so that none of them has to be asked for its results.
+Every epoch goes to the trace by ``trace.note``, so that none of them has to be asked for its results.
 """
 
 import importlib.metadata
@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
-from compared import hyperas_file, tasks
+from compared import hyperas_file, tasks, trace
 from compared.job import Job
 from compared.tasks import Choice
 
@@ -63,7 +63,7 @@ def keras_tuner(job: Job, tuner: str) -> None:
     import keras_tuner
 
     x, y, *validation = job.arrays
-    budget, spent = job.trials * job.epochs, []
+    budget = job.trials * job.epochs
 
     class Search(keras_tuner.HyperModel):
         def build(self, hp: keras_tuner.HyperParameters) -> object:
@@ -76,11 +76,10 @@ def keras_tuner(job: Job, tuner: str) -> None:
             return hp.Float(name, one.low, one.high, **scale)
 
         def fit(self, hp: keras_tuner.HyperParameters, model: object, *args: object, **given: object) -> object:
-            if len(spent) >= budget:
+            if limit and trace.epochs(job.folder) >= budget:
                 raise keras_tuner.errors.FatalError("the budget is spent")
             values = {name: hp.get(name) for name in job.about.space}
-            note = tasks.traced(job.about, values, lambda *epoch: spent.append(epoch))
-            given["callbacks"] = [*given["callbacks"], note]
+            given["callbacks"] = [*given["callbacks"], tasks.traced(job.about, values)]
             return model.fit(*args, batch_size=int(values["batch_size"]), **given)
 
     limit = {"max_epochs": job.epochs, "hyperband_iterations": 100} if tuner == "Hyperband" else {}
@@ -96,7 +95,7 @@ def keras_tuner(job: Job, tuner: str) -> None:
     try:
         search.search(x, y, validation_data=tuple(validation), verbose=0, **given)
     except keras_tuner.errors.FatalError:
-        if len(spent) < budget:
+        if not limit or trace.epochs(job.folder) < budget:
             raise
 
 
@@ -179,22 +178,19 @@ def sklearn_halving(job: Job) -> None:
     def score(estimator: object, x: np.ndarray, y: np.ndarray) -> float:
         found = estimator.model_.evaluate(x, y, verbose=0, return_dict=True)[job.about.metric.removeprefix("val_")]
         given = estimator.get_params()
-        tasks.note(
-            job.about,
-            {name: given[key] for name, key in names.items()},
-            tasks.new_fit(),
-            estimator.current_epoch,
-            float(found),
-        )
+        hp = {name: given[key] for name, key in names.items()}
+        trace.note(hp, trace.new_fit(), estimator.current_epoch, float(found))
         return -job.about.loss(found)
 
-    first = {name: values[0] if isinstance(values, list) else values.mean() for name, values in distributions(job).items()}
-    estimator = made(build, epochs=job.epochs, verbose=0, random_state=job.seed, **{names[n]: first[n] for n in first})
+    space = {names[name]: values for name, values in distributions(job).items()}
+    # It needs a value of each beforehand.
+    known = {key: values[0] if isinstance(values, list) else values.mean() for key, values in space.items()}
+    estimator = made(build, epochs=job.epochs, verbose=0, random_state=job.seed, **known)
     rungs = [2**power for power in range(job.epochs.bit_length())]
     # Half of the candidates go on to twice as many epochs, so each rung costs the same.
     search = HalvingRandomSearchCV(
         estimator,
-        {names[name]: values for name, values in distributions(job).items()},
+        space,
         n_candidates=max(2 ** (len(rungs) - 1), job.trials * job.epochs // len(rungs)),
         factor=2,
         resource="epochs",

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compared import hyperas_file, tasks
+from compared import hyperas_file, trace
 from compared.job import Job
 from compared.rows import ROWS
 
 ROOT = Path(__file__).parents[2]
 EVERY = 0.2  # seconds between two looks at a search
-# The work is done before: these only name what was made.
 NAME = "peers"
 
 
@@ -39,7 +38,7 @@ def environment(job: Job) -> dict[str, str]:
     threads = {f"{library}_NUM_THREADS": str(job.threads) for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
     paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT / "scripts")])
     told = {"PYTHONPATH": paths, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2", "MPLBACKEND": "Agg"}
-    return {**os.environ, **threads, **told, tasks.TRACE: str(job.file("trace.jsonl"))}
+    return {**os.environ, **threads, **told, trace.VARIABLE: str(job.file(trace.FILE))}
 
 
 def configuration(job: Job) -> dict:
@@ -124,31 +123,6 @@ def in_use(top: "psutil.Process") -> float:  # noqa: F821
     return total / 2**20
 
 
-@dataclass(frozen=True)
-class Fit:
-    """One fit of the trace."""
-
-    name: str
-    at: float  # the end of its last epoch, seconds since the epoch
-    epochs: int
-    score: float  # after the last epoch
-    hp: dict
-
-
-def fits(job: Job, since: float = 0.0) -> list[Fit]:
-    """Return the fits of a search that began after a point in time, in the order in which they began."""
-    path, found = job.file("trace.jsonl"), {}
-    for line in map(json.loads, path.read_text().splitlines() if path.exists() else ()):
-        if line["at"] >= since:
-            found[line["fit"]] = Fit(line["fit"], line["at"], line["epoch"], line["score"], line["hp"])
-    return list(found.values())
-
-
-def best(job: Job, found: list[Fit]) -> Fit:
-    """Return the fit with the best score at its end, of equal ones the first."""
-    return min(found, key=lambda fit: (job.about.loss(fit.score), fit.at))
-
-
 def test_score(job: Job, hp: dict) -> float:
     """Train again with hyperparameters, in a new process, and return the score on the test data."""
     arguments = [job.text(), json.dumps(hp)]
@@ -167,10 +141,11 @@ def test_score(job: Job, hp: dict) -> float:
 def run(job: Job) -> dict:
     """Return all that one search of the comparison has shown."""
     how = watched(job)
-    found = fits(job)
+    found = trace.fits(job.folder)
     if not found:
-        raise SearchFailed("trained nothing")
-    winner = best(job, found)
+        raise SearchFailed("it trained nothing")
+    # Of equal scores the first.
+    winner = min(found, key=lambda fit: (job.about.loss(fit.score), fit.at))
     return {
         "seconds": how.seconds,
         "memory": how.memory,

@@ -20,6 +20,7 @@ class Row:
     threads: int | None = None  # of ours: of one trial; None: all
     parallel: bool = False  # whether it can run several trials at a time on one machine, without a server of its own
     full: bool = False  # whether the long task runs it
+    asked: bool = False  # whether it is killed, run twice in parallel, and given more trials
 
     @property
     def version(self) -> str | None:
@@ -30,35 +31,39 @@ class Row:
             return None
 
 
+def optuna(pruner: str) -> Callable[[Job], None]:
+    """Return a search by Optuna with this pruner."""
+    return partial(libraries.optuna, pruner=pruner)
+
+
+def keras_tuner(tuner: str) -> Callable[[Job], None]:
+    """Return a search by this tuner of KerasTuner."""
+    return partial(libraries.keras_tuner, tuner=tuner)
+
+
+KERAS_TUNER, SKLEARN = "keras-tuner", "scikit-learn"
+TWO = {"parallelism": 2}
 ROWS = {
-    "tutorial": Row("the tutorial's way (Hyperas)", "hyperas", libraries.tutorial, full=True),
-    "ours": Row("Snakeras", "snakemake", settings={}, parallel=True, full=True),
+    "tutorial": Row("the tutorial's way (Hyperas)", "hyperas", libraries.tutorial, full=True, asked=True),
+    "ours": Row("Snakeras", "snakemake", settings={}, parallel=True, full=True, asked=True),
     "ours-unpruned": Row("Snakeras, unpruned", "snakemake", settings={"pruner": "none"}, parallel=True),
-    "ours-two": Row(
-        "Snakeras, 2 trials at a time", "snakemake", settings={"parallelism": 2}, threads=1, parallel=True, full=True
-    ),
+    "ours-two": Row("Snakeras, 2 trials at a time", "snakemake", settings=TWO, threads=1, parallel=True, full=True),
     "optuna-median": Row(
-        "Optuna, TPE and MedianPruner", "optuna", partial(libraries.optuna, pruner="MedianPruner"), parallel=True, full=True
+        "Optuna, TPE and MedianPruner", "optuna", optuna("MedianPruner"), parallel=True, full=True, asked=True
     ),
     "optuna-default": Row("Optuna, defaults", "optuna", libraries.optuna, parallel=True, full=True),
-    "optuna-halving": Row(
-        "Optuna, SuccessiveHalving", "optuna", partial(libraries.optuna, pruner="SuccessiveHalvingPruner"), parallel=True
-    ),
-    "keras-tuner-hyperband": Row(
-        "KerasTuner, Hyperband", "keras-tuner", partial(libraries.keras_tuner, tuner="Hyperband"), full=True
-    ),
+    "optuna-halving": Row("Optuna, SuccessiveHalving", "optuna", optuna("SuccessiveHalvingPruner"), parallel=True),
+    "keras-tuner-hyperband": Row("KerasTuner, Hyperband", KERAS_TUNER, keras_tuner("Hyperband"), full=True),
     "keras-tuner-bayesian": Row(
-        "KerasTuner, BayesianOptimization", "keras-tuner", partial(libraries.keras_tuner, tuner="BayesianOptimization")
+        "KerasTuner, BayesianOptimization", KERAS_TUNER, keras_tuner("BayesianOptimization"), asked=True
     ),
-    "keras-tuner-random": Row(
-        "KerasTuner, RandomSearch", "keras-tuner", partial(libraries.keras_tuner, tuner="RandomSearch")
-    ),
-    "nevergrad": Row("Nevergrad, NGOpt", "nevergrad", libraries.nevergrad, parallel=True),
-    "sklearn-random": Row("scikit-learn, ParameterSampler", "scikit-learn", libraries.sklearn_random),
+    "keras-tuner-random": Row("KerasTuner, RandomSearch", KERAS_TUNER, keras_tuner("RandomSearch")),
+    "nevergrad": Row("Nevergrad, NGOpt", "nevergrad", libraries.nevergrad, parallel=True, asked=True),
+    "sklearn-random": Row("scikit-learn, ParameterSampler", SKLEARN, libraries.sklearn_random),
     "sklearn-halving": Row(
-        "scikit-learn, HalvingRandomSearchCV", "scikeras", libraries.sklearn_halving, parallel=True
+        "scikit-learn, HalvingRandomSearchCV", "scikeras", libraries.sklearn_halving, parallel=True, asked=True
     ),
-    "talos": Row("Talos", "talos", libraries.talos),
-    "sherpa": Row("SHERPA, GPyOpt", "parameter-sherpa", libraries.sherpa),
+    "talos": Row("Talos", "talos", libraries.talos, asked=True),
+    "sherpa": Row("SHERPA, GPyOpt", "parameter-sherpa", libraries.sherpa, asked=True),
 }
-OURS = [name for name, row in ROWS.items() if row.search is None]
+PEERS = [name for name, row in ROWS.items() if row.search and name != "tutorial"]

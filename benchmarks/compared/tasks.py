@@ -1,25 +1,22 @@
 """The searches that libraries are compared on: data, search space, model, and the one way in which all train it."""
 
-import itertools
-import json
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from compared import trace
+
 if TYPE_CHECKING:
     import keras
 
-TRACE = "PEERS_TRACE"  # the environment variable that names the file of all epochs
 PARTS = ("train", "validation", "test")
 VALIDATION = 0.1667  # config.yaml's share of the training data
 Arrays = dict[str, np.ndarray]
 AfterEpoch = Callable[[int, float], None]
-fits = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ def texts(seed: int, _raw: Path | None) -> Arrays:
 
 
 def houses(seed: int, _raw: Path | None) -> Arrays:
-    """Return standardized columns as California's housing table has them, and prices that depend on them, with noise."""
+    """Return standardized columns like those of California's housing table, and prices that depend on them."""
     draws, rows = np.random.default_rng(seed), 6000
     income = draws.lognormal(1.2, 0.5, rows)
     age = draws.uniform(1, 52, rows)
@@ -170,8 +167,9 @@ def houses(seed: int, _raw: Path | None) -> Arrays:
 
 def split(x: np.ndarray, y: np.ndarray) -> Arrays:
     """Return the rows as two thirds to train on, a sixth to validate on, and a sixth to test on."""
-    ends = [len(x) * 4 // 6, len(x) * 5 // 6]
-    return {f"{name}_{part}": rows for name, a in (("x", x), ("y", y)) for part, rows in zip(PARTS, np.split(a, ends))}
+    ends = {"train": (0, 4), "validation": (4, 5), "test": (5, 6)}
+    rows = {part: slice(len(x) * low // 6, len(x) * high // 6) for part, (low, high) in ends.items()}
+    return {f"{name}_{part}": a[rows[part]] for name, a in (("x", x), ("y", y)) for part in PARTS}
 
 
 @dataclass(frozen=True)
@@ -193,13 +191,12 @@ class Task:
         return -score if self.mode == "max" else score
 
 
+SMALL, ALL = partial(mnist, "mnist-5k"), partial(mnist, "mnist")
 TASKS = {
-    "digits": Task("The tutorial, 5,000 digits", digits, DIGITS, lambda *given: mnist("mnist-5k", *given)),
+    "digits": Task("The tutorial, 5,000 digits", digits, DIGITS, SMALL),
     "text": Task("Text, embedding and GRU", text, TEXT, texts),
     "table": Task("Regression on a table", table, TABLE, houses, metric="val_loss", mode="min"),
-    "mnist": Task(
-        "The tutorial, all of MNIST", digits, DIGITS, lambda *given: mnist("mnist", *given), epochs=5, seeds=2, full=True
-    ),
+    "mnist": Task("The tutorial, all of MNIST", digits, DIGITS, ALL, epochs=5, seeds=2, full=True),
 }
 
 
@@ -217,32 +214,18 @@ def arrays(folder: str | Path, *parts: str) -> list[np.ndarray]:
     return [np.load(Path(folder, f"{name}_{part}.npy"), mmap_mode="r") for part in parts for name in "xy"]
 
 
-def note(task: Task, hp: dict, fit: str, epoch: int, score: float) -> None:
-    """Add a line to the trace: one epoch of one fit has ended."""
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in hp.items()}
-    line = {"at": time.time(), "fit": fit, "epoch": epoch, "score": score, "hp": plain}
-    # One write of a short line: those of processes beside this one do not mix with it.
-    with Path(os.environ[TRACE]).open("a") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def new_fit() -> str:
-    """Return a name for one more fit."""
-    return f"{os.getpid()}-{next(fits)}"
-
-
 def traced(task: Task, hp: dict, after_epoch: AfterEpoch | None = None) -> "keras.callbacks.Callback":
     """Return a callback that notes each epoch's score, then hands its number (from 1) and loss to ``after_epoch``."""
     import keras
 
-    fit = new_fit()
+    fit = trace.new_fit()
 
     class Traced(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: dict) -> None:
             # A fit that goes on from another one's end counts its own epochs.
             self.trained = getattr(self, "trained", 0) + 1
             score = float(logs[task.metric])
-            note(task, hp, fit, self.trained, score)
+            trace.note(hp, fit, self.trained, score)
             if after_epoch:
                 after_epoch(epoch + 1, task.loss(score))
 
