@@ -6,8 +6,8 @@ python benchmarks/peers.py --quick                            a few small search
 python benchmarks/peers.py                                    everything, in many hours
 python benchmarks/peers.py --tasks table --libraries ours,optuna-median --seeds 3
 
-A library that is missing has a line that says so. Searches that have ended are kept: call again to go on. The tables are
-comparison.md in the folder of the results, the picture comparison.svg.
+A library that is missing has a line that says so. Searches that have ended are kept: call again to go on. The tables
+are comparison.md in the folder of the results, the picture comparison.svg.
 """
 
 import argparse

@@ -1,28 +1,31 @@
-# The comparison with other libraries: a job for each library, task and seed, one after the other. benchmarks/peers.py calls it.
+# The comparison with other libraries: a job for each library, task and seed, one after the other. benchmarks/peers.py
+# calls it.
 
-import json
 import sys
+from pathlib import Path
 
+from compared import tasks
 from compared.job import Job
 from compared.rows import ROWS
-from compared.tasks import TASKS
 
-
-def job(wildcards, task, data, trials):
-    """Return what a job is told, as JSON."""
-    chosen = config["tasks"][task]
-    given = {"library": wildcards.row, "task": task, "seed": int(getattr(wildcards, "seed", 1)), "data": data}
-    return Job(**given, trials=trials, epochs=chosen["epochs"], threads=config["threads"], folder="").text()
-
-
+ASKED = config["asked"]  # on the task whose models train fastest, from its first seed
 RUNS = [
     f"runs/{task}/{row}/{seed}.json"
     for task, chosen in config["tasks"].items()
-    # All rows from one seed, then from the next: what is there can be compared at any time.
     for seed in range(1, chosen["seeds"] + 1)
     for row in chosen["rows"]
 ]
-ASKED = expand("asked/{question}/{row}.json", question=("killed", "parallel", "raised"), row=config["asked"])
+ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", "raised"), row=ASKED["rows"])
+
+
+def job(row, task, seed, trials, epochs):
+    """Return what a job is told, as JSON."""
+    return Job(row, task, int(seed), trials, epochs, config["threads"], data=f"data/{task}/{seed}", folder="").text()
+
+
+def version(wildcards):
+    """Return the version of a row's library: one that is installed later runs."""
+    return ROWS[wildcards.row].version
 
 
 wildcard_constraints:
@@ -43,22 +46,18 @@ rule data:
     params:
         samples=config["samples"],
     run:
-        from pathlib import Path
-
-        from compared import tasks
-
         tasks.write(wildcards.task, int(wildcards.seed), params.samples, Path("mnist"), Path(output[0]))
 
 
-# The version, so that a library that is installed later runs.
 rule run:
     input:
-        data=ancient("data/{task}/{seed}"),
+        ancient("data/{task}/{seed}"),
     output:
         "runs/{task}/{row}/{seed}.json",
     params:
-        job=lambda wildcards, input: job(wildcards, wildcards.task, input.data, config["trials"]),
-        version=lambda wildcards: ROWS[wildcards.row].version,
+        job=lambda w: job(w.row, w.task, w.seed, config["trials"], config["tasks"][w.task]["epochs"]),
+        samples=config["samples"],
+        version=version,
     log:
         "logs/{task}/{row}/{seed}.log",
     shell:
@@ -67,12 +66,13 @@ rule run:
 
 rule ask:
     input:
-        data=ancient("data/table/1"),
+        ancient("data/table/1"),
     output:
         "asked/{question}/{row}.json",
     params:
-        job=lambda wildcards, input: job(wildcards, "table", input.data, config["asked_trials"]),
-        version=lambda wildcards: ROWS[wildcards.row].version,
+        job=lambda w: job(w.row, "table", 1, ASKED["trials"], ASKED["epochs"]),
+        samples=config["samples"],
+        version=version,
     log:
         "logs/{question}/{row}.log",
     shell:
@@ -81,7 +81,7 @@ rule ask:
 
 rule table:
     input:
-        RUNS + ASKED,
+        RUNS + ANSWERS,
     output:
         "comparison.md",
     params:

@@ -27,9 +27,8 @@ def draw(compared: list[results.Compared], path: Path) -> None:
             look = {"color": colours[list(ROWS).index(row)]}
             width = 2.5 if ROWS[row].search is None else 1.2
             axis.plot(times[known], np.median(scores[:, known], axis=0), label=ROWS[row].title, lw=width, **look)
-            axis.fill_between(
-                times[known], *(end(scores[:, known], axis=0) for end in (np.min, np.max)), alpha=0.08, **look
-            )
+            ends = [end(scores[:, known], axis=0) for end in (np.min, np.max)]
+            axis.fill_between(times[known], *ends, alpha=0.08, **look)
         axis.set(title=one.task.title, xlabel="wall time in seconds")
         axis.grid(alpha=0.3)
         if one.task.mode == "min":

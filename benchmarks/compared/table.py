@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from compared import results
+from compared.behaviour import QUESTIONS
 from compared.results import Compared
 from compared.rows import ROWS
 
@@ -66,6 +67,9 @@ def goals(one: Compared) -> list[list[str]]:
     """Return what ours is to reach on a task, each as the median of ratios over seeds, or as a difference of means."""
     ours, found, task = one.rows.get("ours", {}), [], one.task
 
+    def when(run: results.Run, score: float) -> float:
+        return run.reached(task, score)
+
     def ratio(words: str, values: list[float]) -> None:
         if values:
             found.append([task.title, words, over_seeds(values, 2)])
@@ -76,9 +80,7 @@ def goals(one: Compared) -> list[list[str]]:
     for row, runs in one.peers.items():
         both = sorted(set(ours) & set(runs))
         title = ROWS[row].title
-        shares = [
-            ours[seed].reached(task, runs[seed].best) / runs[seed].reached(task, runs[seed].best) for seed in both
-        ]
+        shares = [when(ours[seed], runs[seed].best) / when(runs[seed], runs[seed].best) for seed in both]
         ratio(f"time to the best score of {title}, as a share of its own", shares)
         ends = [min(ours[seed].seconds, runs[seed].seconds) for seed in both]
         means = [
@@ -86,9 +88,8 @@ def goals(one: Compared) -> list[list[str]]:
             for searches in (ours, runs)
         ]
         if both:
-            found.append(
-                [task.title, f"mean best score in the same time, beside {title}", "{:.4f} / {:.4f}".format(*means)]
-            )
+            words = f"mean best score in the same time, beside {title}"
+            found.append([task.title, words, "{:.4f} / {:.4f}".format(*means)])
     return found
 
 
@@ -111,10 +112,7 @@ def asked(documents: dict[tuple[str, str], dict]) -> str:
     rows = [row for row in ROWS if any(row == other for _, other in documents)]
     heads = ["", "killed half way: trials lost", "same trials", "two at a time, twice: same trials"]
     heads += ["half as many trials more: what ran"]
-    return lines(
-        heads,
-        ([ROWS[row].title, *answer("killed", row), *answer("parallel", row), *answer("raised", row)] for row in rows),
-    )
+    return lines(heads, ([ROWS[row].title, *sum((answer(one, row) for one in QUESTIONS), [])] for row in rows))
 
 
 def machine(command: str, documents: list[dict]) -> str:
@@ -125,12 +123,9 @@ def machine(command: str, documents: list[dict]) -> str:
         names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     versions = dict(sorted({name: version for one in documents for name, version in one["versions"].items()}.items()))
     memory = psutil.virtual_memory().total / 2**30
-    return (
-        f"`{command}`, on {names[0] if names else platform.processor()}, {psutil.cpu_count()} cores, {memory:.0f} GiB, "
-        f"Python {platform.python_version()}; "
-        + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + "."
-    )
+    machine = f"{names[0] if names else platform.processor()}, {psutil.cpu_count()} cores, {memory:.0f} GiB"
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"`{command}`, on {machine}; Python {platform.python_version()}, {packages}."
 
 
 def main(output: Path, command: str, paths: list[Path]) -> None:
