@@ -74,14 +74,11 @@ def settings(given: argparse.Namespace) -> dict:
         }
         for name in (told.tasks or TASKS)
     }
-    asked = (
-        [row for row in rows if ROWS[row].asked] if told.asked is None else [row for row in told.asked if row in rows]
-    )
+    asked = [name for name, row in ROWS.items() if row.asked] if told.asked is None else told.asked
     return {
         "tasks": tasks,
-        "asked": asked,
+        "asked": {"rows": [row for row in asked if row in rows], "trials": min(told.trials, 6), "epochs": 2},
         "trials": told.trials,
-        "asked_trials": min(told.trials, 6),
         "samples": told.samples,
         "threads": told.threads,
         "command": shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
@@ -100,10 +97,10 @@ def main() -> int:
     command += ["--rerun-incomplete", "--workflow-profile", "none", "--rerun-triggers", "params", "input", "mtime"]
     paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT / "scripts")])
     environment = {**os.environ, "PYTHONPATH": paths}
-    ended = subprocess.run(
-        [*command, *(["--dry-run"] if given.dry_run else [])], env=environment, check=False
-    ).returncode
-    if ended == 0 and given.page:
+    if given.dry_run:
+        command.append("--dry-run")
+    ended = subprocess.run(command, env=environment, check=False).returncode
+    if ended == 0 and given.page and not given.dry_run:
         tables = (results / "comparison.md").read_text()
         given.page.write_text(FIGURES.sub(lambda _: f"\n{tables}\n", given.page.read_text()))
     return ended
