@@ -161,5 +161,5 @@ def run(job: Job) -> dict:
 def versions(row: str) -> dict[str, str]:
     """Return the versions that a row ran with."""
     packages = (ROWS[row].package, "keras", "tensorflow-cpu", "tensorflow")
-    known = {one.metadata["Name"].lower(): one.version for one in importlib.metadata.distributions()}
+    known = {one.metadata["Name"].lower().replace("_", "-"): one.version for one in importlib.metadata.distributions()}
     return {package: known[package] for package in packages if package in known}
