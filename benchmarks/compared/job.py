@@ -38,7 +38,9 @@ class Job:
         """Train one trial, and return its loss."""
         import keras
 
-        keras.backend.clear_session()
+        # It would take away the state of a trial that another thread is training.
+        if self.at_once == 1:
+            keras.backend.clear_session()
         return tasks.trained(self.about, hp, self.arrays, self.epochs, after_epoch)["loss"]
 
     def text(self) -> str:
