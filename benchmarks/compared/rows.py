@@ -55,7 +55,7 @@ ROWS = {
     "optuna-halving": Row("Optuna, SuccessiveHalving", "optuna", optuna("SuccessiveHalvingPruner"), parallel=True),
     "keras-tuner-hyperband": Row("KerasTuner, Hyperband", KERAS_TUNER, keras_tuner("Hyperband"), full=True),
     "keras-tuner-bayesian": Row(
-        "KerasTuner, BayesianOptimization", KERAS_TUNER, keras_tuner("BayesianOptimization"), asked=True
+        "KerasTuner, BayesianOptimization", KERAS_TUNER, keras_tuner("BayesianOptimization"), parallel=True, asked=True
     ),
     "keras-tuner-random": Row("KerasTuner, RandomSearch", KERAS_TUNER, keras_tuner("RandomSearch")),
     "nevergrad": Row("Nevergrad, NGOpt", "nevergrad", libraries.nevergrad, parallel=True, asked=True),
