@@ -94,7 +94,9 @@ def main() -> int:
     # One core: one job after the other, whatever each of them uses.
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "benchmarks" / "peers.smk"), "--cores", "1"]
     command += ["--directory", str(results), "--configfile", str(results / "settings.yaml"), "--keep-going"]
-    command += ["--rerun-incomplete", "--workflow-profile", "none", "--rerun-triggers", "params", "input", "mtime"]
+    # A run that was killed leaves a lock behind.
+    command += ["--nolock", "--rerun-incomplete", "--workflow-profile", "none"]
+    command += ["--rerun-triggers", "params", "input", "mtime"]
     paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT / "scripts")])
     environment = {**os.environ, "PYTHONPATH": paths}
     if given.dry_run:
