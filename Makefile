@@ -11,7 +11,7 @@ export PYTHON
 EXTRA ?=
 
 BIN := .venv/bin
-SAMPLERS := atpe cmaes keras-tuner nevergrad optuna-gp sherpa talos
+SAMPLERS := atpe benchmarks cmaes keras-tuner nevergrad optuna-gp sherpa talos
 EXTRAS := $(sort $(EXTRA) $(shell cat $(BIN)/.extras 2>/dev/null))
 $(if $(filter-out $(SAMPLERS),$(EXTRAS)),$(error EXTRA: found $(EXTRAS), expected some of $(SAMPLERS)))
 LOCKS := $(LOCK) envs/requirements-dev.txt $(EXTRAS:%=envs/requirements-%.txt)

@@ -1,0 +1,66 @@
+"""What becomes of a search that is killed, that runs its trials two at a time, or that gets more trials later."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from compared import trace
+from compared.job import Job
+from compared.measure import watched
+from compared.rows import ROWS
+
+
+def outcome(fits: list[trace.Fit]) -> list[str]:
+    """Return what the fits of a search found, in an order that is not that of time."""
+    return sorted(json.dumps([fit.hp, fit.epochs, fit.score], sort_keys=True) for fit in fits)
+
+
+def beside(job: Job, name: str, **changes: object) -> Job:
+    """Return the same search in a folder of its own."""
+    return replace(job, folder=str(Path(job.folder) / name), **changes)
+
+
+def searched(job: Job) -> list[trace.Fit]:
+    """Run a search to its end, and return its fits."""
+    watched(job)
+    return trace.fits(job.folder)
+
+
+def killed(job: Job) -> dict:
+    """Kill a search in the middle of its trials, start it again, and compare it with one that was left alone."""
+    whole, job = searched(beside(job, "whole", kept=True)), beside(job, "killed", kept=True)
+    watched(job, lambda: len(trace.fits(job.folder)) > len(whole) // 2)
+    # The last one was under way, or has just ended.
+    *first, last = trace.fits(job.folder)
+    again = time.time()
+    watched(job)
+    second = trace.fits(job.folder, again)
+    ways = (second, first + second, [*first, last, *second])
+    return {
+        "ended_before": len(first),
+        "trials": len(whole),
+        "lost": max(0, len(first) + len(second) - len(whole)),
+        "same": outcome(whole) in map(outcome, ways),
+    }
+
+
+def parallel(job: Job) -> dict:
+    """Run a search twice with two trials at a time."""
+    if not ROWS[job.library].parallel:
+        return {"same": None}
+    once, twice = (outcome(searched(beside(job, name, at_once=2))) for name in ("once", "twice"))
+    return {"same": once == twice}
+
+
+def raised(job: Job) -> dict:
+    """Run a search, then give it half as many trials more."""
+    before = len(searched(beside(job, "raised", kept=True)))
+    more = beside(job, "raised", kept=True, trials=job.trials * 3 // 2)
+    again = time.time()
+    watched(more)
+    run = len(trace.fits(more.folder, again))
+    return {"before": before, "run": run}
+
+
+QUESTIONS = {function.__name__: function for function in (killed, parallel, raised)}

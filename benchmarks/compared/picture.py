@@ -1,0 +1,44 @@
+"""Draw the best validation score against wall time: python -m compared.picture OUTPUT RUNS..."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from compared import results
+from compared.rows import ROWS
+
+POINTS = 400
+
+
+def draw(compared: list[results.Compared], path: Path) -> None:
+    """Draw a panel for each task: a line for each row's median over seeds, in its range."""
+    import matplotlib.pyplot as plt
+
+    plt.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "peers"}
+    figure, axes = plt.subplots(1, len(compared), figsize=(5 * len(compared), 5), squeeze=False)
+    colours = plt.colormaps["tab20"].colors
+    for axis, one in zip(axes[0], compared, strict=True):
+        for row, runs in one.rows.items():
+            times = np.linspace(0, max(run.seconds for run in runs.values()), POINTS)
+            scores = np.array([[run.best_at(one.task, time) for time in times] for run in runs.values()])
+            # Only where each seed has a trial.
+            known = ~np.isnan(scores).any(axis=0)
+            look = {"color": colours[list(ROWS).index(row)]}
+            width = 2.5 if ROWS[row].search is None else 1.2
+            axis.plot(times[known], np.median(scores[:, known], axis=0), label=ROWS[row].title, lw=width, **look)
+            ends = [end(scores[:, known], axis=0) for end in (np.min, np.max)]
+            axis.fill_between(times[known], *ends, alpha=0.08, **look)
+        axis.set(title=one.task.title, xlabel="wall time in seconds")
+        axis.grid(alpha=0.3)
+        if one.task.mode == "min":
+            axis.set_yscale("log")
+    axes[0][0].set_ylabel("best validation score")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
+    figure.tight_layout(rect=(0, 0.2, 1, 1))
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    output, *runs = map(Path, sys.argv[1:])
+    draw(results.read(runs), output)

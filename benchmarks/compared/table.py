@@ -1,0 +1,145 @@
+"""Write the comparison's tables: python -m compared.table OUTPUT COMMAND FILES..."""
+
+import json
+import platform
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from compared import results
+from compared.behaviour import QUESTIONS
+from compared.results import Compared
+from compared.rows import ROWS
+
+HEADS = {
+    "wall time, s": 0,
+    "epochs": 0,
+    "best validation {score}": 4,
+    "test {score} after retraining": 4,
+    "s to the median peer's best": 0,
+    "peak memory, MB": 0,
+}
+
+
+def over_seeds(values: Iterable[float], digits: int) -> str:
+    """Return median, minimum and maximum; a search that never got there counts as longer than all others."""
+
+    def shown(value: float) -> str:
+        return "never" if np.isinf(value) else f"{value:.{digits}f}"
+
+    values = np.array(list(values), dtype=float)
+    if np.isnan(values).all():
+        return ""
+    middle = shown(np.sort(values)[len(values) // 2] if np.isinf(values).any() else np.median(values))
+    low, high = shown(values.min()), shown(values.max())
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def lines(heads: list[str], rows: Iterable[list[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [heads, ["---"] * len(heads), *rows])
+
+
+def of_task(one: Compared) -> str:
+    """Return the table of a task: a row for each library, or why there is none."""
+    score = "accuracy" if one.task.mode == "max" else "loss"
+
+    def columns(runs: dict[int, results.Run]) -> list[list[float]]:
+        return [
+            [run.seconds for run in runs.values()],
+            [run.epochs for run in runs.values()],
+            [run.best for run in runs.values()],
+            [run.test for run in runs.values()],
+            [run.reached(one.task, one.target(seed)) if one.peers else np.nan for seed, run in runs.items()],
+            [run.memory for run in runs.values()],
+        ]
+
+    rows = [[ROWS[row].title, *map(over_seeds, columns(runs), HEADS.values())] for row, runs in one.rows.items()]
+    table = lines(["", *(head.format(score=score) for head in HEADS)], rows)
+    errors = [f"{ROWS[row].title}: {line}" for row, line in one.errors.items()]
+    title = f"## {one.task.title}\n\n{len(one.seeds)} seeds: median (minimum to maximum).\n\n"
+    return title + "\n\n".join([table, *errors])
+
+
+def goals(one: Compared) -> list[list[str]]:
+    """Return what ours is to reach on a task, each as the median of ratios over seeds, or as a difference of means."""
+    ours, found, task = one.rows.get("ours", {}), [], one.task
+
+    def when(run: results.Run, score: float) -> float:
+        return run.reached(task, score)
+
+    def ratio(words: str, values: list[float]) -> None:
+        if values:
+            found.append([task.title, words, over_seeds(values, 2)])
+
+    tutorial = one.rows.get("tutorial", {})
+    both = sorted(set(ours) & set(tutorial))
+    ratio("wall time, as a share of the tutorial's way", [ours[seed].seconds / tutorial[seed].seconds for seed in both])
+    for row, runs in one.peers.items():
+        both = sorted(set(ours) & set(runs))
+        title = ROWS[row].title
+        shares = [when(ours[seed], runs[seed].best) / when(runs[seed], runs[seed].best) for seed in both]
+        ratio(f"time to the best score of {title}, as a share of its own", shares)
+        ends = [min(ours[seed].seconds, runs[seed].seconds) for seed in both]
+        means = [
+            np.mean([searches[seed].best_at(task, end) for seed, end in zip(both, ends, strict=True)])
+            for searches in (ours, runs)
+        ]
+        if both:
+            words = f"mean best score in the same time, beside {title}"
+            found.append([task.title, words, "{:.4f} / {:.4f}".format(*means)])
+    return found
+
+
+def asked(documents: dict[tuple[str, str], dict]) -> str:
+    """Return the table of what happens to a search that is killed, run in parallel, or raised; by question and row."""
+
+    def answer(question: str, row: str) -> list[str]:
+        known = documents.get((question, row), {"error": ""})
+        if "error" in known:
+            return [known["error"], ""][: 2 if question == "killed" else 1]
+        if question == "killed":
+            return [f"{known['lost']} of {known['ended_before']}", yes(known["same"])]
+        if question == "parallel":
+            return [yes(known["same"])]
+        return [f"{known['run']}, with {known['before']} done"]
+
+    def yes(same: bool | None) -> str:
+        return {True: "yes", False: "no", None: "has no setting for it"}[same]
+
+    rows = [row for row in ROWS if any(row == other for _, other in documents)]
+    heads = ["", "killed half way: trials lost", "same trials", "two at a time, twice: same trials"]
+    heads += ["half as many trials more: what ran"]
+    return lines(heads, ([ROWS[row].title, *sum((answer(one, row) for one in QUESTIONS), [])] for row in rows))
+
+
+def machine(command: str, documents: list[dict]) -> str:
+    """Return where, with what, and how the figures were made."""
+    import psutil
+
+    with Path("/proc/cpuinfo").open() as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    versions = dict(sorted({name: version for one in documents for name, version in one["versions"].items()}.items()))
+    memory = psutil.virtual_memory().total / 2**30
+    machine = f"{names[0] if names else platform.processor()}, {psutil.cpu_count()} cores, {memory:.0f} GiB"
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"`{command}`, on {machine}; Python {platform.python_version()}, {packages}."
+
+
+def main(output: Path, command: str, paths: list[Path]) -> None:
+    """Write all tables."""
+    documents = {path: json.loads(path.read_text()) for path in paths}
+    compared = results.read([path for path in paths if path.parts[-4:-3] == ("runs",)])
+    answers = {path.with_suffix("").parts[-2:]: known for path, known in documents.items() if "asked" in path.parts}
+    parts = [machine(command, list(documents.values())), *map(of_task, compared)]
+    if reached := [line for one in compared for line in goals(one)]:
+        parts += ["## Snakeras beside the others", lines(["task", "what", "median (minimum to maximum)"], reached)]
+    if answers:
+        parts += ["## Killed, in parallel, raised", asked(answers)]
+    output.write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], list(map(Path, sys.argv[3:])))

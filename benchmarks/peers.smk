@@ -1,0 +1,99 @@
+# The comparison with other libraries: a job for each library, task and seed, one after the other. benchmarks/peers.py
+# calls it.
+
+import sys
+from pathlib import Path
+
+from compared import tasks
+from compared.job import Job
+from compared.rows import ROWS
+
+ASKED = config["asked"]  # on the task whose models train fastest, from its first seed
+RUNS = [
+    f"runs/{task}/{row}/{seed}.json"
+    for task, chosen in config["tasks"].items()
+    for seed in range(1, chosen["seeds"] + 1)
+    for row in chosen["rows"]
+]
+ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", "raised"), row=ASKED["rows"])
+
+
+def job(row, task, seed, trials, epochs):
+    """Return what a job is told, as JSON."""
+    return Job(row, task, int(seed), trials, epochs, config["threads"], data=f"data/{task}/{seed}", folder="").text()
+
+
+def version(wildcards):
+    """Return the version of a row's library: one that is installed later runs."""
+    return ROWS[wildcards.row].version
+
+
+wildcard_constraints:
+    task="[a-z]+",
+    row="[a-z-]+",
+    seed=r"\d+",
+
+
+rule all:
+    input:
+        "comparison.md",
+        "comparison.svg",
+
+
+rule data:
+    output:
+        directory("data/{task}/{seed}"),
+    params:
+        samples=config["samples"],
+    run:
+        tasks.write(wildcards.task, int(wildcards.seed), params.samples, Path("mnist"), Path(output[0]))
+
+
+rule run:
+    input:
+        ancient("data/{task}/{seed}"),
+    output:
+        "runs/{task}/{row}/{seed}.json",
+    params:
+        job=lambda w: job(w.row, w.task, w.seed, config["trials"], config["tasks"][w.task]["epochs"]),
+        samples=config["samples"],
+        version=version,
+    log:
+        "logs/{task}/{row}/{seed}.log",
+    shell:
+        "{sys.executable} -m compared.one run {params.job:q} {output} > {log} 2>&1"
+
+
+rule ask:
+    input:
+        ancient("data/table/1"),
+    output:
+        "asked/{question}/{row}.json",
+    params:
+        job=lambda w: job(w.row, "table", 1, ASKED["trials"], ASKED["epochs"]),
+        samples=config["samples"],
+        version=version,
+    log:
+        "logs/{question}/{row}.log",
+    shell:
+        "{sys.executable} -m compared.one {wildcards.question} {params.job:q} {output} > {log} 2>&1"
+
+
+rule table:
+    input:
+        RUNS + ANSWERS,
+    output:
+        "comparison.md",
+    params:
+        command=config["command"],
+    shell:
+        "{sys.executable} -m compared.table {output} {params.command:q} {input}"
+
+
+rule picture:
+    input:
+        RUNS,
+    output:
+        "comparison.svg",
+    shell:
+        "{sys.executable} -m compared.picture {output} {input}"

@@ -1,0 +1,131 @@
+"""The comparison with other libraries, with the smallest of budgets; and its tables, on made-up searches."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+sys.path.append(str(ROOT / "benchmarks"))
+from compared import results, table, tasks  # noqa: E402
+from compared.behaviour import outcome  # noqa: E402
+from compared.rows import ROWS  # noqa: E402
+from compared.trace import Fit  # noqa: E402
+
+
+def peers(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, ROOT / "benchmarks" / "peers.py", "--results", folder, *arguments]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    return run.stdout
+
+
+@pytest.mark.slow
+def test_two_libraries_and_one_that_is_missing(tmp_path: Path) -> None:
+    missing = [name for name, row in ROWS.items() if row.version is None][:1]
+    rows = ["tutorial", "optuna-median", *missing]
+    arguments = ["--quick", "--tasks", "table", "--asked", "", "--libraries", ",".join(rows), "--trials", "2"]
+    arguments += ["--epochs", "1", "--samples", "100"]
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures -->\nnone\n<!-- end of figures -->\nafter\n")
+    peers(tmp_path, *arguments, "--page", str(page))
+    for row in rows:
+        found = json.loads((tmp_path / "runs" / "table" / row / "1.json").read_text())
+        if row in missing:
+            assert found["error"] == f"{ROWS[row].package} is not installed: make setup EXTRA=benchmarks"
+            continue
+        assert (found["trials"], found["epochs"]) == (2, 2)
+        assert set(found["hyperparameters"]) == set(tasks.TABLE)
+        assert [score for _, score in found["curve"]].count(found["best"]) == 1
+        assert 0 < found["curve"][0][0] < found["curve"][1][0] < found["seconds"]
+        assert np.isfinite(found["test"])
+    before, *_, after = page.read_text().splitlines()
+    assert (before, after) == ("before", "after")
+    tables = (tmp_path / "comparison.md").read_text()
+    assert tables in page.read_text()
+    assert all(ROWS[row].title in tables for row in rows)
+    assert "<svg" in (tmp_path / "comparison.svg").read_text()
+    # What has ended does not run again, more of it does.
+    assert "rule run:" not in peers(tmp_path, *arguments, "--dry-run")
+    assert peers(tmp_path, *arguments, "--seeds", "2", "--dry-run").count("rule run:") == len(rows)
+
+
+def run(folder: Path, task: str, row: str, seed: int, curve: list, **more: object) -> Path:
+    path = folder / "runs" / task / row / f"{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    losses = [tasks.TASKS[task].loss(score) for _, score in curve]
+    best = tasks.TASKS[task].loss(min(losses, default=0))
+    known = {"seconds": 100.0, "memory": 500.0, "trials": len(curve), "epochs": 9, "curve": curve, "best": best}
+    path.write_text(json.dumps(known | {"test": 0.5, "versions": {}} | more))
+    return path
+
+
+def test_time_to_the_median_peers_best(tmp_path: Path) -> None:
+    curves = {
+        "ours": [(10, 0.7), (20, 0.9)],
+        "optuna-median": [(15, 0.9)],
+        "nevergrad": [(5, 0.8), (6, 0.7)],
+        "talos": [(9, 0.6)],
+    }
+    paths = [run(tmp_path, "digits", row, 1, curve) for row, curve in curves.items()]
+    paths.append(run(tmp_path, "digits", "sherpa", 1, [], error="is not installed"))
+    (one,) = results.read(paths)
+    assert one.target(1) == 0.8
+    assert [runs[1].reached(one.task, 0.8) for runs in one.rows.values()] == [20, 15, 5, np.inf]
+    shown = table.of_task(one)
+    assert "| Talos | 100 | 9 | 0.6000 | 0.5000 | never | 500 |" in shown
+    assert "SHERPA, GPyOpt: is not installed" in shown
+    words = {what: value for _, what, value in table.goals(one)}
+    assert words["time to the best score of Optuna, TPE and MedianPruner, as a share of its own"] == "1.33"
+    assert words["mean best score in the same time, beside Nevergrad, NGOpt"] == "0.9000 / 0.8000"
+
+
+def test_a_loss_is_better_when_lower(tmp_path: Path) -> None:
+    (one,) = results.read([run(tmp_path, "table", "talos", 2, [(1, 0.5), (2, 0.3), (3, 0.4)])])
+    assert (one.target(2), one.rows["talos"][2].reached(one.task, 0.45)) == (0.3, 2)
+    assert one.rows["talos"][2].best_at(one.task, 10) == 0.3
+    assert np.isnan(one.rows["talos"][2].best_at(one.task, 0))
+
+
+def test_median_and_range_over_seeds() -> None:
+    assert table.over_seeds([3.0, 1.0, 2.0], 1) == "2.0 (1.0 to 3.0)"
+    assert table.over_seeds([3.0, 1.0, np.inf], 0) == "3 (1 to never)"
+    assert table.over_seeds([2.0, 2.0], 0) == "2"
+    assert table.over_seeds([np.nan], 0) == ""
+
+
+def test_what_was_asked() -> None:
+    answers = {
+        ("killed", "ours"): {"lost": 0, "ended_before": 3, "same": True},
+        ("parallel", "ours"): {"same": True},
+        ("raised", "ours"): {"run": 3, "before": 6},
+        ("killed", "talos"): {"lost": 3, "ended_before": 3, "same": False},
+        ("parallel", "talos"): {"same": None},
+        ("raised", "talos"): {"error": "out of memory"},
+    }
+    *_, ours, talos = table.asked(answers).splitlines()
+    assert ours == "| Snakeras | 0 of 3 | yes | yes | 3, with 6 done |"
+    assert talos == "| Talos | 3 of 3 | no | has no setting for it | out of memory |"
+    fits = [Fit(1.0, 2, 0.5, {"a": 1}), Fit(2.0, 2, 0.6, {"a": 2})]
+    assert outcome(fits) == outcome([Fit(9.0, 2, 0.6, {"a": 2}), Fit(8.0, 2, 0.5, {"a": 1})]) != outcome(fits[:1])
+
+
+@pytest.mark.parametrize("made", [tasks.texts, tasks.houses])
+def test_made_data_are_decided_by_the_seed(made) -> None:
+    first, again, other = made(1, None), made(1, None), made(2, None)
+    for name, array in first.items():
+        assert np.array_equal(array, again[name])
+        assert not np.array_equal(array, other[name])
+    assert [len(first[f"x_{part}"]) for part in tasks.PARTS] == [4000, 1000, 1000]
+
+
+def test_arrays_keep_their_targets(tmp_path: Path) -> None:
+    whole = tasks.houses(3, None)
+    tasks.write("table", 3, 50, tmp_path, tmp_path / "data")
+    x, y, *_ = tasks.arrays(tmp_path / "data", *tasks.PARTS)
+    assert (x.shape, y.shape) == ((50, 8), (50, 1))
+    target = {row.tobytes(): value for row, value in zip(whole["x_train"], whole["y_train"], strict=True)}
+    assert all(target[row.tobytes()] == value for row, value in zip(np.array(x), np.array(y), strict=True))
