@@ -84,9 +84,12 @@ def test_two_trials(name: str, search: dict, tmp_path: Path) -> None:
         assert document["failure"] is None
         assert document["status"] == "completed"
         assert isinstance(document["loss"], float)
-        assert " ".join(document["hyperparameters"]) == SHOWN[name]
+        used, shown = document["hyperparameters"], SHOWN[name].split()
+        drawn = used | document.get("unused", {})
+        assert sorted(drawn) == sorted(shown)
+        assert list(used) == [name for name in shown if name in used]
         labels = {label: document.get("names", {}).get(label, label) for label in document["hyperopt"]["misc"]["vals"]}
-        assert sorted(filter(None, labels.values())) == sorted(document["hyperparameters"])
+        assert sorted(filter(None, labels.values())) == sorted(drawn)
         assert " at 0x" not in json.dumps(document)
         assert bool(document["fits"]) == (name != "no_model.py")
     assert documents[0]["hyperparameters"] != documents[1]["hyperparameters"]

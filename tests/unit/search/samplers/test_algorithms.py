@@ -54,7 +54,8 @@ def test_a_distribution_that_an_algorithm_lacks_is_refused(monkeypatch: pytest.M
 def test_the_makefile_knows_every_extra() -> None:
     (known,) = re.findall(r"^SAMPLERS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     extras = {sampler.extra for sampler in algorithms.SAMPLERS.values() if sampler.extra}
-    assert known.split() == sorted(extras | {"atpe"})
+    # And the packages of the comparison.
+    assert known.split() == sorted(extras | {"atpe", "benchmarks"})
 
 
 def test_the_users_own_file_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
