@@ -1,7 +1,9 @@
 # The final model: the best hyperparameters trained again, or an ensemble; then one test.
 
 
-rule retrain:
+rule:
+    name:
+        "ensemble" if rule_params.ensemble else "retrain"
     input:
         code=code_files.of("retrain.py"),
         model=ancient(search_files.model),
@@ -9,6 +11,17 @@ rule retrain:
         script_data=search_files.script_data,
         winner=lambda wildcards: checkpoints.best.get(name=wildcards.name).output.winner,
         outdated=outdated_trials.force_final,
+        members=(
+            (
+                lambda wildcards: search_files.members(
+                    checkpoints.best.get(name=wildcards.name).output.best
+                    if rule_params.finalists
+                    else checkpoints.candidates.get(name=wildcards.name).output.candidates
+                )
+            )
+            if rule_params.ensemble
+            else []
+        ),
     output:
         # With the model, whose file is called after its kind.
         folder=directory("results/{name}/final"),
@@ -42,27 +55,3 @@ rule retrain:
         "../envs/training.yaml"
     script:
         "../scripts/retrain.py"
-
-
-# An ensemble stands in its place, where final.ensemble asks for one.
-if rule_params.ensemble:
-
-    ruleorder: ensemble > retrain
-
-    use rule retrain as ensemble with:
-        input:
-            code=code_files.of("retrain.py"),
-            model=ancient(search_files.model),
-            data=search_files.manifest,
-            script_data=search_files.script_data,
-            winner=lambda wildcards: checkpoints.best.get(name=wildcards.name).output.winner,
-            outdated=outdated_trials.force_final,
-            members=lambda wildcards: search_files.members(
-                checkpoints.best.get(name=wildcards.name).output.best
-                if rule_params.finalists
-                else checkpoints.candidates.get(name=wildcards.name).output.candidates
-            ),
-        log:
-            "results/{name}/logs/ensemble.log",
-        benchmark:
-            "results/{name}/benchmarks/ensemble.tsv"

@@ -26,6 +26,8 @@ def test_members_are_kept_and_averaged(tmp_path) -> None:
     assert "The final model is the average of 4 models" in said
     assert "models/mnist_deep.py may keep its best epoch" not in said  # train_on: train
 
+    assert folder.planned() == {}
+
     # Trial 0 has two blocks, and so no size of the third.
     with (folder.results / "trials.csv").open() as file:
         two, three = csv.DictReader(file)

@@ -24,7 +24,7 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "folder": output.folder,
         "mistakes": output.mistakes,
     }
-    members = list(map(Path, snakemake.input.get("members", [])))
+    members = [path for path in map(Path, snakemake.input.members) if path.suffix == ".json"]
     function, doing = retraining.retrain, "retraining with the best hyperparameters, then testing it"
     if members:
         arguments["members"] = members

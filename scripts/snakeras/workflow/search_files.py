@@ -95,7 +95,10 @@ class SearchFiles:
         return self._trained_again("finalists", trials, self._settings.final.seeds)
 
     def members(self, chosen: str) -> list[str]:
-        """Return the JSON files of an ensemble's members, by ``candidates.json`` or, with finalists, ``best.json``."""
+        """Return an ensemble's members, by ``candidates.json`` or, with finalists, ``best.json``.
+
+        That is the JSON file of each and the folder of its model, which a job without a shared disk finds only so.
+        """
         document, final = files.read_json(Path(chosen)), self._settings.final
         if "chosen" in document:
             trials = document["chosen"]["ranking"]
@@ -103,7 +106,8 @@ class SearchFiles:
             trials = [candidate["trial"] for candidate in document["candidates"]]
         # A finalist never trains on the validation images; where these are no part of it, it is the same training.
         folder = "members" if final.train_on == "all" and self.manifest else "finalists"
-        return self._trained_again(folder, trials[: final.ensemble.trials], final.ensemble.seeds)
+        records = self._trained_again(folder, trials[: final.ensemble.trials], final.ensemble.seeds)
+        return [path for record in records for path in (record, record.removesuffix(".json"))]
 
     def _trained_again(self, folder: str, trials: list[int], seeds: int) -> list[str]:
         names = [f"{trial_records.name(trial)}_{number}" for trial in trials for number in range(seeds)]
