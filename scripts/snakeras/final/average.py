@@ -1,10 +1,9 @@
 """The average of several models as one model, which loads and predicts by itself."""
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from snakeras.core.errors import UserError
+from snakeras.core.errors import UserError, flat
 from snakeras.model_file import kept_models
 
 if TYPE_CHECKING:
@@ -43,18 +42,18 @@ def _mean(models: dict[str, "keras.Model"]) -> "keras.Model":
             )
     _check_alike(models)
     inputs, outputs = _ends(first)
-    names = getattr(first, "output_names", None) or [first.layers[-1].name]  # a Sequential has no such attribute
     given = keras.tree.map_structure(
         lambda tensor: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name), inputs
     )
-    losses = _losses(first, names)
+    losses, names = _losses(first, outputs), _names(first)
     for name, model in models.items():
         model.name = f"member_{name}"
+        # Else the loss would have the penalties of all members in it.
+        model.trainable = False
     predicted = [keras.tree.flatten(model(given)) for model in models.values()]
-    combined = [_combined(own, _from_logits(loss)) for loss, *own in zip(losses, *predicted, strict=True)]
     averaged = [
-        keras.layers.Identity(name=name, dtype=tensor.dtype)(tensor)
-        for name, tensor in zip(names, combined, strict=True)
+        keras.layers.Identity(name=name, dtype=_single(own[0].dtype))(_combined(own, loss))
+        for name, loss, *own in zip(names, losses, *predicted, strict=True)
     ]
     mean = keras.Model(given, keras.tree.pack_sequence_as(outputs, averaged), name="ensemble")
     if first.compiled:
@@ -62,6 +61,14 @@ def _mean(models: dict[str, "keras.Model"]) -> "keras.Model":
         # Not the optimizer: its state would be saved too.
         mean.compile(**{key: config.get(key) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")})
     return mean
+
+
+def _names(model: "keras.Model") -> list[str]:
+    """Return a name for each output: the model's own, or one that differs from all others where that is taken."""
+    # A Sequential has no such attribute.
+    names = getattr(model, "output_names", None) or [model.layers[-1].name]
+    taken = [tensor.name for tensor in model.inputs]
+    return [f"{name}_{place}" if name in taken or names.count(name) > 1 else name for place, name in enumerate(names)]
 
 
 def _ends(model: "keras.Model") -> tuple[object, object]:
@@ -97,40 +104,44 @@ def _form(model: "keras.Model") -> str:
     return f"inputs {inputs} and outputs {outputs}"
 
 
-def _losses(model: "keras.Model", names: list[str]) -> list:
+def _losses(model: "keras.Model", outputs: object) -> list:
     """Return the loss that each output is compiled with; None where none is."""
-    loss = getattr(model, "loss", None)
-    if isinstance(loss, dict):
-        return [loss.get(name) for name in names]
-    return list(loss) if isinstance(loss, list | tuple) else [loss] * len(names)
-
-
-def _from_logits(loss: object) -> Callable | None:
-    """Return what makes logarithms of probabilities of a model's outputs, if its loss takes logits; else None."""
     import keras
 
-    if not getattr(loss, "from_logits", False):
-        return None
-    binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
-    return keras.ops.log_sigmoid if isinstance(loss, binary) else keras.ops.log_softmax
+    loss, names = getattr(model, "loss", None), getattr(model, "output_names", [])
+    paths = [path for path, _ in keras.tree.flatten_with_path(outputs)]
+    if isinstance(loss, dict):
+        # By the keys of a dict of outputs, else by the names of their layers.
+        keys = [path[0] if path and isinstance(path[0], str) else None for path in paths]
+        return [loss.get(key, loss.get(name)) for key, name in zip(keys, names or keys, strict=True)]
+    return list(loss) if isinstance(loss, list | tuple) else [loss] * len(paths)
 
 
-def _combined(outputs: list, log_probabilities: Callable | None) -> object:
-    """Return the mean of tensors, in single precision if they are of half; by probabilities if they are logits."""
+def _single(dtype: str) -> str:
+    """Return the type that numbers of this type are averaged in: single precision for half."""
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def _combined(outputs: list, loss: object) -> object:
+    """Return the mean of tensors; by probabilities if they are logits, as their loss says."""
+    import keras
     from keras import ops
 
-    half = outputs[0].dtype in ("float16", "bfloat16")
-    outputs = [ops.cast(output, "float32") for output in outputs] if half else outputs
-    if log_probabilities is None:
-        return ops.mean(ops.stack(outputs), axis=0)
+    if len(outputs) == 1:
+        return outputs[0]
+    dtype = _single(outputs[0].dtype)
+    if not getattr(loss, "from_logits", False):
+        return keras.layers.Average(dtype=dtype)(outputs)  # it keeps the mask of sequences
+    outputs = [ops.cast(output, dtype) for output in outputs]
 
-    def log_mean(tensors: list) -> object:
-        return ops.logsumexp(ops.stack(list(map(log_probabilities, tensors))), axis=0) - math.log(len(tensors))
+    def log_mean(log_probabilities: list) -> object:
+        return ops.logsumexp(ops.stack(log_probabilities), axis=0) - math.log(len(outputs))
 
-    if log_probabilities is ops.log_softmax:
-        return log_mean(outputs)
-    # The logit of a mean probability: of it, and of the other class.
-    return log_mean(outputs) - log_mean([-output for output in outputs])
+    binary = (keras.losses.BinaryCrossentropy, keras.losses.BinaryFocalCrossentropy)
+    if isinstance(loss, binary) or outputs[0].shape[-1] == 1:
+        # The logit of a mean probability: of it, and of the other class.
+        return log_mean(list(map(ops.log_sigmoid, outputs))) - log_mean([ops.log_sigmoid(-one) for one in outputs])
+    return log_mean([ops.log_softmax(output, axis=getattr(loss, "axis", -1)) for output in outputs])
 
 
 def _vote(models: dict[str, object]) -> object:
@@ -141,10 +152,10 @@ def _vote(models: dict[str, object]) -> object:
 
     (first_name, first), *others = models.items()
     for name, model in others:
-        if (is_classifier(model), _classes(model)) != (is_classifier(first), _classes(first)):
+        if (is_classifier(model), _knows(model)) != (is_classifier(first), _knows(first)):
             raise UserError(
                 f"{KEY}: members {first_name} and {name} cannot be averaged: one is a {type(first).__name__} of "
-                f"classes {_classes(first)}, the other a {type(model).__name__} of classes {_classes(model)}"
+                f"{_knows(first)}, the other a {type(model).__name__} of {_knows(model)}"
             )
     needed = "predict_proba" if is_classifier(first) else "predict"
     for name, model in models.items():
@@ -153,11 +164,30 @@ def _vote(models: dict[str, object]) -> object:
                 f"{KEY}: a {type(model).__name__} (member {name}) has no {needed}, so it cannot be averaged"
             )
     frozen = [(f"member_{name}", FrozenEstimator(model)) for name, model in models.items()]
-    if is_classifier(first):
-        # Frozen estimators are not fitted: this tells the classes alone.
-        return VotingClassifier(frozen, voting="soft").fit(first.classes_, first.classes_)
-    return VotingRegressor(frozen).fit([0], [0])
+    try:
+        if is_classifier(first):
+            # Frozen estimators are not fitted: this tells the classes alone.
+            return VotingClassifier(frozen, voting="soft").fit(first.classes_, first.classes_)
+        if columns := _columns(first):
+            raise ValueError(f"it predicts {columns} columns, expected one value a row")
+        return VotingRegressor(frozen).fit([0], [0])
+    # It takes no clusterings, outliers, several outputs and the like.
+    except (ValueError, NotImplementedError, AttributeError) as error:
+        raise UserError(
+            f"{KEY}: {type(first).__name__} (member {first_name}) cannot be averaged: {flat(error)}"
+        ) from None
 
 
-def _classes(model: object) -> str:
-    return str(getattr(model, "classes_", None))
+def _columns(model: object) -> int | None:
+    """Return how many columns a regressor predicts if it does not predict one value a row; None if it does."""
+    import numpy as np
+
+    if not hasattr(model, "n_features_in_"):
+        return None
+    predicted = np.asarray(model.predict(np.zeros((2, model.n_features_in_))))
+    return predicted.shape[1] if predicted.ndim > 1 else None
+
+
+def _knows(model: object) -> str:
+    """Return in words what an estimator was fitted to: its features and classes."""
+    return f"{getattr(model, 'n_features_in_', 'unknown')} features and classes {getattr(model, 'classes_', None)}"

@@ -83,10 +83,11 @@ def make(
         loader.loaded(script, arrays, search, mnist_folder) as model_file,
     ):
         test = test or retraining.returned_test(model_file, search.seed) or held_out.kept([one.folder for one in whole])
-        models = {member.name: kept_models.load(member.folder, vars(model_file.module)) for member in whole}
-        model = average.of(models)
-    # Each by itself, before the average changes their names.
-    tests = {name: final_model.tested(one, test, None)[0] for name, one in models.items()}
+        with kept_models.known(vars(model_file.module)):
+            models = {member.name: kept_models.load(member.folder) for member in whole}
+            # Each by itself, before the average changes their names.
+            tests = {name: final_model.tested(one, test, None)[0] for name, one in models.items()}
+            model = average.of(models)
     known = {
         "trial": winner["trial"],
         "hyperparameters": winner["hyperparameters"],

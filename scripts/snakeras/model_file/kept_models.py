@@ -2,8 +2,8 @@
 
 import importlib.metadata
 import sys
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from snakeras.core import files
@@ -78,8 +78,25 @@ def find(folder: Path) -> Path | None:
     return next((path for name in (KERAS, ESTIMATOR) if (path := folder / name).exists()), None)
 
 
-def load(folder: Path, names: dict[str, object]) -> object:
-    """Return the model in a folder; ``names`` has the layers, losses and metrics that its script defines.
+@contextmanager
+def known(names: dict[str, object]) -> Iterator[None]:
+    """Let Keras find, inside the block, the layers, losses and metrics that a script defines, and load Lambda layers.
+
+    These are code, but the user's own.
+    """
+    keras = sys.modules.get("keras")
+    if keras is None:
+        yield
+        return
+    from keras.src.saving.serialization_lib import SafeModeScope
+
+    own = {name: value for name, value in names.items() if callable(value)}
+    with keras.saving.custom_object_scope(own), SafeModeScope(safe_mode=False):
+        yield
+
+
+def load(folder: Path) -> object:
+    """Return the model in a folder; one of Keras inside ``known``.
 
     Raises:
         UserError: When it cannot be loaded.
@@ -92,9 +109,7 @@ def load(folder: Path, names: dict[str, object]) -> object:
             return joblib.load(path)
         import keras
 
-        own = {name: value for name, value in names.items() if callable(value)}
-        # It may have Lambda layers, which are code: it is the user's own.
-        return keras.saving.load_model(path, custom_objects=own, safe_mode=False)
+        return keras.saving.load_model(path, safe_mode=False)
     # Layers of the script's own may raise anything.
     except Exception as error:
         raise UserError(f"{path}: cannot be loaded: {one_line(error)}") from error

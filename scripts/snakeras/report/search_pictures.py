@@ -118,6 +118,8 @@ def missing(name: str, search: dict) -> str | None:
         return f"No trial has a {search['objective']['curve_label'].lower()} by epoch."
     if name == "importances" and len({trial["value"] for trial in completed}) == 1:
         return "All completed trials came to the same result: nothing can be said of what matters."
+    if name == "importances" and all(one["hyperparameters"] == completed[0]["hyperparameters"] for one in completed):
+        return "All completed trials have the same hyperparameters: nothing can be said of what matters."
     return None if search["trials"] else "No trial has ended."
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 from snakeras.core.errors import UserError
@@ -114,6 +115,74 @@ def test_dicts_of_inputs_and_outputs(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict(inputs, verbose=0)["p"], np.mean(predicted, axis=0), rtol=1e-5)
 
 
+def test_logits_by_the_keys_of_a_dict(tmp_path: Path) -> None:
+    import keras
+    from scipy.special import expit
+
+    def made(seed: int) -> object:
+        keras.utils.set_random_seed(seed)
+        given = keras.Input((4,))
+        model = keras.Model(given, {"z": keras.layers.Dense(1, name="zeta")(given)})
+        model.compile("sgd", {"z": keras.losses.BinaryCrossentropy(from_logits=True)})
+        return model
+
+    models = [made(1), made(2)]
+    mean = np.mean([expit(model.predict(X, verbose=0)["z"]) for model in models], axis=0)
+    model = average.of(dict(zip("ab", models, strict=True)))
+    np.testing.assert_allclose(expit(model.predict(X, verbose=0)["z"]), mean, rtol=1e-4)
+
+
+def test_masks_and_penalties_are_as_in_a_single_model() -> None:
+    import keras
+
+    words = np.array([[1, 2, 0, 0], [3, 1, 2, 0]])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Embedding(4, 3, mask_zero=True), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    penalized = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(1, kernel_regularizer=keras.regularizers.L2(1.0))]
+    )
+    penalized.compile("sgd", "mse")
+    for one, x, y in ((model, words, np.ones((2, 4, 2))), (penalized, X, np.zeros((6, 1)))):
+        own = one.evaluate(x, y, verbose=0) - float(sum(one.losses))
+        twin = keras.models.clone_model(one)
+        twin.set_weights(one.get_weights())
+        assert average.of({"a": one, "b": twin}).evaluate(x, y, verbose=0) == pytest.approx(own, rel=1e-5)
+
+
+def test_outputs_of_one_layer_have_names_of_their_own() -> None:
+    import keras
+
+    def made(seed: int) -> object:
+        keras.utils.set_random_seed(seed)
+        inputs = [keras.Input((4,)), keras.Input((4,))]
+        shared = keras.layers.Dense(2, name="d")
+        return keras.Model(inputs, [shared(one) for one in inputs])
+
+    models = [made(1), made(2)]
+    mean = np.mean([model.predict([X, -X], verbose=0) for model in models], axis=0)
+    np.testing.assert_allclose(
+        average.of(dict(zip("ab", models, strict=True))).predict([X, -X], verbose=0), mean, rtol=1e-5
+    )
+
+
+def test_a_loss_of_the_script_is_found(tmp_path: Path) -> None:
+    import keras
+    from snakeras.model_file import kept_models
+
+    def own_loss(true: object, predicted: object) -> object:
+        return keras.ops.mean((true - predicted) ** 2, axis=-1)
+
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for seed, folder in enumerate(folders):
+        folder.mkdir()
+        model = dense(seed, 1, None, own_loss)
+        model.save(folder / "model.keras")
+    with kept_models.known({"own_loss": own_loss}):
+        model = average.of({folder.name: kept_models.load(folder) for folder in folders})
+    metrics, _ = final_model.tested(model, held_out.HeldOut(X, np.zeros((6, 1)), seen=False), None)
+    assert metrics["test_loss"] == pytest.approx(np.mean(model.predict(X, verbose=0) ** 2), rel=1e-5)
+
+
 def test_what_cannot_be_averaged_is_said_in_a_line() -> None:
     import keras
 
@@ -149,7 +218,21 @@ def test_estimators_vote() -> None:
     assert set(named.predict(X)) <= set("abc")
     lines = [LinearRegression().fit(X, Y), LinearRegression().fit(X, -2 * Y)]
     np.testing.assert_allclose(average.of(dict(zip("ab", lines, strict=True))).predict(X), -lines[0].predict(X) / 2)
-    with pytest.raises(UserError, match="the other a LogisticRegression of classes"):
+    with pytest.raises(UserError, match="the other a LogisticRegression of 4 features and classes"):
         average.of({"a": first, "b": LogisticRegression().fit(X, names)})
+    narrow = LogisticRegression().fit(X[:, :2], Y)
+    wide = LinearRegression().fit(X, np.eye(3)[Y])
+    for pair, line in (
+        ((first, narrow), "4 features and classes [0 1 2], the other a LogisticRegression of 2 features"),
+        (
+            (wide, wide),
+            "LinearRegression (member a) cannot be averaged: it predicts 3 columns, expected one value a row",
+        ),
+        ((KMeans(2).fit(X), KMeans(2).fit(X)), "KMeans (member a) cannot be averaged: "),
+    ):
+        with pytest.raises(UserError) as error:
+            average.of(dict(zip("ab", pair, strict=True)))
+        assert line in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
     with pytest.raises(UserError, match=r"a LinearSVC \(member a\) has no predict_proba"):
         average.of({"a": LinearSVC().fit(X, Y), "b": LinearSVC().fit(X, Y)})
