@@ -119,3 +119,10 @@ def test_long_names_are_cut_and_still_differ() -> None:
     found = search(2, hyperparameters=0, failed=0, pruned=0)
     found["space"] = {f"{'x' * 40}{name}{'y' * 40}": None for name in names}
     assert len(search_pictures._with_short_names(found)["space"]) == 2
+
+
+def test_trials_with_equal_hyperparameters_tell_no_importances() -> None:
+    trials = [{"status": "completed", "value": value, "hyperparameters": {"n": 4}} for value in (1.0, 2.0)]
+    assert "have the same hyperparameters" in search_pictures.missing("importances", {"trials": trials})
+    trials[1]["hyperparameters"] = {"n": 5}
+    assert search_pictures.missing("importances", {"trials": trials}) is None
