@@ -1,16 +1,14 @@
 """An ensemble: the models of several trainings, averaged into one that is tested like any other final model."""
 
-import io
 import math
-import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-from snakeras.core import files
 from snakeras.core.errors import UserError
-from snakeras.core.settings import FinalSettings, TrialSettings
-from snakeras.final import average, final_model, held_out, retraining
-from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
+from snakeras.final import average, final_model, held_out
+from snakeras.model_file import kept_models, loader
 from snakeras.search import trial_records
 
 # What metrics.json says of each member: of its training, then of its test.
@@ -41,64 +39,37 @@ class Member:
         return None if kept_models.find(self.folder) else "it gave no model to keep"
 
 
-def make(
-    best: Path,
-    members: list[Path],
-    sources: list[Path],
-    search: TrialSettings,
-    final: FinalSettings,
-    manifest: Path | None,
-    mnist_folder: str | None,
-    folder: Path,
-    mistakes: Path,
-    test_function: str | None = None,
-) -> final_model.FinalResult:
-    """Average the members' models into one, save it, and test it and each of them.
+def read(paths: Sequence[Path], notes: TextIO) -> list[Member]:
+    """Return the members; write a line in ``notes`` for each that has no model.
 
     Args:
-        members: The members' JSON files, the best trial's first; their models are in folders beside them.
-        best, manifest, sources, mnist_folder, folder, mistakes, test_function: As for ``retraining.retrain``.
+        paths: Their JSON files, the best trial's first; their models are in folders beside them.
 
     Raises:
-        UserError: When the test function fails, no member has a model, or the models cannot be averaged.
+        UserError: When there are members, and none has a model.
     """
-    script = parser.read(
-        sources[0], manifest is None, search.model_function, search.data_function, test_function, for_test=True
-    )
-    winner, notes = files.read_json(best), io.StringIO()
-    found = [Member(trial_records.read(path), path.with_suffix("")) for path in members]
-    whole = [member for member in found if not member.failure]
-    for member in found:
-        if member.failure:
-            notes.write(f"member {member.name} is left out: {member.failure}\n")
-    if not whole:
+    found = [Member(trial_records.read(path), path.with_suffix("")) for path in paths]
+    failed = [member for member in found if member.failure]
+    for member in failed:
+        notes.write(f"member {member.name} is left out: {member.failure}\n")
+    if failed and len(failed) == len(found):
         raise UserError(f"final.ensemble: all {len(found)} members failed, the first: {found[0].failure}")
-    arrays, test = None, None
-    if manifest:
-        arrays, test = retraining.prepared(manifest, final.train_on, mnist_folder, notes, for_test=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
-        mlflow_capture.capture_runs(Path(logged)),  # which is kept for the search's trials only
-        opened_files.recorded() as opened,
-        loader.loaded(script, arrays, search, mnist_folder) as model_file,
-    ):
-        test = test or retraining.returned_test(model_file, search.seed) or held_out.kept([one.folder for one in whole])
-        with kept_models.known(vars(model_file.module)):
-            models = {member.name: kept_models.load(member.folder) for member in whole}
-            # Each by itself, before the average changes their names.
-            tests = {name: final_model.tested(one, test, None)[0] for name, one in models.items()}
-            model = average.of(models)
-    known = {
-        "trial": winner["trial"],
-        "hyperparameters": winner["hyperparameters"],
-        "train_on": final.train_on if manifest else "train",
-        "fits": [],  # each member has its own
-        "members": [_described(member, tests.get(member.name)) for member in found],
-    }
-    if files_read := opened.digests(sources, script.strings):
-        known["files"] = files_read
-    result = final_model.conclude(model, test, model_file, folder, mistakes, known)
-    return replace(result, notes=notes.getvalue())
+    return found
+
+
+def averaged(
+    members: list[Member], model_file: loader.Loaded, test: held_out.HeldOut | str
+) -> tuple[object, list[dict]]:
+    """Return the average of the members' models, and what metrics.json says of each member.
+
+    Raises:
+        UserError: As ``kept_models.load`` and ``average.of``.
+    """
+    with kept_models.known(vars(model_file.module)):
+        models = {member.name: kept_models.load(member.folder) for member in members if not member.failure}
+        # Each by itself, before the average changes their names.
+        tests = {name: final_model.tested(model, test, None)[0] for name, model in models.items()}
+        return average.of(models), [_described(member, tests.get(member.name)) for member in members]
 
 
 def _described(member: Member, test: dict | None) -> dict:

@@ -1,7 +1,6 @@
 """A finalist, or a member of an ensemble: a trial trained once more, from a seed of its own, and not tested here."""
 
 import io
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from snakeras.core import seeds
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrialSettings
 from snakeras.final import held_out, retraining
-from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
+from snakeras.model_file import kept_models, parser
 from snakeras.process import child_process, gpus
 from snakeras.search import result_files, run_trial, trial_records
 
@@ -49,16 +48,9 @@ def train(
     script = parser.read(sources[0], manifest is None, search.model_function, search.data_function)
     notes, record = io.StringIO(), unfinished(trial, number, search.seed)
     again = result_files.trained_again(trial) | {"seed": record["seed"]}
-    # train_samples makes the search cheaper; the final model gets all there is, and so do those that stand for it.
-    search = search.model_copy(update={"train_samples": None})
     arrays, _ = retraining.prepared(manifest, train_on, mnist_folder, notes) if manifest else (None, None)
     run, network = {}, None
-    with (
-        tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
-        mlflow_capture.capture_runs(Path(logged)),  # which is kept for the search's trials only
-        opened_files.recorded() as opened,
-        loader.loaded(script, arrays, search, mnist_folder) as model_file,
-    ):
+    with retraining.loaded(script, arrays, search, mnist_folder) as (model_file, opened):
         try:
             network, loss, fits = retraining.trained(model_file, again, epochs)
             record |= {"status": "completed", "loss": loss, "failure": None} | fits.as_json()

@@ -2,6 +2,8 @@
 
 import io
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -12,7 +14,7 @@ from snakeras.core import files, seeds
 from snakeras.core.errors import UserError
 from snakeras.core.settings import FinalSettings, TrialSettings
 from snakeras.data import datasets
-from snakeras.final import final_model, held_out
+from snakeras.final import ensemble, final_model, held_out
 from snakeras.model_file import kept_models, loader, mlflow_capture, opened_files, parser
 from snakeras.search import fit_hook
 
@@ -27,52 +29,74 @@ def retrain(
     folder: Path,
     mistakes: Path,
     test_function: str | None = None,
+    members: tuple[Path, ...] = (),
 ) -> final_model.FinalResult:
     """Train the best trial's model function again in this process, with its hyperparameters fixed, and test it.
 
     The model function gets the training images (with ``train_on: all`` also those held out for the search) and, as
     its test arrays, the held-out ones. It never gets the test images. It starts from the seed of the best trial.
     A model file with its own data is tested on what its function ``test_data`` returns, else by ``held_out.find``.
+    Where there are members of an ensemble, nothing is trained: their models are averaged, and each is tested too.
 
     Args:
         best, manifest: ``winner.json``, and the manifest of the prepared arrays (None: the file's own data function).
         sources, mnist_folder: As for ``run_trial.run``.
         folder, mistakes: As for ``final_model.conclude``.
         test_function: Another name of the function ``test_data``.
+        members: As for ``ensemble.read``.
 
     Raises:
-        UserError: When the test function fails, or the model function before or in its last fit.
+        UserError: When the test function fails, or the model function before or in its last fit; as ``ensemble.read``
+            and ``ensemble.averaged``.
     """
     named = search.model_function, search.data_function, test_function
     script = parser.read(sources[0], manifest is None, *named, for_test=True)
-    winner = files.read_json(best)
-    # train_samples makes the search cheaper; the final model gets all there is.
-    search = search.model_copy(update={"train_samples": None})
-    notes = io.StringIO()
+    winner, notes = files.read_json(best), io.StringIO()
+    averaged = ensemble.read(members, notes)
     arrays, test = None, None
     if manifest:
         arrays, test = prepared(manifest, final.train_on, mnist_folder, notes, for_test=True)
+    with loaded(script, arrays, search, mnist_folder) as (model_file, opened):
+        test = test or returned_test(model_file, search.seed)  # before the training, lest that be lost
+        if averaged:
+            test = test or held_out.kept([member.folder for member in averaged if not member.failure])
+            network, described = ensemble.averaged(averaged, model_file, test)
+            made, ran = {"members": described}, {}
+        else:
+            network, loss, fits = trained(model_file, winner, final.epochs)
+            made, ran = {"loss": loss, "fits": fits.as_json()["fits"]}, {"epochs_ended": fits.ended}
+            if test is None and network is not None:
+                test = found_test(model_file, fits)
+    known = {
+        "loss": None,
+        "trial": winner["trial"],
+        "hyperparameters": winner["hyperparameters"],
+        "train_on": final.train_on if manifest else "train",
+        "fits": [],  # each member has its own
+    } | made
+    if files_read := opened.digests(sources, script.strings):
+        known["files"] = files_read
+    result = final_model.conclude(network, test, model_file, folder, mistakes, known)
+    return replace(result, run=result.run | ran, notes=notes.getvalue())
+
+
+@contextmanager
+def loaded(
+    script: parser.HyperasScript,
+    arrays: tuple[np.ndarray, ...] | None,
+    search: TrialSettings,
+    mnist_folder: str | None,
+) -> Iterator[tuple[loader.Loaded, opened_files.OpenedFiles]]:
+    """Yield a model file with all its data, and the record of the files that it reads; as ``loader.loaded``."""
+    # train_samples makes the search cheaper; the final model gets all there is, and so do those that stand for it.
+    search = search.model_copy(update={"train_samples": None})
     with (
         tempfile.TemporaryDirectory(prefix="snakeras-") as logged,
         mlflow_capture.capture_runs(Path(logged)),  # which is kept for the search's trials only
         opened_files.recorded() as opened,
         loader.loaded(script, arrays, search, mnist_folder) as model_file,
     ):
-        test = test or returned_test(model_file, search.seed)  # before the training, lest that be lost
-        network, loss, fits = trained(model_file, winner, final.epochs)
-        if test is None and network is not None:
-            test = found_test(model_file, fits)
-    known = {
-        "loss": loss,
-        "trial": winner["trial"],
-        "hyperparameters": winner["hyperparameters"],
-        "train_on": final.train_on if manifest else "train",
-        "fits": fits.as_json()["fits"],
-    }
-    if files_read := opened.digests(sources, script.strings):
-        known["files"] = files_read
-    result = final_model.conclude(network, test, model_file, folder, mistakes, known)
-    return replace(result, run=result.run | {"epochs_ended": fits.ended}, notes=notes.getvalue())
+        yield model_file, opened
 
 
 def trained(

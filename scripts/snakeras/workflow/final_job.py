@@ -5,7 +5,7 @@ from typing import TextIO
 
 from snakeras.core import files
 from snakeras.core.settings import JobSettings
-from snakeras.final import ensemble, retraining
+from snakeras.final import retraining
 from snakeras.workflow import mistakes, training_job
 
 
@@ -25,13 +25,12 @@ def run(snakemake: object, terminal: TextIO) -> None:
         "mistakes": output.mistakes,
     }
     members = [path for path in map(Path, snakemake.input.members) if path.suffix == ".json"]
-    function, doing = retraining.retrain, "retraining with the best hyperparameters, then testing it"
+    doing = "retraining with the best hyperparameters, then testing it"
     if members:
-        arguments["members"] = members
-        function, doing = ensemble.make, f"averaging the models of {len(members)} members, then testing it and each"
+        doing = f"averaging the models of {len(members)} members, then testing it and each"
     with mistakes.said_once(Path(output.folder).parent, snakemake):
         print(f"{whose}{doing}", file=terminal)
-        computation = training_job.compute(snakemake, terminal, function, arguments)
+        computation = training_job.compute(snakemake, terminal, retraining.retrain, arguments | {"members": members})
     if computation.death:
         raise computation.death
     files.write_json(Path(output.run_record), computation.run_record)

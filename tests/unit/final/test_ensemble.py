@@ -8,7 +8,7 @@ import pytest
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import FinalSettings, TrialSettings
-from snakeras.final import ensemble, finalist, held_out
+from snakeras.final import finalist, held_out, retraining
 from snakeras.search import finalists, trial_records
 
 SCRIPT = """
@@ -58,7 +58,7 @@ def made(tmp_path: Path, search: dict, monkeypatch: pytest.MonkeyPatch) -> Calla
             members.append(folder.with_suffix(".json"))
         files.write_json(Path("winner.json"), {"trial": 2, "hyperparameters": {"C": 0.5}})
         given = {"folder": Path("final"), "mistakes": Path("mistakes.npz"), "mnist_folder": None, "manifest": None}
-        result = ensemble.make(Path("winner.json"), members, sources, settings, FinalSettings(), **given)
+        result = retraining.retrain(Path("winner.json"), sources, settings, FinalSettings(), members=members, **given)
         return result.metrics | {"notes": result.notes}
 
     return make

@@ -24,6 +24,13 @@ def one_by_one(script: Path, search: dict, count: int, **given: object) -> list[
     return documents
 
 
+def as_hyperas(script: Path, search: dict, count: int) -> list[dict]:
+    """The same search, which has to propose what plain Hyperas does."""
+    documents = one_by_one(script, search, count)
+    assert proposals(documents) == uninterrupted(script, search, count)
+    return documents
+
+
 @pytest.fixture
 def quadratic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -54,8 +61,7 @@ def test_what_a_branch_that_is_not_taken_has_is_no_hyperparameter_of_the_trial(
     written: Callable[[str], Path], search: dict
 ) -> None:
     script = written(BRANCHES.replace("FAILS", "False"))
-    documents = one_by_one(script, search, 12)
-    assert proposals(documents) == uninterrupted(script, search, 12)
+    documents = as_hyperas(script, search, 12)
     by_depth = {document["hyperparameters"]["depth"]: document for document in documents}
     assert set(by_depth) == {1, 2}
     for depth, document in by_depth.items():
@@ -146,8 +152,7 @@ def test_two_templates_to_which_hyperas_gives_one_value_are_one_hyperparameter(
     written: Callable[[str], Path], search: dict
 ) -> None:
     script = written(SHARED)
-    documents = one_by_one(script, search, 6)
-    assert proposals(documents) == uninterrupted(script, search, 6)
+    documents = as_hyperas(script, search, 6)
     with loader.loaded(parser.read(script, True), None, TrialSettings(**search)) as model_file:
         for document in documents:
             assert list(document["hyperparameters"]) == ["a", "a_1"]
@@ -176,8 +181,7 @@ def test_templates_in_comments_are_drawn_as_hyperas_does_but_never_shown(
     written: Callable[[str], Path], search: dict
 ) -> None:
     script = written(COMMENTED)
-    documents = one_by_one(script, search, 6)
-    assert proposals(documents) == uninterrupted(script, search, 6)
+    documents = as_hyperas(script, search, 6)
     for document in documents:
         shown = document["hyperparameters"]
         assert list(shown) == ["first", "epochs", "share"]
