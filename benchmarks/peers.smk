@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-from compared import tasks
+from compared import data
 from compared.job import Job
 from compared.rows import ROWS
 
@@ -46,7 +46,7 @@ rule data:
     params:
         samples=config["samples"],
     run:
-        tasks.write(wildcards.task, int(wildcards.seed), params.samples, Path("mnist"), Path(output[0]))
+        data.write(wildcards.task, int(wildcards.seed), params.samples, Path("mnist"), Path(output[0]))
 
 
 rule run:

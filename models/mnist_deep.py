@@ -96,16 +96,20 @@ def train_model(X_train, Y_train, X_test, Y_test):
         lambda row, step: (warped(tf.gather(x, row), step, turn, shear, stretch, shift), tf.gather(y, row)),
         num_parallel_calls=1,
     ).prefetch(2)
+    # With autotune on, fit may wait for seconds at its end: the tuner of an endless stream sleeps before it stops.
+    options = tf.data.Options()
+    options.autotune.enabled = False
     model.fit(
-        data,
+        data.with_options(options),
         epochs=20,
         steps_per_epoch=len(X_train) // batch_size,
         validation_data=(X_test, Y_test),
         validation_batch_size=1000,
         callbacks=[
             OneCycle(rate),
-            # It never stops the training, but puts back the best of all epochs at its end.
-            keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=1000, restore_best_weights=True),
+            # It never stops the training, but puts back the best of all epochs at its end: by the loss, because many
+            # good epochs have the same accuracy.
+            keras.callbacks.EarlyStopping("val_loss", patience=1000, restore_best_weights=True),
         ],
     )
     loss, accuracy = model.evaluate(X_test, Y_test, batch_size=1000, verbose=0)

@@ -1,6 +1,7 @@
 """A task as a Hyperas file: what the tutorial's way and Snakeras search."""
 
 import math
+import shutil
 from pathlib import Path
 
 from compared.tasks import TASKS, Choice, Number
@@ -44,7 +45,11 @@ def template(one: Number | Choice) -> str:
 
 
 def write(path: Path, task: str, data: Path, epochs: int, trials: int, seed: int) -> None:
-    """Write the file."""
+    """Write the file, and beside it the modules that it imports: as a user's own file has them."""
+    modules = path.parent / "compared"
+    modules.mkdir(exist_ok=True)
+    for name in ("__init__.py", "tasks.py", "trace.py"):
+        shutil.copy(Path(__file__).parent / name, modules)
     space = TASKS[task].space
     templates = "\n".join(f"    {name} = {{{{{template(one)}}}}}" for name, one in space.items())
     names = ", ".join(f'"{name}": {name}' for name in space)

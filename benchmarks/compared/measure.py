@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compared import hyperas_file, trace
+from compared import hyperas_file, phases, trace
 from compared.job import Job
 from compared.rows import ROWS
 
@@ -87,8 +87,12 @@ def watched(job: Job, is_time_to_kill: Callable[[], bool] = lambda: False) -> Wa
         unlock += ["--configfile", "peers.yaml"]
         subprocess.run(unlock, cwd=folder, env=environment(job), check=True, capture_output=True)
     log, memory, started = folder / "log.txt", 0.0, time.time()
+    variables = environment(job)
+    if ROWS[job.library].search is None:
+        # As a user starts it: it finds its own modules, and those beside the model file.
+        del variables["PYTHONPATH"]
     with log.open("a") as output:
-        told = {"stdout": output, "stderr": output, "stdin": subprocess.DEVNULL, "env": environment(job)}
+        told = {"stdout": output, "stderr": output, "stdin": subprocess.DEVNULL, "env": variables}
         search = subprocess.Popen(command(job), cwd=folder, start_new_session=True, **told)
         top = psutil.Process(search.pid)
         while search.poll() is None:
@@ -146,8 +150,10 @@ def run(job: Job) -> dict:
         raise SearchFailed("it trained nothing")
     # Of equal scores the first.
     winner = min(found, key=lambda fit: (job.about.loss(fit.score), fit.at))
+    is_ours = job.library == "ours"
     return {
         "seconds": how.seconds,
+        "phases": phases.of(Path(job.folder, "results", NAME), found, how.seconds) if is_ours else {},
         "memory": how.memory,
         "trials": len(found),
         "epochs": sum(fit.epochs for fit in found),

@@ -21,6 +21,7 @@ class Run:
     curve: list  # (seconds, score) of each trial's end, in the order of time
     best: float
     test: float
+    phases: dict  # seconds, by ``phases.PHASES``; empty of other libraries
 
     def reached(self, task: Task, score: float) -> float:
         """Return when a trial first ended with this score or a better one; infinity for never."""

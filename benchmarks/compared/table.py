@@ -10,6 +10,7 @@ import numpy as np
 
 from compared import results
 from compared.behaviour import QUESTIONS
+from compared.phases import PHASES
 from compared.results import Compared
 from compared.rows import ROWS
 
@@ -93,6 +94,18 @@ def goals(one: Compared) -> list[list[str]]:
     return found
 
 
+def shares(phased: list[tuple[Compared, list[results.Run]]]) -> str:
+    """Return the table of the phases of our own searches, in seconds and as shares of the wall time."""
+
+    def cell(runs: list[results.Run], name: str) -> str:
+        seconds = [run.phases[name] for run in runs]
+        share = np.median([value / run.seconds for value, run in zip(seconds, runs, strict=True)])
+        return f"{np.median(seconds):.0f} s, {share:.2f}"
+
+    heads = ["median over seeds", *(one.task.title for one, _ in phased)]
+    return lines(heads, ([name, *(cell(runs, name) for _, runs in phased)] for name in PHASES))
+
+
 def asked(documents: dict[tuple[str, str], dict]) -> str:
     """Return the table of what happens to a search that is killed, run in parallel, or raised; by question and row."""
 
@@ -136,6 +149,8 @@ def main(output: Path, command: str, paths: list[Path]) -> None:
     parts = [machine(command, list(documents.values())), *map(of_task, compared)]
     if reached := [line for one in compared for line in goals(one)]:
         parts += ["## Snakeras beside the others", lines(["task", "what", "median (minimum to maximum)"], reached)]
+    if phased := [(one, runs) for one in compared if (runs := list(one.rows.get("ours", {}).values()))]:
+        parts += ["## Where the time of Snakeras goes", shares(phased)]
     if answers:
         parts += ["## Killed, in parallel, raised", asked(answers)]
     output.write_text("\n\n".join(parts) + "\n")

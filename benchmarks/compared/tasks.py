@@ -1,8 +1,11 @@
-"""The searches that libraries are compared on: data, search space, model, and the one way in which all train it."""
+"""The searches that libraries are compared on: search space, model, and the one way in which all train it.
 
+A Hyperas file gets a copy of this module and of ``trace`` beside it, so it imports nothing else of ours.
+"""
+
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
     import keras
 
 PARTS = ("train", "validation", "test")
-VALIDATION = 0.1667  # config.yaml's share of the training data
-Arrays = dict[str, np.ndarray]
 AfterEpoch = Callable[[int, float], None]
 
 
@@ -127,51 +128,6 @@ TABLE = {
 }
 
 
-def mnist(dataset: str, seed: int, raw: Path | None) -> Arrays:
-    """Return the arrays of one of Snakeras's own datasets; MNIST's files are fetched into ``raw`` once."""
-    from snakeras.data import datasets
-
-    return datasets.make(dataset, VALIDATION, seed, raw)
-
-
-def texts(seed: int, _raw: Path | None) -> Arrays:
-    """Return texts whose topic is that of the last of their key words, one in ten of them mislabelled."""
-    draws, rows = np.random.default_rng(seed), 6000
-    common = 1 / np.arange(1, VOCABULARY - TOPICS * KEYWORDS + 1)
-    x = TOPICS * KEYWORDS + draws.choice(len(common), (rows, WORDS), p=common / common.sum())
-    topic = draws.integers(TOPICS, size=(rows, 3))
-    places = np.sort(draws.permuted(np.tile(np.arange(WORDS), (rows, 1)), axis=1)[:, :3], axis=1)
-    np.put_along_axis(x, places, topic * KEYWORDS + draws.integers(KEYWORDS, size=topic.shape), axis=1)
-    label = np.where(draws.random(rows) < 0.1, draws.integers(TOPICS, size=rows), topic[:, -1])
-    return split(x.astype("int32"), np.eye(TOPICS, dtype="float32")[label])
-
-
-def houses(seed: int, _raw: Path | None) -> Arrays:
-    """Return standardized columns like those of California's housing table, and prices that depend on them."""
-    draws, rows = np.random.default_rng(seed), 6000
-    income = draws.lognormal(1.2, 0.5, rows)
-    age = draws.uniform(1, 52, rows)
-    rooms = draws.lognormal(1.6, 0.3, rows)
-    bedrooms = rooms * draws.uniform(0.15, 0.3, rows)
-    people = draws.lognormal(7, 0.7, rows)
-    household = draws.lognormal(1, 0.3, rows)
-    north, east = draws.uniform(32.5, 42, rows), draws.uniform(0, 5, rows)
-    coast = np.exp(-east * (1 + 0.1 * (north - 32.5)))
-    cities = sum(np.exp(-((north - place) ** 2 + (east - 0.5) ** 2) / 0.5) for place in (34, 37.8))
-    price = 0.5 * income * (0.6 + coast) + 1.5 * cities + 0.3 * np.sin(age / 8) - 2 * bedrooms / rooms
-    price += 0.4 * np.tanh(rooms - household) + draws.normal(0, 0.3, rows)
-    x = np.stack([income, age, rooms, bedrooms, np.log(people), household, north, east], axis=1)
-    x = (x - x.mean(axis=0)) / x.std(axis=0)
-    return split(x.astype("float32"), price.astype("float32")[:, np.newaxis])
-
-
-def split(x: np.ndarray, y: np.ndarray) -> Arrays:
-    """Return the rows as two thirds to train on, a sixth to validate on, and a sixth to test on."""
-    ends = {"train": (0, 4), "validation": (4, 5), "test": (5, 6)}
-    rows = {part: slice(len(x) * low // 6, len(x) * high // 6) for part, (low, high) in ends.items()}
-    return {f"{name}_{part}": a[rows[part]] for name, a in (("x", x), ("y", y)) for part in PARTS}
-
-
 @dataclass(frozen=True)
 class Task:
     """One search that all libraries run."""
@@ -179,7 +135,6 @@ class Task:
     title: str
     build: Callable[[dict], "keras.Model"]  # a compiled model by hyperparameters
     space: dict[str, Number | Choice]
-    data: Callable[[int, Path | None], Arrays]  # by a seed and a folder for what is fetched
     metric: str = "val_accuracy"
     mode: str = "max"
     epochs: int = 8
@@ -191,22 +146,12 @@ class Task:
         return -score if self.mode == "max" else score
 
 
-SMALL, ALL = partial(mnist, "mnist-5k"), partial(mnist, "mnist")
 TASKS = {
-    "digits": Task("The tutorial, 5,000 digits", digits, DIGITS, SMALL),
-    "text": Task("Text, embedding and GRU", text, TEXT, texts),
-    "table": Task("Regression on a table", table, TABLE, houses, metric="val_loss", mode="min"),
-    "mnist": Task("The tutorial, all of MNIST", digits, DIGITS, ALL, epochs=5, seeds=2, full=True),
+    "digits": Task("The tutorial, 5,000 digits", digits, DIGITS),
+    "text": Task("Text, embedding and GRU", text, TEXT),
+    "table": Task("Regression on a table", table, TABLE, metric="val_loss", mode="min"),
+    "mnist": Task("The tutorial, all of MNIST", digits, DIGITS, epochs=5, seeds=2, full=True),
 }
-
-
-def write(task: str, seed: int, samples: int | None, raw: Path, folder: Path) -> None:
-    """Write a task's arrays, at most so many rows of each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in TASKS[task].data(seed, raw).items():
-        # The rows of mnist-5k stand in the order of their classes.
-        rows = np.random.default_rng(seed).permutation(len(array))[:samples]
-        np.save(folder / f"{name}.npy", array[rows])
 
 
 def arrays(folder: str | Path, *parts: str) -> list[np.ndarray]:
@@ -215,17 +160,33 @@ def arrays(folder: str | Path, *parts: str) -> list[np.ndarray]:
 
 
 def traced(task: Task, hp: dict, after_epoch: AfterEpoch | None = None) -> "keras.callbacks.Callback":
-    """Return a callback that notes each epoch's score, then hands its number (from 1) and loss to ``after_epoch``."""
+    """Return a callback that notes each epoch's score, then hands its number (from 1) and loss to ``after_epoch``.
+
+    It has a clock too: ``called``, when this function was called, and ``begun``, when the fit began (seconds since the
+    epoch); ``epochs``, the seconds that each epoch trained; ``validation``, the seconds of all validation.
+    """
     import keras
 
-    fit = trace.new_fit()
+    fit, clock = trace.new_fit(), {"called": time.time(), "epochs": [], "validation": 0.0}
 
+    # Nothing here acts between two batches: Keras may then do several at once.
     class Traced(keras.callbacks.Callback):
+        def on_train_begin(self, logs: dict | None = None) -> None:
+            clock["begun"] = self.since = time.time()
+
+        def on_test_begin(self, logs: dict | None = None) -> None:
+            clock["epochs"].append(time.time() - self.since)
+            self.since = time.time()
+
+        def on_test_end(self, logs: dict | None = None) -> None:
+            clock["validation"] += time.time() - self.since
+            self.since = time.time()
+
         def on_epoch_end(self, epoch: int, logs: dict) -> None:
             # A fit that goes on from another one's end counts its own epochs.
             self.trained = getattr(self, "trained", 0) + 1
             score = float(logs[task.metric])
-            trace.note(hp, fit, self.trained, score)
+            trace.note(hp, fit, self.trained, score, clock)
             if after_epoch:
                 after_epoch(epoch + 1, task.loss(score))
 
@@ -235,13 +196,14 @@ def traced(task: Task, hp: dict, after_epoch: AfterEpoch | None = None) -> "kera
 def trained(task: Task, hp: dict, data: list, epochs: int, after_epoch: AfterEpoch | None = None) -> dict:
     """Train a model, and return hyperopt's result: its loss is the validation score after the last epoch."""
     x, y, *validation = data
+    follow = traced(task, hp, after_epoch)
     history = task.build(hp).fit(
         x,
         y,
         epochs=epochs,
         batch_size=int(hp["batch_size"]),
         validation_data=tuple(validation),
-        callbacks=[traced(task, hp, after_epoch)],
+        callbacks=[follow],
         verbose=0,
     )
     return {"loss": task.loss(history.history[task.metric][-1]), "status": "ok"}

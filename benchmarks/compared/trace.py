@@ -22,6 +22,7 @@ class Fit:
     epochs: int
     score: float  # after the last epoch
     hp: dict
+    clock: dict  # by ``tasks.traced``
 
 
 def new_fit() -> str:
@@ -29,10 +30,10 @@ def new_fit() -> str:
     return f"{os.getpid()}-{next(numbers)}"
 
 
-def note(hp: dict, fit: str, epoch: int, score: float) -> None:
-    """Add a line: so many epochs of a fit have ended."""
+def note(hp: dict, fit: str, epoch: int, score: float, clock: dict | None = None) -> None:
+    """Add a line: so many epochs of a fit have ended; ``clock`` is that of ``Fit``."""
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in hp.items()}
-    line = {"at": time.time(), "fit": fit, "epoch": epoch, "score": score, "hp": plain}
+    line = {"at": time.time(), "fit": fit, "epoch": epoch, "score": score, "hp": plain, "clock": clock or {}}
     # One write of a short line: those of processes beside this one do not mix with it.
     with Path(os.environ[VARIABLE]).open("a") as file:
         file.write(json.dumps(line) + "\n")
@@ -43,7 +44,7 @@ def fits(folder: str | Path, since: float = 0.0) -> list[Fit]:
     path, found = Path(folder, FILE), {}
     for line in map(json.loads, path.read_text().splitlines() if path.exists() else ()):
         if line["at"] >= since:
-            found[line["fit"]] = Fit(line["at"], line["epoch"], line["score"], line["hp"])
+            found[line["fit"]] = Fit(line["at"], line["epoch"], line["score"], line["hp"], line["clock"])
     return list(found.values())
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
-from compared import results, table, tasks  # noqa: E402
+from compared import data, phases, results, table, tasks  # noqa: E402
 from compared.behaviour import outcome  # noqa: E402
 from compared.rows import ROWS  # noqa: E402
 from compared.trace import Fit  # noqa: E402
@@ -59,7 +60,7 @@ def run(folder: Path, task: str, row: str, seed: int, curve: list, **more: objec
     losses = [tasks.TASKS[task].loss(score) for _, score in curve]
     best = tasks.TASKS[task].loss(min(losses, default=0))
     known = {"seconds": 100.0, "memory": 500.0, "trials": len(curve), "epochs": 9, "curve": curve, "best": best}
-    path.write_text(json.dumps(known | {"test": 0.5, "versions": {}} | more))
+    path.write_text(json.dumps(known | {"test": 0.5, "phases": {}, "versions": {}} | more))
     return path
 
 
@@ -109,11 +110,28 @@ def test_what_was_asked() -> None:
     *_, ours, talos = table.asked(answers).splitlines()
     assert ours == "| Snakeras | 0 of 3 | yes | yes | 3, with 6 done |"
     assert talos == "| Talos | 3 of 3 | no | has no setting for it | out of memory |"
-    fits = [Fit(1.0, 2, 0.5, {"a": 1}), Fit(2.0, 2, 0.6, {"a": 2})]
-    assert outcome(fits) == outcome([Fit(9.0, 2, 0.6, {"a": 2}), Fit(8.0, 2, 0.5, {"a": 1})]) != outcome(fits[:1])
+    fits = [Fit(1.0, 2, 0.5, {"a": 1}, {}), Fit(2.0, 2, 0.6, {"a": 2}, {})]
+    assert outcome(fits) == outcome([Fit(9.0, 2, 0.6, {"a": 2}, {}), Fit(8.0, 2, 0.5, {"a": 1}, {})])
+    assert outcome(fits) != outcome(fits[:1])
 
 
-@pytest.mark.parametrize("made", [tasks.texts, tasks.houses])
+def test_where_the_time_goes(tmp_path: Path) -> None:
+    clocks = [
+        {"called": 1003.0, "begun": 1004.0, "epochs": [3.0, 1.0, 1.0], "validation": 0.5},
+        {"called": 1013.0, "begun": 1013.5, "epochs": [4.0], "validation": 0.5},
+    ]
+    (tmp_path / "trials").mkdir()
+    for number, (started, finished) in enumerate([(1000, 1010), (1011, 1019)]):
+        times = {
+            name: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S+00:00}"
+            for name, at in {"started": started, "finished": finished}.items()
+        }
+        (tmp_path / "trials" / f"{number:04}.run.json").write_text(json.dumps(times))
+    fits = [Fit(1009.5, 3, 0.5, {}, clocks[0]), Fit(1018.0, 1, 0.5, {}, clocks[1])]
+    assert list(phases.of(tmp_path, fits, 25.0).values()) == [7.0, 5.0, 1.5, 4.0, 5.0, 1.0, 1.5]
+
+
+@pytest.mark.parametrize("made", [data.texts, data.houses])
 def test_made_data_are_decided_by_the_seed(made) -> None:
     first, again, other = made(1, None), made(1, None), made(2, None)
     for name, array in first.items():
@@ -123,8 +141,8 @@ def test_made_data_are_decided_by_the_seed(made) -> None:
 
 
 def test_arrays_keep_their_targets(tmp_path: Path) -> None:
-    whole = tasks.houses(3, None)
-    tasks.write("table", 3, 50, tmp_path, tmp_path / "data")
+    whole = data.houses(3, None)
+    data.write("table", 3, 50, tmp_path, tmp_path / "data")
     x, y, *_ = tasks.arrays(tmp_path / "data", *tasks.PARTS)
     assert (x.shape, y.shape) == ((50, 8), (50, 1))
     target = {row.tobytes(): value for row, value in zip(whole["x_train"], whole["y_train"], strict=True)}
