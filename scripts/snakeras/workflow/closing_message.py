@@ -72,9 +72,11 @@ def _members(members: list[dict]) -> list[str]:
         return []
     left_out = f"; {len(members) - len(whole)} failed, see final/metrics.json" if len(whole) < len(members) else ""
     lines = [f"The final model is the average of {len(whole)} model{'s' * (len(whole) > 1)}{left_out}"]
-    if accuracies := [member["test_accuracy"] for member in whole if member["test_accuracy"] is not None]:
-        mean, low, high = statistics.fmean(accuracies), min(accuracies), max(accuracies)
-        lines.append(f"Test accuracy of a single member: {mean:.4f} on average, from {low:.4f} to {high:.4f}")
+    for figure, form in (("test_accuracy", ".4f"), ("test_loss", ".6g")):
+        if values := [member[figure] for member in whole if member.get(figure) is not None]:
+            mean, low, high = (f"{value:{form}}" for value in (statistics.fmean(values), min(values), max(values)))
+            words = figure.capitalize().replace("_", " ")
+            return [*lines, f"{words} of a single member: {mean} on average, from {low} to {high}"]
     return lines
 
 

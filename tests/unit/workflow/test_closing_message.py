@@ -54,6 +54,10 @@ def test_the_summary_of_an_ensemble(tmp_path: Path) -> None:
     lines = closing_message.summary(tmp_path, None).splitlines()
     assert "The final model is the average of 1 model" in lines
     assert not [line for line in lines if "single member" in line]
+    regression = [{"test_accuracy": None, "test_loss": loss} for loss in (0.5, 0.25)]
+    files.write_json(path, files.read_json(path) | {"members": regression})
+    lines = closing_message.summary(tmp_path, None).splitlines()
+    assert "Test loss of a single member: 0.375 on average, from 0.25 to 0.5" in lines
 
 
 def test_the_summary_has_what_the_search_went_by_and_how_its_trials_ended(tmp_path: Path) -> None:
