@@ -2,8 +2,8 @@
 
 From the top of the repository, with the packages of .venv:
 
-python benchmarks/rungs.py train digits 9 40 curves/digits-9.json      40 random trials of 9 epochs
-python benchmarks/rungs.py replay curves/*.json                        a table of shares and losses for each
+python benchmarks/rungs.py train digits 9 32 benchmarks/curves/digits-9.json      32 random trials of 9 epochs
+python benchmarks/rungs.py replay 5 9 benchmarks/curves/digits-9.json             what their first 5, and all 9, tell
 """
 
 import argparse
@@ -22,7 +22,10 @@ sys.path += [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
 from compared import data, tasks  # noqa: E402
 from snakeras.search import earlier_trials, pruners  # noqa: E402
 
-TRIALS, PARALLELISM, ORDERS = 12, 4, 2000  # of a search of config.yaml, and how many of them are replayed
+TRIALS, ORDERS = 12, 2000  # of a search of config.yaml, and how many of them are replayed
+# Of a search of TRIALS trials its epochs; then how much worse than the best of all trials is the best that is found.
+HEADS = f"""| rungs | epochs | of {TRIALS} trials | in the epochs of 6 whole ones | of {TRIALS} |
+| --- | --- | --- | --- | --- |"""
 
 
 def drawn(one: tasks.Number | tasks.Choice, draws: np.random.Generator) -> object:
@@ -52,18 +55,21 @@ def train(name: str, epochs: int, count: int, path: Path) -> None:
             curves.append(curve)
             print(f"{number + 1} of {count}: {curve[-1]:.4f}", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(curves))
+    lines = (json.dumps([round(loss, 5) for loss in curve]) for curve in curves)
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
-def searched(curves: list[list[float]], rule: object) -> tuple[int, float]:
-    """Return the epochs that a search of these trials trains, and the best loss of those that end."""
-    seen: list[list[float]] = []
+def searched(curves: list[list[float]], rule: object, parallelism: int) -> list[tuple[int, float]]:
+    """Return after each trial how many epochs were trained, and the best loss of the trials that were not pruned."""
+    seen, spent, best, found = [], 0, float("inf"), []
     for number, curve in enumerate(curves):
-        earlier = [seen[place] for place in earlier_trials.visible(number, PARALLELISM)]
+        earlier = [seen[place] for place in earlier_trials.visible(number, parallelism)]
         ended = next((n for n in range(1, len(curve)) if not rule(curve[:n], earlier, len(curve))), len(curve))
         seen.append(curve[:ended])
-    whole = [curve[-1] for curve in seen if len(curve) == len(curves[0])]
-    return sum(map(len, seen)), min(whole, default=float("nan"))
+        spent += ended
+        best = min(best, curve[-1]) if ended == len(curve) else best
+        found.append((spent, best))
+    return found
 
 
 def halving(first: int, reduction: int) -> object:
@@ -76,21 +82,24 @@ def median(curve: list[float], earlier: list[list[float]], epochs: int) -> bool:
     return pruners.median_goes_on(curve, [one for one in earlier if len(one) == epochs], 5, 0)
 
 
-def replay(path: Path) -> None:
-    """Print for each rule the share of epochs, and how much worse the best loss is, as a mean over random orders."""
+def replay(path: Path, epochs: int, parallelism: int) -> None:
+    """Print what each rule saves and costs in searches of so many epochs, as means over random orders of the trials."""
     curves = [[value if np.isfinite(value) else float("inf") for value in one] for one in json.loads(path.read_text())]
-    epochs, draws = len(curves[0]), np.random.default_rng(0)
-    orders = [[curves[place] for place in draws.permutation(len(curves))[:TRIALS]] for _ in range(ORDERS)]
+    curves, draws = [curve[:epochs] for curve in curves], np.random.default_rng(0)
+    orders = [[curves[place] for place in draws.permutation(len(curves))] for _ in range(ORDERS)]
     firsts = sorted({1, 2, 3, max(1, epochs // 16), max(1, epochs // 8), max(1, epochs // 4)} & set(range(1, epochs)))
-    rules = {f"rungs {first} x {factor}": halving(first, factor) for factor in (2, 3, 4) for first in firsts}
-    print(f"{path.stem}: {len(curves)} trials; rule, share of epochs, regret (mean, standard error), the best is lost")
-    for name, rule in {**rules, "median": median}.items():
-        found = [searched(order, rule) for order in orders]
-        regrets = [best - min(curve[-1] for curve in order) for (_, best), order in zip(found, orders, strict=True)]
-        share = statistics.fmean(count for count, _ in found) / (TRIALS * epochs)
-        error = statistics.stdev(regrets) / len(regrets) ** 0.5
-        lost = sum(regret > 0 for regret in regrets) / len(regrets)
-        print(f"  {name:14} {share:.2f}  {statistics.fmean(regrets):.5f} ({error:.5f})  {lost:.2f}")
+    rules = {f"{first} x {factor}": halving(first, factor) for factor in (2, 3, 4) for first in firsts}
+    rules |= {"median": median, "none": lambda *_: True}
+    least = min(curve[-1] for curve in curves)
+    print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time\n{HEADS}")
+    for name, rule in rules.items():
+        searches = [searched(order, rule, parallelism) for order in orders]
+        share = statistics.fmean(one[TRIALS - 1][0] for one in searches) / (TRIALS * epochs)
+        columns = [[one[TRIALS - 1][1] - least for one in searches]]
+        for budget in (6 * epochs, 12 * epochs):
+            columns.append([[best for spent, best in one if spent <= budget][-1] - least for one in searches])
+        cells = [f"{statistics.fmean(one):.5f} ({statistics.stdev(one) / len(one) ** 0.5:.5f})" for one in columns]
+        print(f"| {name} | {share:.2f} | {' | '.join(cells)} |")
 
 
 def main() -> None:
@@ -102,13 +111,16 @@ def main() -> None:
     training.add_argument("epochs", type=int)
     training.add_argument("trials", type=int)
     training.add_argument("path", type=Path)
-    commands.add_parser("replay").add_argument("paths", type=Path, nargs="+")
+    replaying = commands.add_parser("replay")
+    replaying.add_argument("epochs", type=int, nargs="+")
+    replaying.add_argument("path", type=Path)
+    replaying.add_argument("--parallelism", type=int, default=4)
     given = parser.parse_args()
     if given.command == "train":
         train(given.task, given.epochs, given.trials, given.path)
     else:
-        for path in given.paths:
-            replay(path)
+        for epochs in given.epochs:
+            replay(given.path, epochs, given.parallelism)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import yaml
 from conftest import MODELS, ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from snakemake.utils import update_config
 from snakeras.core.errors import UserError
 from snakeras.core.settings import DataSettings, SearchSettings, Settings
 from snakeras.workflow import config_validation
@@ -54,6 +55,12 @@ def test_every_key_is_documented(default_config: dict) -> None:
 
 def test_the_documented_values_are_valid(default_config: dict) -> None:
     assert Settings(**default_config).search.max_evals == default_config["search"]["max_evals"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_configurations_of_other_searches_are_valid(path: Path, default_config: dict) -> None:
+    update_config(default_config, yaml.safe_load(path.read_text()))
+    assert settled(default_config)["name"] != "mnist"
 
 
 def test_strings_from_the_command_line_equal_values_from_a_file() -> None:
