@@ -19,7 +19,7 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
-from compared import data, tasks  # noqa: E402
+from compared import data, tasks, trace  # noqa: E402
 from snakeras.search import earlier_trials, pruners  # noqa: E402
 
 TRIALS, ORDERS = 12, 2000  # of a search of config.yaml, and how many of them are replayed
@@ -43,7 +43,7 @@ def train(name: str, epochs: int, count: int, path: Path) -> None:
 
     task, draws, curves = tasks.TASKS[name], np.random.default_rng(1), []
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["PEERS_TRACE"] = f"{folder}/trace.jsonl"
+        os.environ[trace.VARIABLE] = str(Path(folder, trace.FILE))
         data.write(name, 1, None, Path(folder), Path(folder, "data"))
         arrays = tasks.arrays(Path(folder, "data"), "train", "validation")
         for number in range(count):
@@ -64,7 +64,7 @@ def searched(curves: list[list[float]], rule: object, parallelism: int) -> list[
     seen, spent, best, found = [], 0, float("inf"), []
     for number, curve in enumerate(curves):
         earlier = [seen[place] for place in earlier_trials.visible(number, parallelism)]
-        ended = next((n for n in range(1, len(curve)) if not rule(curve[:n], earlier, len(curve))), len(curve))
+        ended = next((n for n in range(1, len(curve)) if not rule(curve[:n], earlier)), len(curve))
         seen.append(curve[:ended])
         spent += ended
         best = min(best, curve[-1]) if ended == len(curve) else best
@@ -74,12 +74,12 @@ def searched(curves: list[list[float]], rule: object, parallelism: int) -> list[
 
 def halving(first: int, reduction: int) -> object:
     """Return the rule with these rungs."""
-    return lambda curve, earlier, _epochs: pruners.halving_goes_on(curve, earlier, first, reduction)
+    return lambda curve, earlier: pruners.halving_goes_on(curve, earlier, first, reduction)
 
 
-def median(curve: list[float], earlier: list[list[float]], epochs: int) -> bool:
-    """Go on by Optuna's rule, which looks at what is complete."""
-    return pruners.median_goes_on(curve, [one for one in earlier if len(one) == epochs], 5, 0)
+def median(epochs: int) -> object:
+    """Return Optuna's rule, which looks at the trials that have trained so many epochs."""
+    return lambda curve, earlier: pruners.median_goes_on(curve, [one for one in earlier if len(one) == epochs], 5, 0)
 
 
 def replay(path: Path, epochs: int, parallelism: int) -> None:
@@ -89,15 +89,15 @@ def replay(path: Path, epochs: int, parallelism: int) -> None:
     orders = [[curves[place] for place in draws.permutation(len(curves))] for _ in range(ORDERS)]
     firsts = sorted({1, 2, 3, max(1, epochs // 16), max(1, epochs // 8), max(1, epochs // 4)} & set(range(1, epochs)))
     rules = {f"{first} x {factor}": halving(first, factor) for factor in (2, 3, 4) for first in firsts}
-    rules |= {"median": median, "none": lambda *_: True}
+    rules |= {"median": median(epochs), "none": lambda *_: True}
     least = min(curve[-1] for curve in curves)
     print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time\n{HEADS}")
     for name, rule in rules.items():
         searches = [searched(order, rule, parallelism) for order in orders]
         share = statistics.fmean(one[TRIALS - 1][0] for one in searches) / (TRIALS * epochs)
         columns = [[one[TRIALS - 1][1] - least for one in searches]]
-        for budget in (6 * epochs, 12 * epochs):
-            columns.append([[best for spent, best in one if spent <= budget][-1] - least for one in searches])
+        for whole in (6, TRIALS):
+            columns.append([[best for spent, best in one if spent <= whole * epochs][-1] - least for one in searches])
         cells = [f"{statistics.fmean(one):.5f} ({statistics.stdev(one) / len(one) ** 0.5:.5f})" for one in columns]
         print(f"| {name} | {share:.2f} | {' | '.join(cells)} |")
 
