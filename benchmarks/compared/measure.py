@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -46,14 +47,13 @@ def configuration(job: Job) -> dict:
     import yaml
 
     row, config = ROWS[job.library], yaml.safe_load((ROOT / "config.yaml").read_text())
-    at_once = {"threads": 1} if job.at_once > 1 else {}
+    at_once = {"threads": max(1, job.threads // job.at_once)} if job.at_once > 1 else {}
     search = {
         "model": "search.py",
         "max_evals": job.trials,
         "epochs": job.epochs,
         "train_samples": None,
         "seed": job.seed,
-        "threads": row.threads or job.threads,
     }
     config |= {"name": NAME, "data": {"dataset": "model"}, "tracking": {"uri": None}}
     return config | {"search": config["search"] | search | row.settings | at_once}
@@ -150,10 +150,9 @@ def run(job: Job) -> dict:
         raise SearchFailed("it trained nothing")
     # Of equal scores the first.
     winner = min(found, key=lambda fit: (job.about.loss(fit.score), fit.at))
-    is_ours = job.library == "ours"
     return {
         "seconds": how.seconds,
-        "phases": phases.of(Path(job.folder, "results", NAME), found, how.seconds) if is_ours else {},
+        "phases": phased(job, found, how.seconds) if job.library == "ours" else {},
         "memory": how.memory,
         "trials": len(found),
         "epochs": sum(fit.epochs for fit in found),
@@ -164,8 +163,25 @@ def run(job: Job) -> dict:
     }
 
 
+def phased(job: Job, found: list[trace.Fit], seconds: float) -> dict[str, float]:
+    """Return where the time of our own search went."""
+    at_once = max(1, job.threads // configuration(job)["search"]["threads"])
+    return phases.of(Path(job.folder, "results", NAME), found, seconds, at_once)
+
+
 def versions(row: str) -> dict[str, str]:
     """Return the versions that a row ran with."""
     packages = (ROWS[row].package, "keras", "tensorflow-cpu", "tensorflow")
     known = {one.metadata["Name"].lower().replace("_", "-"): one.version for one in importlib.metadata.distributions()}
     return {package: known[package] for package in packages if package in known}
+
+
+def machine() -> str:
+    """Return what this machine is, and its Python."""
+    import psutil
+
+    with Path("/proc/cpuinfo").open() as file:
+        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    memory = psutil.virtual_memory().total / 2**30
+    processor = names[0] if names else platform.processor()
+    return f"{processor}, {psutil.cpu_count()} cores, {memory:.0f} GiB; Python {platform.python_version()}"

@@ -29,5 +29,6 @@ if __name__ == "__main__":
     what, job, output = sys.argv[1], Job(**json.loads(sys.argv[2])), Path(sys.argv[3])
     with tempfile.TemporaryDirectory() as folder:
         found = result(what, replace(job, folder=folder, data=str(Path(job.data).resolve())))
-    about = {"versions": measure.versions(job.library), "trials_given": job.trials, "epochs_given": job.epochs}
+    about = {"versions": measure.versions(job.library), "machine": measure.machine()}
+    about |= {"trials_given": job.trials, "epochs_given": job.epochs}
     output.write_text(json.dumps(found | about, indent=1))

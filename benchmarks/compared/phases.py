@@ -1,4 +1,4 @@
-"""Where the time of Snakeras's own searches goes, one trial at a time."""
+"""Where the time of Snakeras's own searches goes."""
 
 import json
 import statistics
@@ -7,28 +7,30 @@ from pathlib import Path
 
 from compared.trace import Fit
 
-# In the order of a trial.
-PHASES = ("Snakemake, other jobs", "imports, records, data", "model", "compile", "training", "validation", "ending")
+# All but the first in the order of a trial.
+PHASES = ("Snakemake, idle cores", "imports, records, data", "model", "compile", "training", "validation", "ending")
+
+ENDS = ("started", "finished")  # of a run
 
 
-def of(folder: Path, found: list[Fit], seconds: float) -> dict[str, float]:
-    """Return the seconds of each of ``PHASES`` in a search that took ``seconds``.
+def of(folder: Path, found: list[Fit], seconds: float, at_once: int) -> dict[str, float]:
+    """Return the seconds of each of ``PHASES`` in a search that took ``seconds``: their sum.
 
-    To compile is what a first epoch takes longer than the mean of the later ones.
+    A second of one trial counts as one ``at_once``-th. To compile is what a first epoch takes longer than the mean of
+    the later ones.
 
     Args:
         folder: Of the search's results, with a record of each trial's run.
-        found: The trials' fits, in their order.
+        found: The trials' fits.
+        at_once: How many trials there is room for.
     """
-    sums, epochs = dict.fromkeys(PHASES, 0.0), [fit.clock["epochs"] for fit in found]
+    runs = [json.loads(path.read_text()) for path in folder.glob("trials/*.run.json")]
+    started, finished = (sum(datetime.fromisoformat(run[key]).timestamp() for run in runs) for key in ENDS)
+    called, begun, validation = (sum(fit.clock[key] for fit in found) for key in ("called", "begun", "validation"))
+    at, epochs = sum(fit.at for fit in found), [fit.clock["epochs"] for fit in found]
     longer = [max(0.0, first - statistics.fmean(later)) for first, *later in epochs if later]
-    compiling = statistics.fmean(longer) if longer else 0.0
-    for path, fit in zip(sorted(folder.glob("trials/*.run.json")), found, strict=True):
-        run = json.loads(path.read_text())
-        started, finished = (datetime.fromisoformat(run[key]).timestamp() for key in ("started", "finished"))
-        called, begun, validation = map(fit.clock.get, ("called", "begun", "validation"))
-        training = fit.at - begun - validation - compiling
-        spent = (called - started, begun - called, compiling, training, validation, finished - fit.at)
-        for name, value in zip(PHASES[1:], spent, strict=True):
-            sums[name] += value
-    return sums | {PHASES[0]: seconds - sum(sums.values())}
+    compiling = len(found) * statistics.fmean(longer) if longer else 0.0
+    training = at - begun - validation - compiling
+    spent = (called - started, begun - called, compiling, training, validation, finished - at)
+    shares = [value / at_once for value in spent]
+    return dict(zip(PHASES, (seconds - sum(shares), *shares), strict=True))

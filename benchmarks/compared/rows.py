@@ -17,7 +17,6 @@ class Row:
     package: str
     search: Callable[[Job], None] | None = None  # None: ours, a workflow
     settings: dict | None = None  # of ours: what differs from config.yaml's section search
-    threads: int | None = None  # of ours: of one trial; None: all
     parallel: bool = False  # whether it can run several trials at a time on one machine, without a server of its own
     full: bool = False  # whether the long task runs it
     asked: bool = False  # whether it is killed, run twice in parallel, and given more trials
@@ -47,7 +46,7 @@ ROWS = {
     "tutorial": Row("the tutorial's way (Hyperas)", "hyperas", libraries.tutorial, full=True, asked=True),
     "ours": Row("Snakeras", "snakemake", settings={}, parallel=True, full=True, asked=True),
     "ours-unpruned": Row("Snakeras, unpruned", "snakemake", settings={"pruner": "none"}, parallel=True),
-    "ours-two": Row("Snakeras, 2 trials at a time", "snakemake", settings=TWO, threads=1, parallel=True, full=True),
+    "ours-two": Row("Snakeras, parallelism 2", "snakemake", settings=TWO, parallel=True, full=True),
     "optuna-median": Row(
         "Optuna, TPE and MedianPruner", "optuna", optuna("MedianPruner"), parallel=True, full=True, asked=True
     ),

@@ -1,7 +1,6 @@
 """Write the comparison's tables: python -m compared.table OUTPUT COMMAND FILES..."""
 
 import json
-import platform
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -128,17 +127,12 @@ def asked(documents: dict[tuple[str, str], dict]) -> str:
     return lines(heads, ([ROWS[row].title, *sum((answer(one, row) for one in QUESTIONS), [])] for row in rows))
 
 
-def machine(command: str, documents: list[dict]) -> str:
+def provenance(command: str, documents: list[dict]) -> str:
     """Return where, with what, and how the figures were made."""
-    import psutil
-
-    with Path("/proc/cpuinfo").open() as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
     versions = dict(sorted({name: version for one in documents for name, version in one["versions"].items()}.items()))
-    memory = psutil.virtual_memory().total / 2**30
-    machine = f"{names[0] if names else platform.processor()}, {psutil.cpu_count()} cores, {memory:.0f} GiB"
+    machines = " and ".join(sorted({one["machine"] for one in documents}))
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"`{command}`, on {machine}; Python {platform.python_version()}, {packages}."
+    return f"`{command}`, on {machines}, {packages}."
 
 
 def main(output: Path, command: str, paths: list[Path]) -> None:
@@ -146,7 +140,7 @@ def main(output: Path, command: str, paths: list[Path]) -> None:
     documents = {path: json.loads(path.read_text()) for path in paths}
     compared = results.read([path for path in paths if path.parts[-4:-3] == ("runs",)])
     answers = {path.with_suffix("").parts[-2:]: known for path, known in documents.items() if "asked" in path.parts}
-    parts = [machine(command, list(documents.values())), *map(of_task, compared)]
+    parts = [provenance(command, list(documents.values())), *map(of_task, compared)]
     if reached := [line for one in compared for line in goals(one)]:
         parts += ["## Snakeras beside the others", lines(["task", "what", "median (minimum to maximum)"], reached)]
     if phased := [(one, runs) for one in compared if (runs := list(one.rows.get("ours", {}).values()))]:

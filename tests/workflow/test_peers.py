@@ -60,7 +60,7 @@ def run(folder: Path, task: str, row: str, seed: int, curve: list, **more: objec
     losses = [tasks.TASKS[task].loss(score) for _, score in curve]
     best = tasks.TASKS[task].loss(min(losses, default=0))
     known = {"seconds": 100.0, "memory": 500.0, "trials": len(curve), "epochs": 9, "curve": curve, "best": best}
-    path.write_text(json.dumps(known | {"test": 0.5, "phases": {}, "versions": {}} | more))
+    path.write_text(json.dumps(known | {"test": 0.5, "phases": {}, "versions": {}, "machine": "a machine"} | more))
     return path
 
 
@@ -128,7 +128,9 @@ def test_where_the_time_goes(tmp_path: Path) -> None:
         }
         (tmp_path / "trials" / f"{number:04}.run.json").write_text(json.dumps(times))
     fits = [Fit(1009.5, 3, 0.5, {}, clocks[0]), Fit(1018.0, 1, 0.5, {}, clocks[1])]
-    assert list(phases.of(tmp_path, fits, 25.0).values()) == [7.0, 5.0, 1.5, 4.0, 5.0, 1.0, 1.5]
+    assert list(phases.of(tmp_path, fits, 25.0, at_once=1).values()) == [7.0, 5.0, 1.5, 4.0, 5.0, 1.0, 1.5]
+    # Both at once: the cores' time is twice as much, and what is left of it is idle.
+    assert list(phases.of(tmp_path, fits, 15.0, at_once=2).values()) == [6.0, 2.5, 0.75, 2.0, 2.5, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("made", [data.texts, data.houses])

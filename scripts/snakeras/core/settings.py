@@ -130,7 +130,7 @@ class TrialSettings(Section):
     seed: int = Field(1337, ge=0, le=2**32 - 1)
     epochs: Count | None = None
     train_samples: Count | None = None
-    threads: int = Field(2, ge=1, le=1024)
+    threads: int = Field(1, ge=1, le=1024)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     pruner: Pruner = NoPruner()
 
