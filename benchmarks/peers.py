@@ -53,6 +53,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="of so many epochs; each task has its own number")
     parser.add_argument("--samples", type=int, help="train, validate and test on at most so many; all")
     parser.add_argument("--threads", type=int, default=2, help="cores that each search uses (%(default)s)")
+    ours = "settings of Snakeras's search that differ from config.yaml, as in '{threads: 2}'"
+    parser.add_argument("--ours", type=yaml.safe_load, default={}, help=ours)
     parser.add_argument("--results", type=Path, help="folder (results-peers, or results-peers-quick)")
     parser.add_argument("--page", type=Path, help="a page to put the tables into, such as docs/comparison.md")
     parser.add_argument("--dry-run", action="store_true", help="say what would run")
@@ -81,6 +83,7 @@ def settings(given: argparse.Namespace) -> dict:
         "trials": told.trials,
         "samples": told.samples,
         "threads": told.threads,
+        "ours": told.ours,
         "command": shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
     }
 

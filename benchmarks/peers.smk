@@ -20,7 +20,8 @@ ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", 
 
 def job(row, task, seed, trials, epochs):
     """Return what a job is told, as JSON."""
-    return Job(row, task, int(seed), trials, epochs, config["threads"], data=f"data/{task}/{seed}", folder="").text()
+    told = {"data": f"data/{task}/{seed}", "folder": "", "ours": config["ours"]}
+    return Job(row, task, int(seed), trials, epochs, config["threads"], **told).text()
 
 
 def version(wildcards):

@@ -33,7 +33,7 @@ def texts(seed: int, _raw: Path | None) -> Arrays:
 
 def houses(seed: int, _raw: Path | None) -> Arrays:
     """Return standardized columns like those of California's housing table, and prices that depend on them."""
-    draws, rows = np.random.default_rng(seed), 6000
+    draws, rows = np.random.default_rng(seed), 20640
     income = draws.lognormal(1.2, 0.5, rows)
     age = draws.uniform(1, 52, rows)
     rooms = draws.lognormal(1.6, 0.3, rows)

@@ -23,6 +23,7 @@ class Job:
     folder: str  # for whatever the library writes
     kept: bool = False  # use what the library has to go on after it was killed
     at_once: int = 1  # trials
+    ours: dict = dataclasses.field(default_factory=dict)  # settings of Snakeras's search, over config.yaml and the row
 
     @property
     def about(self) -> tasks.Task:

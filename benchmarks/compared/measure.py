@@ -56,7 +56,7 @@ def configuration(job: Job) -> dict:
         "seed": job.seed,
     }
     config |= {"name": NAME, "data": {"dataset": "model"}, "tracking": {"uri": None}}
-    return config | {"search": config["search"] | search | row.settings | at_once}
+    return config | {"search": config["search"] | search | row.settings | job.ours | at_once}
 
 
 def command(job: Job) -> list[str]:
