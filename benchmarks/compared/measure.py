@@ -50,7 +50,7 @@ def configuration(job: Job) -> dict:
     at_once = {"threads": max(1, job.threads // job.at_once)} if job.at_once > 1 else {}
     search = {
         "model": "search.py",
-        "max_evals": job.trials,
+        "max_evals": job.trials * row.times,
         "epochs": job.epochs,
         "train_samples": None,
         "seed": job.seed,

@@ -17,6 +17,7 @@ class Row:
     package: str
     search: Callable[[Job], None] | None = None  # None: ours, a workflow
     settings: dict | None = None  # of ours: what differs from config.yaml's section search
+    times: int = 1  # of ours: how many times the budget's trials
     parallel: bool = False  # whether it can run several trials at a time on one machine, without a server of its own
     full: bool = False  # whether the long task runs it
     asked: bool = False  # whether it is killed, run twice in parallel, and given more trials
@@ -47,6 +48,7 @@ ROWS = {
     "ours": Row("Snakeras", "snakemake", settings={}, parallel=True, full=True, asked=True),
     "ours-unpruned": Row("Snakeras, unpruned", "snakemake", settings={"pruner": "none"}, parallel=True),
     "ours-two": Row("Snakeras, parallelism 2", "snakemake", settings=TWO, parallel=True, full=True),
+    "ours-more": Row("Snakeras, twice as many trials", "snakemake", settings={}, times=2, parallel=True, full=True),
     "optuna-median": Row(
         "Optuna, TPE and MedianPruner", "optuna", optuna("MedianPruner"), parallel=True, full=True, asked=True
     ),

@@ -60,37 +60,31 @@ def of_task(one: Compared) -> str:
     table = lines(["", *(head.format(score=score) for head in HEADS)], rows)
     errors = [f"{ROWS[row].title}: {line}" for row, line in one.errors.items()]
     title = f"## {one.task.title}\n\n{len(one.seeds)} seeds: median (minimum to maximum).\n\n"
-    return title + "\n\n".join([table, *errors])
+    return title + "\n\n".join(filter(None, [table, *errors, beside(one)]))
 
 
-def goals(one: Compared) -> list[list[str]]:
-    """Return what ours is to reach on a task, each as the median of ratios over seeds, or as a difference of means."""
-    ours, found, task = one.rows.get("ours", {}), [], one.task
+def beside(one: Compared) -> str:
+    """Return how ours compares with each other row of a task, over the seeds that both have; empty without ours.
 
-    def when(run: results.Run, score: float) -> float:
-        return run.reached(task, score)
-
-    def ratio(words: str, values: list[float]) -> None:
-        if values:
-            found.append([task.title, words, over_seeds(values, 2)])
-
-    tutorial = one.rows.get("tutorial", {})
-    both = sorted(set(ours) & set(tutorial))
-    ratio("wall time, as a share of the tutorial's way", [ours[seed].seconds / tutorial[seed].seconds for seed in both])
-    for row, runs in one.peers.items():
-        both = sorted(set(ours) & set(runs))
-        title = ROWS[row].title
-        shares = [when(ours[seed], runs[seed].best) / when(runs[seed], runs[seed].best) for seed in both]
-        ratio(f"time to the best score of {title}, as a share of its own", shares)
-        ends = [min(ours[seed].seconds, runs[seed].seconds) for seed in both]
-        means = [
-            np.mean([searches[seed].best_at(task, end) for seed, end in zip(both, ends, strict=True)])
-            for searches in (ours, runs)
+    In the same time, ours is the search with more trials: the other one is over before those of the budget are its end.
+    """
+    task, ours, more, rows = one.task, one.rows.get("ours", {}), one.rows.get("ours-more", {}), []
+    for row, runs in one.rows.items():
+        pairs = [(ours[seed], more[seed], run) for seed, run in runs.items() if seed in ours and seed in more]
+        if ROWS[row].search is None or not pairs:
+            continue
+        wall = [mine.seconds / its.seconds for mine, _, its in pairs]
+        reached = [longer.reached(task, its.best) / its.reached(task, its.best) for _, longer, its in pairs]
+        ends = [min(longer.seconds, its.seconds) for _, longer, its in pairs]
+        scores = [
+            (longer.best_at(task, end), its.best_at(task, end))
+            for (_, longer, its), end in zip(pairs, ends, strict=True)
         ]
-        if both:
-            words = f"mean best score in the same time, beside {title}"
-            found.append([task.title, words, "{:.4f} / {:.4f}".format(*means)])
-    return found
+        means = "{:.4f} / {:.4f}".format(*np.mean(scores, axis=0))
+        rows.append([ROWS[row].title, over_seeds(wall, 2), over_seeds(reached, 2), means])
+    heads = ["Snakeras beside", "wall time, as a share of its own"]
+    heads += ["time to its best score, as a share of its own", "mean best score in the same time, Snakeras / it"]
+    return lines(heads, rows) if rows else ""
 
 
 def shares(phased: list[tuple[Compared, list[results.Run]]]) -> str:
@@ -141,8 +135,6 @@ def main(output: Path, command: str, paths: list[Path]) -> None:
     compared = results.read([path for path in paths if path.parts[-4:-3] == ("runs",)])
     answers = {path.with_suffix("").parts[-2:]: known for path, known in documents.items() if "asked" in path.parts}
     parts = [provenance(command, list(documents.values())), *map(of_task, compared)]
-    if reached := [line for one in compared for line in goals(one)]:
-        parts += ["## Snakeras beside the others", lines(["task", "what", "median (minimum to maximum)"], reached)]
     if phased := [(one, runs) for one in compared if (runs := list(one.rows.get("ours", {}).values()))]:
         parts += ["## Where the time of Snakeras goes", shares(phased)]
     if answers:
