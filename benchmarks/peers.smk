@@ -2,9 +2,7 @@
 # calls it.
 
 import sys
-from pathlib import Path
 
-from compared import data
 from compared.job import Job
 from compared.rows import ROWS
 
@@ -20,8 +18,9 @@ ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", 
 
 def job(row, task, seed, trials, epochs):
     """Return what a job is told, as JSON."""
-    told = {"data": f"data/{task}/{seed}", "folder": "", "ours": config["ours"]}
-    return Job(row, task, int(seed), trials, epochs, config["threads"], **told).text()
+    data = f"data/{task}/{config['samples'] or 'all'}/{seed}"
+    told = {name: config[name] for name in ("threads", "samples", "ours")}
+    return Job(row, task, int(seed), trials, epochs, **told, data=data, folder="").text()
 
 
 def version(wildcards):
@@ -41,23 +40,11 @@ rule all:
         "comparison.svg",
 
 
-rule data:
-    output:
-        directory("data/{task}/{seed}"),
-    params:
-        samples=config["samples"],
-    run:
-        data.write(wildcards.task, int(wildcards.seed), params.samples, Path("mnist"), Path(output[0]))
-
-
 rule run:
-    input:
-        ancient("data/{task}/{seed}"),
     output:
         "runs/{task}/{row}/{seed}.json",
     params:
         job=lambda w: job(w.row, w.task, w.seed, config["trials"], config["tasks"][w.task]["epochs"]),
-        samples=config["samples"],
         version=version,
     log:
         "logs/{task}/{row}/{seed}.log",
@@ -66,13 +53,10 @@ rule run:
 
 
 rule ask:
-    input:
-        ancient("data/table/1"),
     output:
         "asked/{question}/{row}.json",
     params:
         job=lambda w: job(w.row, "table", 1, ASKED["trials"], ASKED["epochs"]),
-        samples=config["samples"],
         version=version,
     log:
         "logs/{question}/{row}.log",

@@ -67,9 +67,13 @@ DATA: dict[str, Callable[[int, Path | None], Arrays]] = {
 
 
 def write(task: str, seed: int, samples: int | None, raw: Path, folder: Path) -> None:
-    """Write a task's arrays, at most so many rows of each."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a task's arrays, at most so many rows of each, unless they are there."""
+    if folder.exists():
+        return
+    unfinished = folder.with_name(f"{folder.name}.unfinished")
+    unfinished.mkdir(parents=True, exist_ok=True)
     for name, array in DATA[task](seed, raw).items():
         # The rows of mnist-5k stand in the order of their classes.
         rows = np.random.default_rng(seed).permutation(len(array))[:samples]
-        np.save(folder / f"{name}.npy", array[rows])
+        np.save(unfinished / f"{name}.npy", array[rows])
+    unfinished.rename(folder)

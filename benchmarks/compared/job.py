@@ -21,6 +21,7 @@ class Job:
     threads: int  # cores
     data: str  # folder of the task's arrays
     folder: str  # for whatever the library writes
+    samples: int | None = None  # at most so many of each array; None: all
     kept: bool = False  # use what the library has to go on after it was killed
     at_once: int = 1  # trials
     ours: dict = dataclasses.field(default_factory=dict)  # settings of Snakeras's search, over config.yaml and the row

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from compared import behaviour, measure
+from compared import behaviour, data, measure
 from compared.job import Job
 from compared.rows import ROWS
 
@@ -27,6 +27,7 @@ def result(what: str, job: Job) -> dict:
 
 if __name__ == "__main__":
     what, job, output = sys.argv[1], Job(**json.loads(sys.argv[2])), Path(sys.argv[3])
+    data.write(job.task, job.seed, job.samples, Path("mnist"), Path(job.data))
     with tempfile.TemporaryDirectory() as folder:
         found = result(what, replace(job, folder=folder, data=str(Path(job.data).resolve())))
     about = {"versions": measure.versions(job.library), "machine": measure.machine()}
