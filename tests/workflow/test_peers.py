@@ -3,16 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from conftest import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
-from compared import data, phases, results, table, tasks  # noqa: E402
+from compared import data, measure, phases, results, table, tasks  # noqa: E402
 from compared.behaviour import outcome  # noqa: E402
+from compared.job import Job  # noqa: E402
 from compared.rows import ROWS  # noqa: E402
 from compared.trace import Fit  # noqa: E402
 
@@ -82,6 +85,16 @@ def test_time_to_the_median_peers_best(tmp_path: Path) -> None:
     assert "SHERPA, GPyOpt: is not installed" in shown
     assert "| Optuna, TPE and MedianPruner | 1.00 | 1.33 | 0.9000 / 0.9000 |" in shown
     assert "| Nevergrad, NGOpt | 1.00 | 4.00 | 0.9000 / 0.8000 |" in shown
+
+
+def test_our_searches_are_those_of_config_yaml_but_for_what_the_task_and_the_command_say() -> None:
+    job = Job("ours-more", "table", 3, 12, 8, 2, data="", folder="", ours={"threads": 4})
+    known = yaml.safe_load((ROOT / "config.yaml").read_text())["search"]
+    found = measure.configuration(job)["search"]
+    changed = {key: value for key, value in found.items() if value != known[key]}
+    given = {"model": "search.py", "max_evals": 24, "epochs": 8, "train_samples": None, "seed": 3, "threads": 4}
+    assert changed == given
+    assert measure.configuration(replace(job, at_once=2))["search"]["threads"] == 1
 
 
 def test_a_loss_is_better_when_lower(tmp_path: Path) -> None:
