@@ -14,6 +14,7 @@ import argparse
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def arguments() -> argparse.Namespace:
     ours = "settings of Snakeras's search that differ from config.yaml, as in '{threads: 2}'"
     parser.add_argument("--ours", type=yaml.safe_load, default={}, help=ours)
     parser.add_argument("--results", type=Path, help="folder (results-peers, or results-peers-quick)")
-    parser.add_argument("--page", type=Path, help="a page to put the tables into, such as docs/comparison.md")
+    parser.add_argument("--page", type=Path, help="a page for the tables, such as docs/comparison.md; the picture goes beside it")
     parser.add_argument("--dry-run", action="store_true", help="say what would run")
     return parser.parse_args()
 
@@ -108,6 +109,7 @@ def main() -> int:
     if ended == 0 and given.page and not given.dry_run:
         tables = (results / "comparison.md").read_text()
         given.page.write_text(FIGURES.sub(lambda _: f"\n{tables}\n", given.page.read_text()))
+        shutil.copy(results / "comparison.svg", given.page.with_suffix(".svg"))
     return ended
 
 

@@ -59,7 +59,8 @@ def of_task(one: Compared) -> str:
     rows = [[ROWS[row].title, *map(over_seeds, columns(runs), HEADS.values())] for row, runs in one.rows.items()]
     table = lines(["", *(head.format(score=score) for head in HEADS)], rows)
     errors = [f"{ROWS[row].title}: {line}" for row, line in one.errors.items()]
-    title = f"## {one.task.title}\n\n{len(one.seeds)} seeds: median (minimum to maximum).\n\n"
+    seeds = f"Median (minimum to maximum) of {len(one.seeds)} seeds." if len(one.seeds) > 1 else "One seed."
+    title = f"### {one.task.title}\n\n{seeds}\n\n"
     return title + "\n\n".join(filter(None, [table, *errors, beside(one)]))
 
 
@@ -136,9 +137,9 @@ def main(output: Path, command: str, paths: list[Path]) -> None:
     answers = {path.with_suffix("").parts[-2:]: known for path, known in documents.items() if "asked" in path.parts}
     parts = [provenance(command, list(documents.values())), *map(of_task, compared)]
     if phased := [(one, runs) for one in compared if (runs := list(one.rows.get("ours", {}).values()))]:
-        parts += ["## Where the time of Snakeras goes", shares(phased)]
+        parts += ["### Where the time of Snakeras goes", shares(phased)]
     if answers:
-        parts += ["## Killed, in parallel, raised", asked(answers)]
+        parts += ["### Killed, in parallel, raised", asked(answers)]
     output.write_text("\n\n".join(parts) + "\n")
 
 

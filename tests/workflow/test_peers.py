@@ -52,6 +52,7 @@ def test_two_libraries_and_one_that_is_missing(tmp_path: Path) -> None:
     assert tables in page.read_text()
     assert all(ROWS[row].title in tables for row in rows)
     assert "<svg" in (tmp_path / "comparison.svg").read_text()
+    assert (tmp_path / "page.svg").read_text() == (tmp_path / "comparison.svg").read_text()
     # What has ended does not run again, more of it does.
     assert "rule run:" not in peers(tmp_path, *arguments, "--dry-run")
     assert peers(tmp_path, *arguments, "--seeds", "2", "--dry-run").count("rule run:") == len(rows)
