@@ -57,7 +57,7 @@ def arguments() -> argparse.Namespace:
     ours = "settings of Snakeras's search that differ from config.yaml, as in '{threads: 2}'"
     parser.add_argument("--ours", type=yaml.safe_load, default={}, help=ours)
     parser.add_argument("--results", type=Path, help="folder (results-peers, or results-peers-quick)")
-    parser.add_argument("--page", type=Path, help="a page for the tables, such as docs/comparison.md; the picture goes beside it")
+    parser.add_argument("--page", type=Path, help="a page for the tables, with the picture beside it")
     parser.add_argument("--dry-run", action="store_true", help="say what would run")
     return parser.parse_args()
 
