@@ -8,33 +8,32 @@ import numpy as np
 from compared import results
 from compared.rows import ROWS
 
-POINTS = 400
-
 
 def draw(compared: list[results.Compared], path: Path) -> None:
     """Draw a panel for each task: a line for each row's median over seeds, in its range."""
     import matplotlib.pyplot as plt
 
     plt.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "peers"}
-    figure, axes = plt.subplots(1, len(compared), figsize=(5 * len(compared), 5), squeeze=False)
+    figure, axes = plt.subplots(1, len(compared), figsize=(5 * len(compared), 6), squeeze=False)
     colours = plt.colormaps["tab20"].colors
     for axis, one in zip(axes[0], compared, strict=True):
         for row, runs in one.rows.items():
-            times = np.linspace(0, max(run.seconds for run in runs.values()), POINTS)
+            ends = {time for run in runs.values() for time, _ in run.curve}
+            times = np.array(sorted(ends | {max(run.seconds for run in runs.values())}))
             scores = np.array([[run.best_at(one.task, time) for time in times] for run in runs.values()])
+            # Differences between good networks are to be seen.
+            wrong = 1 - scores if one.task.mode == "max" else scores
             # Only where each seed has a trial.
             known = ~np.isnan(scores).any(axis=0)
             look = {"color": colours[list(ROWS).index(row)]}
             width = 2.5 if ROWS[row].search is None else 1.2
-            axis.plot(times[known], np.median(scores[:, known], axis=0), label=ROWS[row].title, lw=width, **look)
-            ends = [end(scores[:, known], axis=0) for end in (np.min, np.max)]
-            axis.fill_between(times[known], *ends, alpha=0.08, **look)
-        axis.set(title=one.task.title, xlabel="wall time in seconds")
-        axis.grid(alpha=0.3)
-        if one.task.mode == "min":
-            axis.set_yscale("log")
-    axes[0][0].set_ylabel("best validation score")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
+            middle, *ends = (of(wrong[:, known], axis=0) for of in (np.median, np.min, np.max))
+            axis.step(times[known], middle, where="post", label=ROWS[row].title, lw=width, **look)
+            axis.fill_between(times[known], *ends, step="post", alpha=0.08, **look)
+        what = "1 - accuracy" if one.task.mode == "max" else "loss"
+        axis.set(title=one.task.title, xlabel="wall time in seconds", ylabel=f"least validation {what}", yscale="log")
+        axis.grid(alpha=0.3, which="both")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, fontsize="small")
     figure.tight_layout(rect=(0, 0.2, 1, 1))
     figure.savefig(path, metadata={"Date": None})
 
