@@ -23,7 +23,7 @@ def changed(**sections: object) -> set[str]:
         ("algo", "rand"),
         ("startup_trials", 3),
         ("parallelism", 2),
-        ("threads", 1),
+        ("threads", 2),
         ("precision", "mixed_bfloat16"),
         ("model_function", "other"),
         ("data_function", "other"),
