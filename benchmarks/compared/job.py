@@ -31,6 +31,11 @@ class Job:
         """Return the task itself."""
         return tasks.TASKS[self.task]
 
+    @property
+    def threads_each(self) -> int:
+        """Return the threads of one trial, where trials at a time share the cores."""
+        return max(1, self.threads // self.at_once)
+
     @cached_property
     def arrays(self) -> list:
         """Return what to train and to validate on."""

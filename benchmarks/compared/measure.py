@@ -47,7 +47,7 @@ def configuration(job: Job) -> dict:
     import yaml
 
     row, config = ROWS[job.library], yaml.safe_load((ROOT / "config.yaml").read_text())
-    at_once = {"threads": max(1, job.threads // job.at_once)} if job.at_once > 1 else {}
+    at_once = {"threads": job.threads_each} if job.at_once > 1 else {}
     search = {
         "model": "search.py",
         "max_evals": job.trials * row.times,
@@ -148,11 +148,12 @@ def run(job: Job) -> dict:
     found = trace.fits(job.folder)
     if not found:
         raise SearchFailed("it trained nothing")
+    results = Path(job.folder, "results", NAME)
     # Of equal scores the first.
     winner = min(found, key=lambda fit: (job.about.loss(fit.score), fit.at))
     return {
         "seconds": how.seconds,
-        "phases": phased(job, found, how.seconds) if job.library == "ours" else {},
+        "phases": phases.of(results, found, how.seconds, job.threads) if job.library == "ours" else {},
         "memory": how.memory,
         "trials": len(found),
         "epochs": sum(fit.epochs for fit in found),
@@ -161,12 +162,6 @@ def run(job: Job) -> dict:
         "hyperparameters": winner.hp,
         "test": test_score(job, winner.hp),
     }
-
-
-def phased(job: Job, found: list[trace.Fit], seconds: float) -> dict[str, float]:
-    """Return where the time of our own search went."""
-    at_once = max(1, job.threads // configuration(job)["search"]["threads"])
-    return phases.of(Path(job.folder, "results", NAME), found, seconds, at_once)
 
 
 def versions(row: str) -> dict[str, str]:

@@ -13,16 +13,16 @@ PHASES = ("Snakemake, idle cores", "imports, records, data", "model", "compile",
 ENDS = ("started", "finished")  # of a run
 
 
-def of(folder: Path, found: list[Fit], seconds: float, at_once: int) -> dict[str, float]:
+def of(folder: Path, found: list[Fit], seconds: float, cores: int) -> dict[str, float]:
     """Return the seconds of each of ``PHASES`` in a search that took ``seconds``: their sum.
 
-    A second of one trial counts as one ``at_once``-th. To compile is what a first epoch takes longer than the mean of
-    the later ones.
+    Where two trials run at a time, a second of one counts as half a second, and so on. To compile is what a first epoch
+    takes longer than the mean of the later ones.
 
     Args:
         folder: Of the search's results, with a record of each trial's run.
         found: The trials' fits.
-        at_once: How many trials there is room for.
+        cores: Of the whole search.
     """
     runs = [json.loads(path.read_text()) for path in folder.glob("trials/*.run.json")]
     started, finished = (sum(datetime.fromisoformat(run[key]).timestamp() for run in runs) for key in ENDS)
@@ -32,5 +32,6 @@ def of(folder: Path, found: list[Fit], seconds: float, at_once: int) -> dict[str
     compiling = len(found) * statistics.fmean(longer) if longer else 0.0
     training = at - begun - validation - compiling
     spent = (called - started, begun - called, compiling, training, validation, finished - at)
+    at_once = max(1, cores // runs[0]["threads"])
     shares = [value / at_once for value in spent]
     return dict(zip(PHASES, (seconds - sum(shares), *shares), strict=True))

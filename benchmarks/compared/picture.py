@@ -18,8 +18,8 @@ def draw(compared: list[results.Compared], path: Path) -> None:
     colours = plt.colormaps["tab20"].colors
     for axis, one in zip(axes[0], compared, strict=True):
         for row, runs in one.rows.items():
-            ends = {time for run in runs.values() for time, _ in run.curve}
-            times = np.array(sorted(ends | {max(run.seconds for run in runs.values())}))
+            moments = {time for run in runs.values() for time, _ in run.curve}
+            times = np.array(sorted(moments | {max(run.seconds for run in runs.values())}))
             scores = np.array([[run.best_at(one.task, time) for time in times] for run in runs.values()])
             # Differences between good networks are to be seen.
             wrong = 1 - scores if one.task.mode == "max" else scores
@@ -27,9 +27,9 @@ def draw(compared: list[results.Compared], path: Path) -> None:
             known = ~np.isnan(scores).any(axis=0)
             look = {"color": colours[list(ROWS).index(row)]}
             width = 2.5 if ROWS[row].search is None else 1.2
-            middle, *ends = (of(wrong[:, known], axis=0) for of in (np.median, np.min, np.max))
+            middle, *span = (of(wrong[:, known], axis=0) for of in (np.median, np.min, np.max))
             axis.step(times[known], middle, where="post", label=ROWS[row].title, lw=width, **look)
-            axis.fill_between(times[known], *ends, step="post", alpha=0.08, **look)
+            axis.fill_between(times[known], *span, step="post", alpha=0.08, **look)
         what = "1 - accuracy" if one.task.mode == "max" else "loss"
         axis.set(title=one.task.title, xlabel="wall time in seconds", ylabel=f"least validation {what}", yscale="log")
         axis.grid(alpha=0.3, which="both")

@@ -28,9 +28,7 @@ if __name__ == "__main__":
     import keras
     import tensorflow as tf
 
-    # As with Snakeras, trials at a time share the cores.
-    threads = max(1, job.threads // job.at_once)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(job.threads_each)
+    tf.config.threading.set_inter_op_parallelism_threads(job.threads_each)
     keras.utils.set_random_seed(job.seed)
     ROWS[job.library].search(job)

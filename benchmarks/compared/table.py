@@ -12,6 +12,7 @@ from compared.behaviour import QUESTIONS
 from compared.phases import PHASES
 from compared.results import Compared
 from compared.rows import ROWS
+from compared.tasks import Task
 
 HEADS = {
     "wall time, s": 0,
@@ -64,25 +65,26 @@ def of_task(one: Compared) -> str:
     return title + "\n\n".join(filter(None, [table, *errors, beside(one)]))
 
 
-def beside(one: Compared) -> str:
-    """Return how ours compares with each other row of a task, over the seeds that both have; empty without ours.
+def against(task: Task, ours: results.Run, more: results.Run, its: results.Run) -> tuple[float, float, float, float]:
+    """Return shares of its wall time and of its time to its best score; then our and its best score in the same time.
 
-    In the same time, ours is the search with more trials: the other one is over before those of the budget are its end.
+    ``more`` has twice the trials of ``ours``, so that we go on while the other search does.
     """
-    task, ours, more, rows = one.task, one.rows.get("ours", {}), one.rows.get("ours-more", {}), []
+    end, best = min(more.seconds, its.seconds), its.best
+    reached = more.reached(task, best) / its.reached(task, best)
+    return ours.seconds / its.seconds, reached, more.best_at(task, end), its.best_at(task, end)
+
+
+def beside(one: Compared) -> str:
+    """Return how ours compares with each other row of a task, over the seeds that all have; empty without ours."""
+    ours, more, rows = one.rows.get("ours", {}), one.rows.get("ours-more", {}), []
     for row, runs in one.rows.items():
-        pairs = [(ours[seed], more[seed], run) for seed, run in runs.items() if seed in ours and seed in more]
-        if ROWS[row].search is None or not pairs:
-            continue
-        wall = [mine.seconds / its.seconds for mine, _, its in pairs]
-        reached = [longer.reached(task, its.best) / its.reached(task, its.best) for _, longer, its in pairs]
-        ends = [min(longer.seconds, its.seconds) for _, longer, its in pairs]
-        scores = [
-            (longer.best_at(task, end), its.best_at(task, end))
-            for (_, longer, its), end in zip(pairs, ends, strict=True)
-        ]
-        means = "{:.4f} / {:.4f}".format(*np.mean(scores, axis=0))
-        rows.append([ROWS[row].title, over_seeds(wall, 2), over_seeds(reached, 2), means])
+        seeds = sorted(ours.keys() & more.keys() & runs.keys())
+        if ROWS[row].search and seeds:
+            found = [against(one.task, ours[seed], more[seed], runs[seed]) for seed in seeds]
+            wall, reached, *scores = zip(*found, strict=True)
+            means = "{:.4f} / {:.4f}".format(*np.mean(scores, axis=1))
+            rows.append([ROWS[row].title, over_seeds(wall, 2), over_seeds(reached, 2), means])
     heads = ["Snakeras beside", "wall time, as a share of its own"]
     heads += ["time to its best score, as a share of its own", "mean best score in the same time, Snakeras / it"]
     return lines(heads, rows) if rows else ""
