@@ -53,7 +53,9 @@ ROWS = {
         "Optuna, TPE and MedianPruner", "optuna", optuna("MedianPruner"), parallel=True, full=True, asked=True
     ),
     "optuna-default": Row("Optuna, defaults", "optuna", libraries.optuna, parallel=True, full=True),
-    "optuna-halving": Row("Optuna, SuccessiveHalving", "optuna", optuna("SuccessiveHalvingPruner"), parallel=True),
+    "optuna-halving": Row(
+        "Optuna, SuccessiveHalving", "optuna", optuna("SuccessiveHalvingPruner"), parallel=True, full=True
+    ),
     "keras-tuner-hyperband": Row("KerasTuner, Hyperband", KERAS_TUNER, keras_tuner("Hyperband"), full=True),
     "keras-tuner-bayesian": Row(
         "KerasTuner, BayesianOptimization", KERAS_TUNER, keras_tuner("BayesianOptimization"), parallel=True, asked=True
