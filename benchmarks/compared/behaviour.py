@@ -2,12 +2,13 @@
 
 import json
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from compared import trace
 from compared.job import Job
-from compared.measure import watched
+from compared.measure import under_way, watched
 from compared.rows import ROWS
 
 
@@ -31,17 +32,21 @@ def killed(job: Job) -> dict:
     """Kill a search in the middle of its trials, start it again, and compare it with one that was left alone."""
     whole, job = searched(beside(job, "whole", kept=True)), beside(job, "killed", kept=True)
     watched(job, lambda: len(trace.fits(job.folder)) > len(whole) // 2)
-    # The last one was under way, or has just ended.
-    *first, last = trace.fits(job.folder)
-    again = time.time()
+    before, again = trace.fits(job.folder), time.time()
     watched(job)
-    second = trace.fits(job.folder, again)
-    ways = (second, first + second, [*first, last, *second])
+    # The last ones were under way, or had just ended.
+    return resumed(whole, before, trace.fits(job.folder, again), under_way(job))
+
+
+def resumed(whole: list[trace.Fit], before: list[trace.Fit], after: list[trace.Fit], under_way: int) -> dict:
+    """Return what a search lost that was killed while some trials were under way, by its fits before and after."""
+    ended, expected, repeated = len(before) - under_way, Counter(outcome(whole)), Counter(outcome(after))
     return {
-        "ended_before": len(first),
+        "ended_before": ended,
         "trials": len(whole),
-        "lost": max(0, len(first) + len(second) - len(whole)),
-        "same": outcome(whole) in map(outcome, ways),
+        "lost": max(0, ended + len(after) - len(whole)),
+        # What did not run again is known from before.
+        "same": repeated <= expected and expected - repeated <= Counter(outcome(before)),
     }
 
 

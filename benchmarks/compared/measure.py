@@ -59,12 +59,20 @@ def configuration(job: Job) -> dict:
     return config | {"search": config["search"] | search | row.settings | job.ours | at_once}
 
 
+def under_way(job: Job) -> int:
+    """Return how many trials a search runs at a time."""
+    if ROWS[job.library].search:
+        return job.at_once
+    return max(1, job.threads // configuration(job)["search"]["threads"])
+
+
 def command(job: Job) -> list[str]:
     """Write what the search needs into its folder, and return the command that starts it."""
     import yaml
 
     if ROWS[job.library].search:
-        return [sys.executable, "-m", "compared.search", job.text()]
+        # Not the copy of these modules that a search before may have left in its folder.
+        return [sys.executable, "-P", "-m", "compared.search", job.text()]
     hyperas_file.write(job.file("search.py"), job.task, Path(job.data), job.epochs, job.trials, job.seed)
     job.file("peers.yaml").write_text(yaml.safe_dump(configuration(job)))
     snakemake = ["-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(job.threads)]

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
 from compared import data, measure, phases, results, table, tasks  # noqa: E402
-from compared.behaviour import outcome  # noqa: E402
+from compared.behaviour import outcome, resumed  # noqa: E402
 from compared.job import Job  # noqa: E402
 from compared.rows import ROWS  # noqa: E402
 from compared.trace import Fit  # noqa: E402
@@ -127,6 +127,18 @@ def test_what_was_asked() -> None:
     fits = [Fit(1.0, 2, 0.5, {"a": 1}, {}), Fit(2.0, 2, 0.6, {"a": 2}, {})]
     assert outcome(fits) == outcome([Fit(9.0, 2, 0.6, {"a": 2}, {}), Fit(8.0, 2, 0.5, {"a": 1}, {})])
     assert outcome(fits) != outcome(fits[:1])
+
+
+def test_trials_under_way_when_killed_are_not_lost() -> None:
+    whole = [Fit(0.0, 2, number / 10, {"a": number}, {}) for number in range(6)]
+    half = [replace(fit, epochs=1, score=0.9) for fit in whole]
+    two_at_a_time = resumed(whole, [*whole[:2], half[2], whole[3]], whole[2:], under_way=2)
+    assert two_at_a_time == {"ended_before": 2, "trials": 6, "lost": 0, "same": True}
+    from_the_start = resumed(whole, [*whole[:3], half[3]], whole, under_way=1)
+    assert from_the_start == {"ended_before": 3, "trials": 6, "lost": 3, "same": True}
+    # The fourth trial went on as another one, or never again.
+    assert not resumed(whole, [*whole[:3], half[3]], [half[3], *whole[4:]], under_way=1)["same"]
+    assert not resumed(whole, [*whole[:3], half[3]], whole[4:], under_way=1)["same"]
 
 
 def test_where_the_time_goes(tmp_path: Path) -> None:
