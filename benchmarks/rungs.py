@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ from snakeras.search import earlier_trials, pruners  # noqa: E402
 
 TRIALS, ORDERS = 12, 2000  # of a search of config.yaml, and how many of them are replayed
 # Of a search of TRIALS trials its epochs; then how much worse than the best of all trials is the best that is found.
-HEADS = f"""| rungs | epochs | of {TRIALS} trials | in the epochs of 6 whole ones | of {TRIALS} |
-| --- | --- | --- | --- | --- |"""
+HEADS = f"""| rungs | epochs | of {TRIALS} trials | in the epochs of 6 whole ones | of 8 | of {TRIALS} |
+| --- | --- | --- | --- | --- | --- |"""
 
 
 def drawn(one: tasks.Number | tasks.Choice, draws: np.random.Generator) -> object:
@@ -72,6 +73,26 @@ def searched(curves: list[list[float]], rule: object, parallelism: int) -> list[
     return found
 
 
+def promoted(curves: list[list[float]], reduction: int, parallelism: int) -> list[tuple[int, float]]:
+    """Return the same where a trial trains one epoch, or anew to its end an earlier one (ASHA's promotion).
+
+    That one is the best of the earlier ones' best 1/``reduction`` that was not yet chosen.
+    """
+    trials, chosen, spent, best, found = [], set(), 0, float("inf"), []
+    for number in range(len(curves)):
+        earlier = {trials[place] for place in earlier_trials.visible(number, parallelism)}
+        ranked = sorted(earlier, key=lambda place: curves[place][0])
+        again = next((place for place in ranked[: len(ranked) // reduction] if place not in chosen), None)
+        trials.append(number - len(chosen) if again is None else again)
+        if again is None:
+            spent += 1
+        else:
+            chosen.add(again)
+            spent, best = spent + len(curves[again]), min(best, curves[again][-1])
+        found.append((spent, best))
+    return found
+
+
 def halving(first: int, reduction: int) -> object:
     """Return the rule with these rungs."""
     return lambda curve, earlier: pruners.halving_goes_on(curve, earlier, first, reduction)
@@ -90,13 +111,15 @@ def replay(path: Path, epochs: int, parallelism: int) -> None:
     firsts = sorted({1, 2, 3, max(1, epochs // 16), max(1, epochs // 8), max(1, epochs // 4)} & set(range(1, epochs)))
     rules = {f"{first} x {factor}": halving(first, factor) for factor in (2, 3, 4) for first in firsts}
     rules |= {"median": median(epochs), "none": lambda *_: True}
+    ways = {name: partial(searched, rule=rule, parallelism=parallelism) for name, rule in rules.items()}
+    ways |= {f"promotion x {factor}": partial(promoted, reduction=factor, parallelism=parallelism) for factor in (3, 4)}
     least = min(curve[-1] for curve in curves)
     print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time\n{HEADS}")
-    for name, rule in rules.items():
-        searches = [searched(order, rule, parallelism) for order in orders]
+    for name, way in ways.items():
+        searches = [way(order) for order in orders]
         share = statistics.fmean(one[TRIALS - 1][0] for one in searches) / (TRIALS * epochs)
         columns = [[one[TRIALS - 1][1] - least for one in searches]]
-        for whole in (6, TRIALS):
+        for whole in (6, 8, TRIALS):
             columns.append([[best for spent, best in one if spent <= whole * epochs][-1] - least for one in searches])
         cells = [f"{statistics.fmean(one):.5f} ({statistics.stdev(one) / len(one) ** 0.5:.5f})" for one in columns]
         print(f"| {name} | {share:.2f} | {' | '.join(cells)} |")
