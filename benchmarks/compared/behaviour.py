@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compared import trace
 from compared.job import Job
-from compared.measure import under_way, watched
+from compared.measure import at_once, watched
 from compared.rows import ROWS
 
 
@@ -35,7 +35,7 @@ def killed(job: Job) -> dict:
     before, again = trace.fits(job.folder), time.time()
     watched(job)
     # The last ones were under way, or had just ended.
-    return resumed(whole, before, trace.fits(job.folder, again), under_way(job))
+    return resumed(whole, before, trace.fits(job.folder, again), at_once(job))
 
 
 def resumed(whole: list[trace.Fit], before: list[trace.Fit], after: list[trace.Fit], under_way: int) -> dict:

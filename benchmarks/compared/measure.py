@@ -47,7 +47,7 @@ def configuration(job: Job) -> dict:
     import yaml
 
     row, config = ROWS[job.library], yaml.safe_load((ROOT / "config.yaml").read_text())
-    at_once = {"threads": job.threads_each} if job.at_once > 1 else {}
+    shared = {"threads": job.threads_each} if job.at_once > 1 else {}
     search = {
         "model": "search.py",
         "max_evals": job.trials * row.times,
@@ -56,10 +56,10 @@ def configuration(job: Job) -> dict:
         "seed": job.seed,
     }
     config |= {"name": NAME, "data": {"dataset": "model"}, "tracking": {"uri": None}}
-    return config | {"search": config["search"] | search | row.settings | job.ours | at_once}
+    return config | {"search": config["search"] | search | row.settings | job.ours | shared}
 
 
-def under_way(job: Job) -> int:
+def at_once(job: Job) -> int:
     """Return how many trials a search runs at a time."""
     if ROWS[job.library].search:
         return job.at_once
@@ -161,7 +161,7 @@ def run(job: Job) -> dict:
     winner = min(found, key=lambda fit: (job.about.loss(fit.score), fit.at))
     return {
         "seconds": how.seconds,
-        "phases": phases.of(results, found, how.seconds, job.threads) if job.library == "ours" else {},
+        "phases": phases.of(results, found, how.seconds, at_once(job)) if job.library == "ours" else {},
         "memory": how.memory,
         "trials": len(found),
         "epochs": sum(fit.epochs for fit in found),

@@ -13,7 +13,7 @@ PHASES = ("Snakemake, idle cores", "imports, records, data", "model", "compile",
 ENDS = ("started", "finished")  # of a run
 
 
-def of(folder: Path, found: list[Fit], seconds: float, cores: int) -> dict[str, float]:
+def of(folder: Path, found: list[Fit], seconds: float, at_once: int) -> dict[str, float]:
     """Return the seconds of each of ``PHASES`` in a search that took ``seconds``: their sum.
 
     Where two trials run at a time, a second of one counts as half a second, and so on. To compile is what a first epoch
@@ -22,7 +22,7 @@ def of(folder: Path, found: list[Fit], seconds: float, cores: int) -> dict[str, 
     Args:
         folder: Of the search's results, with a record of each trial's run.
         found: The trials' fits.
-        cores: Of the whole search.
+        at_once: How many trials there is room for.
     """
     runs = [json.loads(path.read_text()) for path in folder.glob("trials/*.run.json")]
     started, finished = (sum(datetime.fromisoformat(run[key]).timestamp() for run in runs) for key in ENDS)
@@ -32,6 +32,5 @@ def of(folder: Path, found: list[Fit], seconds: float, cores: int) -> dict[str, 
     compiling = len(found) * statistics.fmean(longer) if longer else 0.0
     training = at - begun - validation - compiling
     spent = (called - started, begun - called, compiling, training, validation, finished - at)
-    at_once = max(1, cores // runs[0]["threads"])
     shares = [value / at_once for value in spent]
     return dict(zip(PHASES, (seconds - sum(shares), *shares), strict=True))

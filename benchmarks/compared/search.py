@@ -15,9 +15,9 @@ def distributed(at_once: int) -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         told = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free.getsockname()[1])}
-    command = [sys.executable, "-m", "compared.search", *sys.argv[1:]]
     names = ["chief", *(f"tuner{number}" for number in range(at_once))]
-    started = [subprocess.Popen(command, env={**os.environ, **told, "KERASTUNER_TUNER_ID": name}) for name in names]
+    variables = [{**os.environ, **told, "KERASTUNER_TUNER_ID": name} for name in names]
+    started = [subprocess.Popen(sys.orig_argv, env=one) for one in variables]
     return max(abs(process.wait()) for process in started)
 
 

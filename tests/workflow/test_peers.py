@@ -152,11 +152,11 @@ def test_where_the_time_goes(tmp_path: Path) -> None:
             name: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S+00:00}"
             for name, at in {"started": started, "finished": finished}.items()
         }
-        (tmp_path / "trials" / f"{number:04}.run.json").write_text(json.dumps(times | {"threads": 1}))
+        (tmp_path / "trials" / f"{number:04}.run.json").write_text(json.dumps(times))
     fits = [Fit(1009.5, 3, 0.5, {}, clocks[0]), Fit(1018.0, 1, 0.5, {}, clocks[1])]
-    assert list(phases.of(tmp_path, fits, 25.0, cores=1).values()) == [7.0, 5.0, 1.5, 4.0, 5.0, 1.0, 1.5]
+    assert list(phases.of(tmp_path, fits, 25.0, at_once=1).values()) == [7.0, 5.0, 1.5, 4.0, 5.0, 1.0, 1.5]
     # Both at once: the cores' time is twice as much, and what is left of it is idle.
-    assert list(phases.of(tmp_path, fits, 15.0, cores=2).values()) == [6.0, 2.5, 0.75, 2.0, 2.5, 0.5, 0.75]
+    assert list(phases.of(tmp_path, fits, 15.0, at_once=2).values()) == [6.0, 2.5, 0.75, 2.0, 2.5, 0.5, 0.75]
 
 
 @pytest.mark.parametrize(("made", "rows"), [(data.texts, 6000), (data.houses, 20640)])
