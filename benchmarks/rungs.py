@@ -25,8 +25,8 @@ from snakeras.search import earlier_trials, pruners  # noqa: E402
 
 TRIALS, ORDERS = 12, 2000  # of a search of config.yaml, and how many of them are replayed
 # Of a search of TRIALS trials its epochs; then how much worse than the best of all trials is the best that is found.
-HEADS = f"""| rungs | epochs | of {TRIALS} trials | in the epochs of 6 whole ones | of 8 | of {TRIALS} |
-| --- | --- | --- | --- | --- | --- |"""
+WHOLE = (6, 8, TRIALS)
+HEADS = ["rungs", "epochs", f"of {TRIALS} trials", *(f"in the epochs of {whole} whole ones" for whole in WHOLE)]
 
 
 def drawn(one: tasks.Number | tasks.Choice, draws: np.random.Generator) -> object:
@@ -114,12 +114,13 @@ def replay(path: Path, epochs: int, parallelism: int) -> None:
     ways = {name: partial(searched, rule=rule, parallelism=parallelism) for name, rule in rules.items()}
     ways |= {f"promotion x {factor}": partial(promoted, reduction=factor, parallelism=parallelism) for factor in (3, 4)}
     least = min(curve[-1] for curve in curves)
-    print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time\n{HEADS}")
+    print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time")
+    print(f"| {' | '.join(HEADS)} |\n{'| --- ' * len(HEADS)}|")
     for name, way in ways.items():
         searches = [way(order) for order in orders]
         share = statistics.fmean(one[TRIALS - 1][0] for one in searches) / (TRIALS * epochs)
         columns = [[one[TRIALS - 1][1] - least for one in searches]]
-        for whole in (6, 8, TRIALS):
+        for whole in WHOLE:
             columns.append([[best for spent, best in one if spent <= whole * epochs][-1] - least for one in searches])
         cells = [f"{statistics.fmean(one):.5f} ({statistics.stdev(one) / len(one) ** 0.5:.5f})" for one in columns]
         print(f"| {name} | {share:.2f} | {' | '.join(cells)} |")

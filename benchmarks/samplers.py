@@ -30,12 +30,14 @@ from snakeras.search.samplers import algorithms, pending  # noqa: E402
 
 # Beside every name of search.algo: variants that a default was chosen from.
 VARIANTS = {
-    "tpe, 20 random": {"algo": "tpe", "startup_trials": 20},
-    "tpe, 10 random": {"algo": "tpe", "startup_trials": 10},
-    "tpe, gamma 0.5": {"algo": "tpe", "algo_options": {"gamma": 0.5}},
-    "optuna-tpe, 10 random": {"algo": "optuna-tpe", "startup_trials": 10},
-    "optuna-tpe, independent": {"algo": "optuna-tpe", "algo_options": {"multivariate": False}},
-    "gp, 10 random": {"algo": "gp", "startup_trials": 10},
+    "tpe 20 random": {"algo": "tpe", "startup_trials": 20},
+    "tpe 10 random": {"algo": "tpe", "startup_trials": 10},
+    "tpe gamma 0.5": {"algo": "tpe", "algo_options": {"gamma": 0.5}},
+    "optuna-tpe sobol": {"algo": "optuna-tpe", "startup": "sobol"},
+    "optuna-tpe 10 random": {"algo": "optuna-tpe", "startup_trials": 10},
+    "optuna-tpe independent": {"algo": "optuna-tpe", "algo_options": {"multivariate": False}},
+    "gp sobol": {"algo": "gp", "startup": "sobol"},
+    "gp 10 random": {"algo": "gp", "startup_trials": 10},
 }
 # A name with this is told of pending trials, or with the other not told; without, as the workflow does it.
 PENDING, ALONE = "+pending", "-pending"

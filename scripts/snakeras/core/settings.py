@@ -126,6 +126,8 @@ class TrialSettings(Section):
     # Left out where it is empty: the records of a search with an algorithm's own defaults do not mention it.
     algo_options: dict[str, Any] = Field({}, exclude_if=lambda options: not options)
     startup_trials: Count = 5
+    # Left out where it is random, like ``args``.
+    startup: Literal["random", "sobol"] = Field("random", exclude_if=lambda kind: kind == "random")
     parallelism: Count = 4
     seed: int = Field(1337, ge=0, le=2**32 - 1)
     epochs: Count | None = None

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 # The settings that the run shows as parameters.
-PARAMETERS = ("algo", "startup_trials", "parallelism", "seed", "epochs", "train_samples", "threads", "precision")
+PARAMETERS = (
+    "algo",
+    "startup_trials",
+    "startup",
+    "parallelism",
+    "seed",
+    "epochs",
+    "train_samples",
+    "threads",
+    "precision",
+)
 
 
 def publish_search(

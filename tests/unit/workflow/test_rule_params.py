@@ -22,6 +22,7 @@ def changed(**sections: object) -> set[str]:
         ("train_samples", 100),
         ("algo", "rand"),
         ("startup_trials", 3),
+        ("startup", "sobol"),
         ("parallelism", 2),
         ("threads", 2),
         ("precision", "mixed_bfloat16"),

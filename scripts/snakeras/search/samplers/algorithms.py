@@ -47,7 +47,7 @@ class Sampler:
     packages: tuple[str, ...]  # that it needs and whose versions decide what it proposes
     extra: str | None = None  # that installs them, where the base lock does not
     lacks: tuple[str, ...] = (CONDITIONS,)
-    starts_at_random: bool = True  # for ``startup_trials``
+    has_startup: bool = True  # for ``startup_trials``
     # No gain from it was seen within 50 trials: docs/searchers.md.
     told_of_pending: bool = False
     arguments: dict = field(default_factory=dict)  # beside its options
@@ -60,16 +60,14 @@ HYPEROPT = {
     "anneal": "hyperopt.anneal.suggest",
     "atpe": f"{hyperopt_atpe.__name__}.suggest",
 }
-NEVERGRAD = Sampler(
-    nevergrad_optimizers.propose, ("nevergrad",), "nevergrad", (CONDITIONS, WEIGHTS), starts_at_random=False
-)
+NEVERGRAD = Sampler(nevergrad_optimizers.propose, ("nevergrad",), "nevergrad", (CONDITIONS, WEIGHTS), has_startup=False)
 SHERPA = Sampler(sherpa_algorithms.propose, ("parameter-sherpa", "gpyopt", "gpy"), "sherpa", (CONDITIONS, WEIGHTS))
 SAMPLERS = {
     "optuna-tpe": Sampler(optuna_samplers.propose_tpe, ("optuna",), lacks=(WEIGHTS,)),
     "optuna-gp": Sampler(optuna_samplers.propose_gp, ("optuna", "torch"), "optuna-gp", (CONDITIONS, WEIGHTS)),
     "gp": Sampler(gaussian_process.propose, ("scikit-learn", "scipy")),
-    "cmaes": Sampler(cma_es.propose, ("cmaes",), "cmaes", (CONDITIONS, CATEGORIES), starts_at_random=False),
-    "qmc": Sampler(quasi_random.propose, ("scipy",), lacks=(), starts_at_random=False),
+    "cmaes": Sampler(cma_es.propose, ("cmaes",), "cmaes", (CONDITIONS, CATEGORIES), has_startup=False),
+    "qmc": Sampler(quasi_random.propose, ("scipy",), lacks=(), has_startup=False),
     "keras-tuner-bayesian": Sampler(
         keras_tuner_oracles.propose_bayesian,
         ("keras-tuner", "scikit-learn", "scipy"),
@@ -83,8 +81,8 @@ SAMPLERS = {
     },
     "sherpa": SHERPA,
     **{f"sherpa-{name}": replace(SHERPA, arguments={"algorithm": name}) for name in sherpa_algorithms.ALGORITHMS},
-    "sklearn-random": Sampler(scikit_learn.propose_random, ("scikit-learn",), lacks=(), starts_at_random=False),
-    "talos": Sampler(talos_reducers.propose, ("talos",), "talos", (WEIGHTS,), starts_at_random=False),
+    "sklearn-random": Sampler(scikit_learn.propose_random, ("scikit-learn",), lacks=(), has_startup=False),
+    "talos": Sampler(talos_reducers.propose, ("talos",), "talos", (WEIGHTS,), has_startup=False),
 }
 NAMES = (*HYPEROPT, *SAMPLERS)
 
@@ -164,7 +162,7 @@ def approximations(algo: str, space: object) -> Iterator[str]:
 def configured(
     search: TrialSettings, space: NamedSpace | None = None, points: dict[int, Point] | None = None, warm: int = 0
 ) -> Callable:
-    """Return the suggest function of ``search.algo`` with its options, told when its random start ends.
+    """Return the suggest function of ``search.algo`` with its options, told when its start ends.
 
     Such functions count the trials that they see, of which a parallel search shows ``parallelism - 1`` less. The start
     ends at trial ``startup_trials`` all the same, and so many trials earlier as stand before the history.
@@ -195,7 +193,9 @@ def configured(
         propose=partial(sampler.propose, **sampler.arguments, **search.algo_options),
         **whole_search,
     )
-    suggest = with_points(started(suggest) if sampler.starts_at_random else suggest)
+    if sampler.has_startup:
+        suggest = started(partial(suggest, start=quasi_random.propose) if search.startup == "sobol" else suggest)
+    suggest = with_points(suggest)
     if sampler.told_of_pending and search.parallelism > 1:
         return partial(pending.suggest, suggest_one=suggest, **whole_search)
     return suggest
@@ -204,7 +204,7 @@ def configured(
 def _suggest_from(
     new_ids: list[int], domain: object, trials: object, seed: int, suggest: Callable, first: int
 ) -> list[dict]:
-    """Return what ``suggest`` proposes, whose random start ends before trial ``first``, however many trials it sees."""
+    """Return what ``suggest`` proposes, whose start ends before trial ``first``, however many trials it sees."""
     startup = 0 if new_ids[0] >= first else len(trials.trials) + 1
     return suggest(new_ids, domain, trials, seed, n_startup_jobs=startup)
 

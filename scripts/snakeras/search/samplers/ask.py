@@ -74,6 +74,7 @@ def suggest(
     seed: int,
     name: str,
     propose: Callable[[Ask], Point],
+    start: Callable[[Ask], Point] | None = None,
     n_startup_jobs: int | None = None,
     search_seed: int = 0,
     parallelism: int = 1,
@@ -85,7 +86,9 @@ def suggest(
 
     Args:
         trials: Trials in hyperopt's state RUNNING are pending ones.
-        n_startup_jobs: Draw at random until so many trials have ended, and one of them with a loss; None: never.
+        start: What answers instead until ``n_startup_jobs`` trials have ended, and one of them with a loss; None: a
+            random draw does.
+        n_startup_jobs: None for no start.
     """
     from hyperopt import rand
     from threadpoolctl import threadpool_limits
@@ -93,14 +96,15 @@ def suggest(
     ask = _ask(new_ids[0], domain, trials, int(seed), search_seed, parallelism)
     known = any(result.loss is not None for result in ask.results)
     started = n_startup_jobs is None or (known and len(ask.results) >= n_startup_jobs)
-    if not started or not ask.space.hyperparameters:
+    answer = propose if started else start
+    if answer is None or not ask.space.hyperparameters:
         return rand.suggest(new_ids, domain, trials, seed)
     random.seed(ask.seed)
     np.random.seed(ask.seed % 2**32)
     try:
         # What they warn of is of no use to the user: experimental options, a model's parameters at their bounds.
         with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-            point = propose(ask)
+            point = answer(ask)
     # A library may raise anything.
     except Exception as error:
         traceback.print_exc()

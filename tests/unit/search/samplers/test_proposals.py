@@ -64,11 +64,14 @@ def result(trial: int, values: dict) -> dict:
     return {"status": "ok", "loss": loss} | pruned
 
 
-def searched(algo: str, count: int, parallelism: int = 1, documents: tuple = (), **options: object) -> list[dict]:
+def searched(
+    algo: str, count: int, parallelism: int = 1, documents: tuple = (), startup: str = "random", **options: object
+) -> list[dict]:
     """The documents of a search, ``documents`` being its first."""
     from hyperopt.base import JOB_STATE_DONE, trials_from_docs
 
-    suggest = algorithms.configured(TrialSettings(algo=algo, parallelism=parallelism, algo_options=options, **SEARCH))
+    search = TrialSettings(algo=algo, parallelism=parallelism, startup=startup, algo_options=options, **SEARCH)
+    suggest = algorithms.configured(search)
     found, draws = list(documents), pending.generator(SEARCH["seed"], len(documents))
     for trial in range(len(documents), count):
         seen = trials_from_docs(found[: max(0, trial - parallelism + 1)], validate=False)
@@ -149,6 +152,19 @@ def test_better_than_random_in_the_end(algo: str) -> None:
     assert best(searched(algo, 25)[12:]) < best(searched("rand", 25)[12:])
 
 
+@pytest.mark.parametrize(("startup", "like"), [("random", "rand"), ("sobol", "qmc")])
+@pytest.mark.parametrize("parallelism", [1, 3])
+def test_the_start_is_as_set_and_ends_at_its_trial(startup: str, like: str, parallelism: int) -> None:
+    start = points(searched(like, 6, parallelism))
+    for algo in ("optuna-tpe", "gp"):
+        found = points(searched(algo, 6, parallelism, startup=startup))
+        assert found[:4] == start[:4]
+        assert found[4] != start[4]
+    # hyperopt's algorithms have a start of their own, and those that learn nothing have none.
+    for algo in ("tpe", "rand", "sklearn-random"):
+        assert points(searched(algo, 4, startup=startup)) == points(searched(algo, 4))
+
+
 @pytest.mark.parametrize("algo", ["optuna-tpe", "gp", "cmaes", "qmc", "sklearn-random"])
 def test_trials_of_which_nothing_is_known_do_no_harm(algo: str) -> None:
     if algorithms.complaint(algo):
@@ -161,15 +177,6 @@ def test_trials_of_which_nothing_is_known_do_no_harm(algo: str) -> None:
     failed = [one | {"result": {"status": "fail"}} for one in documents]
     for history in (documents, failed):
         assert len(point(searched(algo, 9, documents=tuple(history))[-1])) >= 10
-
-
-def test_the_random_start_is_hyperopts_and_ends_at_its_trial() -> None:
-    for parallelism in (1, 3):
-        random = points(searched("rand", 6, parallelism))
-        for algo in ("optuna-tpe", "gp"):
-            found = points(searched(algo, 6, parallelism))
-            assert found[:4] == random[:4]
-            assert found[4] != random[4]
 
 
 def test_trials_in_flight_are_those_that_will_run(monkeypatch: pytest.MonkeyPatch) -> None:
