@@ -20,12 +20,12 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
-from compared import data, tasks, trace  # noqa: E402
+from compared import data, table, tasks, trace  # noqa: E402
 from snakeras.search import earlier_trials, pruners  # noqa: E402
 
 TRIALS, ORDERS = 12, 2000  # of a search of config.yaml, and how many of them are replayed
+WHOLE = (6, 8, TRIALS)  # budgets, as so many trials that none prunes
 # Of a search of TRIALS trials its epochs; then how much worse than the best of all trials is the best that is found.
-WHOLE = (6, 8, TRIALS)
 HEADS = ["rungs", "epochs", f"of {TRIALS} trials", *(f"in the epochs of {whole} whole ones" for whole in WHOLE)]
 
 
@@ -113,9 +113,7 @@ def replay(path: Path, epochs: int, parallelism: int) -> None:
     rules |= {"median": median(epochs), "none": lambda *_: True}
     ways = {name: partial(searched, rule=rule, parallelism=parallelism) for name, rule in rules.items()}
     ways |= {f"promotion x {factor}": partial(promoted, reduction=factor, parallelism=parallelism) for factor in (3, 4)}
-    least = min(curve[-1] for curve in curves)
-    print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time")
-    print(f"| {' | '.join(HEADS)} |\n{'| --- ' * len(HEADS)}|")
+    least, rows = min(curve[-1] for curve in curves), []
     for name, way in ways.items():
         searches = [way(order) for order in orders]
         share = statistics.fmean(one[TRIALS - 1][0] for one in searches) / (TRIALS * epochs)
@@ -123,7 +121,9 @@ def replay(path: Path, epochs: int, parallelism: int) -> None:
         for whole in WHOLE:
             columns.append([[best for spent, best in one if spent <= whole * epochs][-1] - least for one in searches])
         cells = [f"{statistics.fmean(one):.5f} ({statistics.stdev(one) / len(one) ** 0.5:.5f})" for one in columns]
-        print(f"| {name} | {share:.2f} | {' | '.join(cells)} |")
+        rows.append([name, f"{share:.2f}", *cells])
+    print(f"\n{path.stem}, {len(curves)} trials of {epochs} epochs, {parallelism} at a time")
+    print(table.lines(HEADS, rows))
 
 
 def main() -> None:

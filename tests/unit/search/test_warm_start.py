@@ -198,12 +198,20 @@ def test_a_proposal_depends_on_what_it_may_see_and_the_warm_start_alone(algo: st
 
 
 @pytest.mark.parametrize(
-    ("algo", "startup"), [("tpe", "random"), ("optuna-tpe", "random"), ("gp", "random"), ("optuna-tpe", "sobol")]
+    ("algo", "startup", "like"),
+    [
+        ("tpe", "random", "rand"),
+        ("optuna-tpe", "random", "rand"),
+        ("gp", "random", "rand"),
+        ("optuna-tpe", "sobol", "qmc"),
+    ],
 )
 @pytest.mark.parametrize("parallelism", [1, 3])
 @pytest.mark.parametrize("warm", [1, 4, 6, 9])
-def test_the_start_is_shorter_by_as_many_trials(algo: str, startup: str, parallelism: int, warm: int) -> None:
-    start = points(searched({"random": "rand", "sobol": "qmc"}[startup], [], 8, parallelism))
+def test_the_start_is_shorter_by_as_many_trials(
+    algo: str, startup: str, like: str, parallelism: int, warm: int
+) -> None:
+    start = points(searched(like, [], 8, parallelism))
     found = points(searched(algo, before(warm), 8, parallelism, startup=startup))
     is_start = [one == other for number, (one, other) in enumerate(zip(found, start, strict=True)) if number != 1]
     assert is_start == [number < 6 - warm for number in range(8) if number != 1]

@@ -191,11 +191,10 @@ def configured(
         ask.suggest,
         name=search.algo,
         propose=partial(sampler.propose, **sampler.arguments, **search.algo_options),
+        start=quasi_random.propose if search.startup == "sobol" else None,
         **whole_search,
     )
-    if sampler.has_startup:
-        suggest = started(partial(suggest, start=quasi_random.propose) if search.startup == "sobol" else suggest)
-    suggest = with_points(suggest)
+    suggest = with_points(started(suggest) if sampler.has_startup else suggest)
     if sampler.told_of_pending and search.parallelism > 1:
         return partial(pending.suggest, suggest_one=suggest, **whole_search)
     return suggest
