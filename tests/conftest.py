@@ -26,6 +26,8 @@ SEARCH = {
 }
 # Before anything imports TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# As trials have it: what a test trains itself is compared with theirs.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # A busy machine is no failure.
 hypothesis.settings.register_profile("without a deadline", deadline=None)
 hypothesis.settings.load_profile("without a deadline")

@@ -27,6 +27,7 @@ def answers(number: int) -> dict:
         "number": number,
         "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "omp": os.environ["OMP_NUM_THREADS"],
+        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
         "hash": hash("text"),
         "pid": os.getpid(),
     }
@@ -166,6 +167,13 @@ def test_a_child_that_needs_no_tensorflow_sets_it_up_once_it_is_there(tmp_path: 
 def test_more_environment_reaches_the_child(tmp_path: Path) -> None:
     answer = child_process.call(answers, {"number": 1}, tmp_path / "log", 1, environment={"OMP_NUM_THREADS": "7"})
     assert answer["omp"] == "7"
+
+
+def test_onednn_is_on_unless_the_user_says_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert child_process.call(answers, {"number": 1}, tmp_path / "log", threads=1)["onednn"] == "1"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert child_process.call(answers, {"number": 1}, tmp_path / "log", threads=1)["onednn"] == "0"
 
 
 def gone(pid: int, patience: float = 20) -> bool:
