@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -180,11 +181,12 @@ def versions(row: str) -> dict[str, str]:
 
 
 def machine() -> str:
-    """Return what this machine is, and its Python."""
+    """Return what this machine is, with the vector units by which TensorFlow chooses its kernels, and its Python."""
     import psutil
 
-    with Path("/proc/cpuinfo").open() as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    about = Path("/proc/cpuinfo").read_text()
+    processor = next(iter(re.findall(r"model name\s*: (.+)", about)), platform.processor())
+    units = [unit for unit in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16") if unit in about.split()]
     memory = psutil.virtual_memory().total / 2**30
-    processor = names[0] if names else platform.processor()
-    return f"{processor}, {psutil.cpu_count()} cores, {memory:.0f} GiB; Python {platform.python_version()}"
+    version = platform.python_version()
+    return f"{' '.join([processor, *units])}, {psutil.cpu_count()} cores, {memory:.0f} GiB; Python {version}"
