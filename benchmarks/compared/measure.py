@@ -185,8 +185,10 @@ def machine() -> str:
     import psutil
 
     about = Path("/proc/cpuinfo").read_text()
-    processor = next(iter(re.findall(r"model name\s*: (.+)", about)), platform.processor())
-    units = [unit for unit in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16") if unit in about.split()]
+    name = re.search(r"model name\s*: (.+)", about)
+    processor = name[1] if name else platform.processor()
+    flags = set(about.split())
+    units = [unit for unit in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16") if unit in flags]
     memory = psutil.virtual_memory().total / 2**30
     version = platform.python_version()
     return f"{' '.join([processor, *units])}, {psutil.cpu_count()} cores, {memory:.0f} GiB; Python {version}"
