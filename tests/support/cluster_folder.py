@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from processes import GUARD
 from workflow_folder import Folder, environment, new_folder
 
 HERE = Path(__file__).parents[1] / "cluster"
@@ -67,13 +68,14 @@ class Run:
     def said(self) -> str:
         return self._file.read_text()
 
-    def end(self, seconds: float = 900) -> str:
+    def end(self) -> str:
         """Wait for its end, which has to be a good one; returns all that it printed."""
         try:
-            status = self.process.wait(timeout=seconds)
+            status = self.process.wait(timeout=3 * GUARD)
         except subprocess.TimeoutExpired:
-            self.process.terminate()
-            self.process.wait(timeout=60)
+            self.process.kill()
+            # Left in the queue, they would keep the next test's jobs waiting.
+            subprocess.run(["scancel", "--me"], check=True)
             raise AssertionError(self.said) from None
         assert status == 0, self.said
         assert "Traceback" not in self.said

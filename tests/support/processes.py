@@ -6,8 +6,10 @@ from pathlib import Path
 
 import psutil
 
+GUARD = 300  # seconds; only a test that hangs comes near it, on a slow machine too
 
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> object:
+
+def wait_for(condition: Callable[[], object], seconds: float = GUARD) -> object:
     """Return what ``condition`` gives as soon as it is true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

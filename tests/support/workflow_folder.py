@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from processes import command_lines, wait_for
+from processes import GUARD, command_lines, wait_for
 from snakemake import cli
 
 ROOT = Path(__file__).parents[2]
@@ -74,10 +74,10 @@ class Folder:
             env=environment(),
             start_new_session=True,
         )
-        wait_for((self.results / reached).exists, seconds=300)
+        wait_for((self.results / reached).exists)
         os.killpg(run.pid, signal.SIGKILL)
-        run.wait(timeout=60)
-        wait_for(lambda: not command_lines(self.path), seconds=20)
+        run.wait(timeout=GUARD)
+        wait_for(lambda: not command_lines(self.path))
         self.run("--unlock")
 
     def planned(self, *arguments: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import command_lines, wait_for
+from processes import GUARD, command_lines, wait_for
 from workflow_folder import Folder
 
 pytestmark = pytest.mark.slow
@@ -51,8 +51,8 @@ def killed(folder: Folder, kill: Callable) -> None:
         wait_for(lambda: any("snakeras.process import child" in line for line in command_lines(folder.path)))
         time.sleep(1)
         kill(run)
-        run.wait(timeout=60)
-    wait_for(lambda: not command_lines(folder.path), seconds=20)
+        run.wait(timeout=GUARD)
+    wait_for(lambda: not command_lines(folder.path))
     said = (folder.path / "output.txt").read_text()
     assert "Traceback" not in said
     assert not list(folder.results.glob("trials/.*"))

@@ -6,7 +6,7 @@ import subprocess
 
 import psutil
 import pytest
-from processes import wait_for
+from processes import GUARD, wait_for
 from snakeras.search import trial_records
 from workflow_folder import Folder, new_folder
 
@@ -123,11 +123,11 @@ def test_a_trial_whose_job_is_ended_is_not_recorded(tmp_path, ending: int) -> No
             stdout=output,
             stderr=output,
         )
-        wait_for((folder.path / "reached").exists, seconds=180)
+        wait_for((folder.path / "reached").exists)
         (job,) = psutil.Process(run.pid).children()
         computing = job.children(recursive=True)
         job.send_signal(ending)
-        assert run.wait(timeout=120) == 1
-    psutil.wait_procs(computing, timeout=20)
+        assert run.wait(timeout=GUARD) == 1
+    psutil.wait_procs(computing, timeout=GUARD)
     assert not any(process.is_running() for process in computing)
     assert not list(folder.results.glob("trials/0000*"))

@@ -188,7 +188,7 @@ def test_the_interface_shows_the_trials_from_best_to_worst(finished: Folder, tmp
 
         # The table first shows what it has, then what the server sorts.
         page.get_by_text("Sort: val_acc").wait_for()
-        wait_for(lambda: shown() == [*names, "five"], seconds=60)
+        wait_for(lambda: shown() == [*names, "five"])
 
 
 # A tracker that comes and goes

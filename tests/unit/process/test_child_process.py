@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import ROOT
+from processes import wait_for
 from snakeras.core.errors import Mistake, UserError
 from snakeras.core.settings import FinalSettings
 from snakeras.process import child_process
@@ -90,7 +91,7 @@ def sleeps(note: str) -> dict:
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, [ROOT, ROOT / "tests", ROOT / "tests" / "support"])))
 
 
 def test_a_child_answers_with_its_own_threads_and_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +157,7 @@ def test_what_a_script_started_ends_with_it(tmp_path: Path, then: str) -> None:
             child_process.call(leaves_a_process, arguments, tmp_path / "log", 1, limits=limits, tensorflow=False)
     else:
         child_process.call(leaves_a_process, arguments, tmp_path / "log", threads=1, tensorflow=False)
-    assert gone(written(note))
+    wait_until_gone(written(note))
 
 
 def test_a_child_that_needs_no_tensorflow_sets_it_up_once_it_is_there(tmp_path: Path) -> None:
@@ -176,21 +177,13 @@ def test_onednn_is_on_unless_the_user_says_otherwise(tmp_path: Path, monkeypatch
     assert child_process.call(answers, {"number": 1}, tmp_path / "log", threads=1)["onednn"] == "0"
 
 
-def gone(pid: int, patience: float = 20) -> bool:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
+def wait_until_gone(pid: int) -> None:
+    wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
-def written(path: Path, patience: float = 60) -> int:
-    deadline = time.monotonic() + patience
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < deadline, f"{path} was not written"
-        time.sleep(0.05)
-    return int(path.read_text())
+def written(path: Path) -> int:
+    """Return the number in a file, once it stands there."""
+    return int(wait_for(lambda: path.exists() and path.read_text()))
 
 
 PARENT = """
@@ -218,8 +211,8 @@ def test_the_computing_dies_with_its_parent(tmp_path: Path) -> None:
     grandchild = written(tmp_path / "childs own")
     parent.kill()
     parent.wait()
-    assert gone(child_process)
-    assert gone(grandchild)
+    wait_until_gone(child_process)
+    wait_until_gone(grandchild)
 
 
 def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
@@ -231,5 +224,5 @@ def test_a_job_dies_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
     child_process, job = written(tmp_path / "child"), written(tmp_path / "parent")
     snakemake.kill()
     snakemake.wait()
-    assert gone(job)
-    assert gone(child_process)
+    wait_until_gone(job)
+    wait_until_gone(child_process)

@@ -14,10 +14,9 @@ from types import SimpleNamespace
 import filelock
 import pytest
 from conftest import ROOT
+from processes import GUARD, wait_for
 from snakeras.core.errors import UserError
 from snakeras.process import gpus
-
-GUARD = 120  # seconds; only a test that hangs comes near it
 
 # A job's parent process: it notes when it has its devices and when it is about to give them back. The lines of the file
 # are in one order for all processes, so whoever is noted at the same time had them at the same time.
@@ -108,13 +107,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # Not time.sleep itself, by which filelock waits for its turn.
     monkeypatch.setattr(gpus, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + GUARD
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +291,7 @@ def test_whoever_waits_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with gpus.locked(["0"], 1, 1, tmp_path):
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()
-        until(terminal.getvalue)
+        wait_for(terminal.getvalue)
         time.sleep(3 * gpus.POLL)
         assert not got
     thread.join(GUARD)
@@ -311,19 +303,19 @@ def test_whoever_waits_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_jobs_fill_all_slots_and_wait_for_the_next(jobs: Jobs) -> None:
     for _ in range(3):
         jobs.start("0,1,2", 1, 2)
-    until(lambda: len(jobs.notes()) == 3)
+    wait_for(lambda: len(jobs.notes()) == 3)
     # Nobody shares a device while another is free.
     assert sorted(name for *_, names in jobs.notes() for name in names) == ["0", "1", "2"]
     for _ in range(5):
         jobs.start("0,1,2", 1, 2)
-    until(lambda: len(jobs.notes()) == 6)
+    wait_for(lambda: len(jobs.notes()) == 6)
     first = jobs.notes()
     assert Counter(name for *_, names in first for name in names) == {"0": 2, "1": 2, "2": 2}
     having = {number for _, number, *_ in first}
     for process in jobs.processes:
         if process.pid in having:
             process.communicate(timeout=GUARD)
-    until(lambda: sum(sign == "+" for sign, *_ in jobs.notes()) == 8)
+    wait_for(lambda: sum(sign == "+" for sign, *_ in jobs.notes()) == 8)
     jobs.end()
     assert max(len(limits) for now in jobs.together() for limits in now.values()) == 2
 

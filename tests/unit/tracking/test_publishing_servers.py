@@ -15,6 +15,7 @@ import psutil
 import published
 import pytest
 import servers
+from processes import GUARD, wait_for
 from published import Search, tracking
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
@@ -47,7 +48,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, 
         with servers.mlflow_server(folder, **options) as server:
             yield server.uri, database, storage
             ours = set(psutil.Process().children(recursive=True)) - before
-    _, left = psutil.wait_procs(ours, timeout=20)
+    _, left = psutil.wait_procs(ours, timeout=GUARD)
     assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -314,9 +315,7 @@ def test_a_slow_tracker_is_given_up(
     proxy.rule = None
     # What came too late for the client still comes to the server.
     tracker = client(settings)
-    deadline = time.monotonic() + SOON
-    while len(tracker.search_runs([opened["experiment_id"]])) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(lambda: len(tracker.search_runs([opened["experiment_id"]])) == 2)
     trial_run.publish_trial(settings, opened, **found.arguments(0))
     assert sorted(content(settings, opened)) == ["squares", "squares 0000"]
     assert len(tracker.search_runs([opened["experiment_id"]])) == 2
@@ -339,7 +338,7 @@ def test_a_tracker_older_than_mlflow_3_is_one_line_of_one_job(
 
 def in_a_process(code: str, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=GUARD)
 
 
 CONNECT = """
