@@ -2,6 +2,7 @@
 # calls it.
 
 import sys
+from pathlib import Path
 
 from compared.job import Job
 from compared.rows import ROWS
@@ -14,6 +15,8 @@ RUNS = [
     for row in chosen["rows"]
 ]
 ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", "raised"), row=ASKED["rows"])
+if config["so_far"]:
+    RUNS, ANSWERS = ([path for path in paths if Path(path).exists()] for paths in (RUNS, ANSWERS))
 
 
 def job(row, task, seed, trials, epochs):

@@ -53,6 +53,9 @@ def test_two_libraries_and_one_that_is_missing(tmp_path: Path) -> None:
     assert all(ROWS[row].title in tables for row in rows)
     assert "<svg" in (tmp_path / "comparison.svg").read_text()
     assert (tmp_path / "page.svg").read_text() == (tmp_path / "comparison.svg").read_text()
+    # Of twice as many searches, those that have ended.
+    assert "rule run:" not in peers(tmp_path, *arguments, "--seeds", "2", "--so-far")
+    assert "One seed." in (tmp_path / "comparison.md").read_text()
     # What has ended does not run again, more of it does.
     assert "rule run:" not in peers(tmp_path, *arguments, "--dry-run")
     assert peers(tmp_path, *arguments, "--seeds", "2", "--dry-run").count("rule run:") == len(rows)
