@@ -118,15 +118,12 @@ def test_cancelled_jobs_a_drained_node_and_a_restarted_scheduler_change_nothing(
 
 FAULTY = LIGHT.replace(
     "    time.sleep(1)",
-    """    import os, pathlib, signal, subprocess
-    command = ["squeue", "--noheader", "--jobs", os.environ["SLURM_JOB_ID"], "--format", "%k"]
-    trial = subprocess.run(command, capture_output=True, text=True).stdout.strip()[-4:]
-    tried = pathlib.Path(f"tried-{trial}")
-    again = tried.exists()
-    tried.touch()
-    if (trial == "0001" and not again) or trial == "0003":
+    """    import os, signal, subprocess
+    command = ["squeue", "--noheader", "--jobs", os.environ["SLURM_JOB_ID"], "--format", "%k %l"]
+    trial, limit = subprocess.run(command, capture_output=True, text=True).stdout.split()
+    if (trial.endswith("0001") and limit == "1:00") or trial.endswith("0003"):
         time.sleep(1000)
-    if trial == "0002":
+    if trial.endswith("0002"):
         os.kill(os.getpid(), signal.SIGKILL)""",
 )
 

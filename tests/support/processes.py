@@ -9,9 +9,9 @@ import psutil
 GUARD = 300  # seconds; only a test that hangs comes near it, on a slow machine too
 
 
-def wait_for(condition: Callable[[], object], seconds: float = GUARD) -> object:
+def wait_for(condition: Callable[[], object]) -> object:
     """Return what ``condition`` gives as soon as it is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + GUARD
     while not (value := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
