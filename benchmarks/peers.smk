@@ -17,6 +17,8 @@ RUNS = [
 ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", "raised"), row=ASKED["rows"])
 if config["so_far"]:
     RUNS, ANSWERS = ([path for path in paths if Path(path).exists()] for paths in (RUNS, ANSWERS))
+    if not RUNS:
+        raise WorkflowError(f"--so-far: found none of these searches in {Path.cwd() / 'runs'}, expected one or more")
 
 
 def job(row, task, seed, trials, epochs):

@@ -20,11 +20,17 @@ from compared.rows import ROWS  # noqa: E402
 from compared.trace import Fit  # noqa: E402
 
 
-def peers(folder: Path, *arguments: str) -> str:
+def peers(folder: Path, *arguments: str, code: int = 0) -> str:
     command = [sys.executable, ROOT / "benchmarks" / "peers.py", "--results", folder, *arguments]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert run.returncode == 0, run.stdout
+    assert run.returncode == code, run.stdout
     return run.stdout
+
+
+def test_no_tables_of_nothing(tmp_path: Path) -> None:
+    line = f"--so-far: found none of these searches in {tmp_path / 'runs'}, expected one or more"
+    assert line in peers(tmp_path, "--so-far", code=1).splitlines()
+    assert not (tmp_path / "comparison.md").exists()
 
 
 @pytest.mark.slow
