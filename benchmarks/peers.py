@@ -105,6 +105,7 @@ def main() -> int:
     command += ["--rerun-triggers", "params", "input", "mtime"]
     paths = os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT / "scripts")])
     environment = {**os.environ, "PYTHONPATH": paths}
+    # A search whose library has a newer version would run again.
     if given.so_far:
         command += ["--allowed-rules", "all", "table", "picture"]
     if given.dry_run:

@@ -27,6 +27,7 @@ def peers(folder: Path, *arguments: str, code: int = 0) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 def test_no_tables_of_nothing(tmp_path: Path) -> None:
     line = f"--so-far: found none of these searches in {tmp_path / 'runs'}, expected one or more"
     assert line in peers(tmp_path, "--so-far", code=1).splitlines()
