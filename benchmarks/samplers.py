@@ -22,6 +22,7 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
+from compared import table  # noqa: E402
 from hyperopt.base import JOB_STATE_DONE, Domain, trials_from_docs  # noqa: E402
 from objectives import OBJECTIVES, noise, objective  # noqa: E402
 from snakeras.core.settings import TrialSettings  # noqa: E402
@@ -123,16 +124,17 @@ def tables(given: argparse.Namespace) -> None:
         after = [count for count in AFTER if count <= trials]
         regret = {name: np.array([one[place][:trials] for place in shared]) for name, one in found.items()}
         ranks = ranked(regret, [count - 1 for count in after])
-        print(f"\nparallelism {parallelism}: {len(shared)} runs a row, {len({seed for _, seed in shared})} seeds\n")
-        print("| sampler | regret after " + " / ".join(map(str, after)) + " trials | mean rank | wins | s a proposal |")
-        print("| --- | --- | --- | --- | --- |")
+        heads = ["sampler", f"regret after {' / '.join(map(str, after))} trials", "mean rank", "wins", "s a proposal"]
+        rows = []
         for name, values in sorted(regret.items(), key=lambda item: item[1][:, after[-1] - 1].mean()):
             mean = " / ".join(with_error(values[:, count - 1]) for count in after)
             rank = " / ".join(f"{value:.1f}" for value in ranks[name])
             spent = np.mean(
                 [line["seconds"] for line in runs if (line["sampler"], line["parallelism"]) == (name, parallelism)]
             )
-            print(f"| {name} | {mean} | {rank} | {wins(values, regret.get('tpe'), after)} | {spent:.3f} |")
+            rows.append([name, mean, rank, wins(values, regret.get("tpe"), after), f"{spent:.3f}"])
+        print(f"\nparallelism {parallelism}: {len(shared)} runs a row, {len({seed for _, seed in shared})} seeds\n")
+        print(table.lines(heads, rows))
 
 
 def ranked(regret: dict[str, np.ndarray], places: list[int]) -> dict[str, np.ndarray]:

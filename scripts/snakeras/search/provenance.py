@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from snakeras.core import files
+from snakeras.core.settings import TrialSettings
 from snakeras.model_file import fingerprint, opened_files
 from snakeras.search.samplers import algorithms
 
@@ -63,11 +64,11 @@ def commit_of(paths: dict[str, Path]) -> dict | None:
     return next((found | {"of": name} for name, path in paths.items() if (found := commit(path))), None)
 
 
-def versions(algo: str) -> dict[str, str]:
-    """Return the versions of the packages that make the numbers, those of the search algorithm too."""
+def versions(search: TrialSettings) -> dict[str, str]:
+    """Return the versions of the packages that make the numbers, those of the sampler too."""
     found = {}
     # TensorFlow is distributed under two names.
     for distribution in ("tensorflow-cpu", *PACKAGES):
         with suppress(importlib.metadata.PackageNotFoundError):
             found[distribution.removesuffix("-cpu")] = importlib.metadata.version(distribution)
-    return found | algorithms.versions(algo)
+    return found | algorithms.versions(search)

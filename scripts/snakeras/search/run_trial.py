@@ -109,7 +109,7 @@ def determined(
             raise UserError(
                 f"{change} trial {trial_name} read it; call again to run that trial and all later ones again"
             )
-    own = {"trial": trial, "history": digest, "packages": provenance.versions(search.algo)}
+    own = {"trial": trial, "history": digest, "packages": provenance.versions(search)}
     point = trial_records.given(points, trial)
     return earlier, fixed | own | ({} if point is None else {"point": point})
 

@@ -73,7 +73,7 @@ def publish_search(
         parameters = {key: str(value) for key, value in settings.items() if value is not None}
         if search.algo_options:
             parameters["algo_options"] = json.dumps(search.algo_options, sort_keys=True)
-        tags |= {f"snakeras.packages.{name}": version for name, version in algorithms.versions(search.algo).items()}
+        tags |= {f"snakeras.packages.{name}": version for name, version in algorithms.versions(search).items()}
         runs.log_values(client, run_id, parameters, tags)
         client.log_dict(run_id, config, "config.json")
     return {"tracking_uri": redacted(client.tracking_uri), "experiment_id": experiment_id, "run_id": run_id}

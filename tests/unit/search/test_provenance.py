@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from snakeras.core import files
+from snakeras.core.settings import TrialSettings
 from snakeras.search import provenance
 
 
@@ -39,11 +40,15 @@ def test_a_file_that_was_read_and_has_changed_is_named(tmp_path: Path) -> None:
 
 
 def test_versions_are_those_installed() -> None:
-    found = provenance.versions("tpe")
+    found = provenance.versions(TrialSettings(algo="tpe"))
     assert set(found) == set(provenance.PACKAGES)
     assert found["keras"] == version("keras")
     assert found["tensorflow"].startswith("2.")
-    assert provenance.versions("optuna-tpe") == found | {"optuna": version("optuna")}
+    of_optuna = found | {"optuna": version("optuna")}
+    assert provenance.versions(TrialSettings(algo="optuna-tpe")) == of_optuna
+    # SciPy makes Sobol's points.
+    sobol = TrialSettings(algo="optuna-tpe", startup="sobol")
+    assert provenance.versions(sobol) == of_optuna | {"scipy": version("scipy")}
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -133,9 +133,10 @@ def own_file(algo: str) -> str | None:
     return None if algo in NAMES else own.file(algo)
 
 
-def versions(algo: str) -> dict[str, str]:
-    """Return the versions of the packages that an algorithm needs beside hyperopt."""
-    return {package: version for package in _needs(algo)[0] if (version := _version(package))}
+def versions(search: TrialSettings) -> dict[str, str]:
+    """Return the versions of the packages that decide what a search proposes, beside hyperopt's."""
+    needed = (*_needs(search.algo)[0], *(("scipy",) if search.startup == "sobol" else ()))
+    return {package: version for package in needed if (version := _version(package))}
 
 
 def approximations(algo: str, space: object) -> Iterator[str]:
