@@ -49,6 +49,8 @@ def test_versions_are_those_installed() -> None:
     # SciPy makes Sobol's points.
     sobol = TrialSettings(algo="optuna-tpe", startup="sobol")
     assert provenance.versions(sobol) == of_optuna | {"scipy": version("scipy")}
+    # hyperopt's start stays random.
+    assert provenance.versions(TrialSettings(algo="tpe", startup="sobol")) == found
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -135,7 +135,8 @@ def own_file(algo: str) -> str | None:
 
 def versions(search: TrialSettings) -> dict[str, str]:
     """Return the versions of the packages that decide what a search proposes, beside hyperopt's."""
-    needed = (*_needs(search.algo)[0], *(("scipy",) if search.startup == "sobol" else ()))
+    start = _start(search)
+    needed = (*_needs(search.algo)[0], *(start.packages if start else ()))
     return {package: version for package in needed if (version := _version(package))}
 
 
@@ -192,7 +193,7 @@ def configured(
         ask.suggest,
         name=search.algo,
         propose=partial(sampler.propose, **sampler.arguments, **search.algo_options),
-        start=quasi_random.propose if search.startup == "sobol" else None,
+        start=start.propose if (start := _start(search)) else None,
         **whole_search,
     )
     suggest = with_points(started(suggest) if sampler.has_startup else suggest)
@@ -207,6 +208,12 @@ def _suggest_from(
     """Return what ``suggest`` proposes, whose start ends before trial ``first``, however many trials it sees."""
     startup = 0 if new_ids[0] >= first else len(trials.trials) + 1
     return suggest(new_ids, domain, trials, seed, n_startup_jobs=startup)
+
+
+def _start(search: TrialSettings) -> Sampler | None:
+    """Return the sampler of a search's first trials; None where they are random, or as the algorithm likes."""
+    sampler = SAMPLERS.get(search.algo)
+    return SAMPLERS["qmc"] if sampler and sampler.has_startup and search.startup == "sobol" else None
 
 
 def _needs(algo: str) -> tuple[tuple[str, ...], str | None]:
