@@ -54,7 +54,7 @@ def test_members_are_kept_and_averaged(tmp_path) -> None:
     lost.unlink()
     shutil.rmtree(lost.with_suffix(""))
     assert folder.planned("--config", "final={ensemble: {seeds: 3}}")["finalist"] == 3
-    said = folder.run("--config", "final={ensemble: {seeds: 1}}")
+    said = folder.run("--config", "final={ensemble: {seeds: 1}}", "--", f"results/{folder.name}/final/metrics.json")
     assert said.count(" starts") == 1
     assert lost.read_bytes() == before
     fewer = json.loads(metrics.read_text())

@@ -49,12 +49,18 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a script finds as ``keras.datasets.mnist``: 5,000 real digits without a network."""
+@pytest.fixture(scope="module")
+def some_digits() -> dict[str, np.ndarray]:
+    """Some of 5,000 real digits."""
     digits = datasets._mnist_5k()
-    cut = {name: array[:: 5 if "train" in name else 10] for name, array in digits.items()}
-    monkeypatch.setattr(mnist, "read_or_fetch", lambda *_arguments: cut)
+    return {name: array[:: 5 if "train" in name else 10] for name, array in digits.items()}
+
+
+@pytest.fixture
+def few_digits(some_digits: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a script finds as ``keras.datasets.mnist``, without a network."""
+    copies = {name: array.copy() for name, array in some_digits.items()}
+    monkeypatch.setattr(mnist, "read_or_fetch", lambda *_arguments: copies)
 
 
 def test_every_script_is_here() -> None:
