@@ -109,7 +109,6 @@ class Hosted:
 
 @pytest.fixture(scope="module")
 def hosted(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    servers.require(servers.missing_s3)
     path = tmp_path_factory.mktemp("hosted")
     with ExitStack() as stack:
         store = stack.enter_context(servers.s3(path / "store", ACCESS, SECRET))

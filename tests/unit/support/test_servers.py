@@ -3,6 +3,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import fault_proxy
 import pytest
 import servers
 from mlflow import MlflowClient
@@ -42,7 +43,7 @@ def test_a_server_that_does_not_come_up_says_why(tmp_path) -> None:
 def test_a_proxy_passes_an_artifact_both_ways(server, tmp_path) -> None:
     artifact = tmp_path / "artifact.bin"
     artifact.write_bytes(os.urandom(30 << 20))
-    with servers.proxy(server.uri) as proxy:
+    with fault_proxy.proxy(server.uri) as proxy:
         client = MlflowClient(proxy.uri)
         run = log_run(client, artifact)
         (tmp_path / "got").mkdir()
@@ -65,7 +66,9 @@ def test_a_proxy_passes_an_artifact_both_ways(server, tmp_path) -> None:
 def test_a_proxy_makes_faults(server, once, action, said, created) -> None:
     direct = MlflowClient(server.uri)
     experiment = direct.create_experiment(f"faults-{action}")
-    with servers.proxy(server.uri, lambda method, path, count: action if path.endswith("/create") else None) as proxy:
+    with fault_proxy.proxy(
+        server.uri, lambda method, path, count: action if path.endswith("/create") else None
+    ) as proxy:
         client = MlflowClient(proxy.uri)
         with pytest.raises(MlflowException, match=said):
             client.create_run(experiment)
@@ -83,7 +86,7 @@ def test_a_proxy_cuts_an_upload_after_reading_it(server, once, tmp_path) -> None
     artifact.write_bytes(bytes(5 << 20))
     client = MlflowClient(server.uri)
     run = client.create_run("0").info.run_id
-    with servers.proxy(server.uri, lambda method, path, count: "cut" if method == "PUT" else None) as proxy:
+    with fault_proxy.proxy(server.uri, lambda method, path, count: "cut" if method == "PUT" else None) as proxy:
         with pytest.raises(MlflowException, match="Connection aborted"):
             MlflowClient(proxy.uri).log_artifact(run, str(artifact))
         assert [method for method, _ in proxy.requests].count("PUT") == 1

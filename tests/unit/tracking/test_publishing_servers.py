@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fault_proxy
 import psutil
 import published
 import pytest
@@ -40,7 +41,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, servers.S3]]:
     """The addresses of a server with PostgreSQL, to whose S3 clients write themselves, of its database and its S3."""
-    servers.require(servers.missing_postgresql, servers.missing_s3)
+    servers.require(servers.missing_postgresql())
     folder = tmp_path_factory.mktemp("large")
     before = set(psutil.Process().children(recursive=True))
     with servers.postgresql(folder) as database, servers.s3(folder) as storage:
@@ -72,13 +73,13 @@ def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def proxy(server: servers.Server) -> Iterator[servers.Proxy]:
-    with servers.proxy(server.uri) as started:
+def proxy(server: servers.Server) -> Iterator[fault_proxy.Proxy]:
+    with fault_proxy.proxy(server.uri) as started:
         yield started
 
 
 @pytest.fixture
-def settings(proxy: servers.Proxy, tmp_path: Path) -> TrackingSettings:
+def settings(proxy: fault_proxy.Proxy, tmp_path: Path) -> TrackingSettings:
     return tracking(uri=proxy.uri, experiment=tmp_path.name, registered_model=tmp_path.name)
 
 
@@ -175,7 +176,7 @@ def test_a_database_that_is_not_there_is_one_line(found: Search, large: tuple[st
 
 @pytest.mark.parametrize("status", [500, 401])
 def test_a_tracker_that_refuses_everything_is_one_line(
-    found: Search, settings: TrackingSettings, proxy: servers.Proxy, status: int
+    found: Search, settings: TrackingSettings, proxy: fault_proxy.Proxy, status: int
 ) -> None:
     opened = search_run.publish_search(settings, **found.opening())
     proxy.rule = lambda method, path, count: status
@@ -189,7 +190,7 @@ def test_a_tracker_that_refuses_everything_is_one_line(
     assert len(content(settings, publish(found, settings, range(1), final=False))) == 2
 
 
-def requests_of(found: Search, settings: TrackingSettings, proxy: servers.Proxy, opened: dict, trial: int) -> list:
+def requests_of(found: Search, settings: TrackingSettings, proxy: fault_proxy.Proxy, opened: dict, trial: int) -> list:
     before = len(proxy.requests)
     trial_run.publish_trial(settings, opened, **found.arguments(trial))
     return proxy.requests[before:]
@@ -233,7 +234,7 @@ def many(tmp_path: Path, search: dict) -> Search:
 def test_a_connection_cut_anywhere_is_gone_on_with(
     many: Search,
     settings: TrackingSettings,
-    proxy: servers.Proxy,
+    proxy: fault_proxy.Proxy,
     action: str,
     first: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -275,7 +276,7 @@ def is_made_once(request: tuple[str, str]) -> bool:
 def test_lost_answers_make_nothing_twice(
     found: Search,
     settings: TrackingSettings,
-    proxy: servers.Proxy,
+    proxy: fault_proxy.Proxy,
     local: TrackingSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -305,7 +306,7 @@ def test_lost_answers_make_nothing_twice(
 
 
 def test_a_slow_tracker_is_given_up(
-    found: Search, settings: TrackingSettings, proxy: servers.Proxy, monkeypatch: pytest.MonkeyPatch
+    found: Search, settings: TrackingSettings, proxy: fault_proxy.Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     opened = search_run.publish_search(settings, **found.opening())
@@ -325,7 +326,7 @@ NEW = re.compile(r"/mlflow/(logged-models.*|runs/(log-inputs|outputs)|registered
 
 
 def test_a_tracker_older_than_mlflow_3_is_one_line_of_one_job(
-    found: Search, settings: TrackingSettings, proxy: servers.Proxy
+    found: Search, settings: TrackingSettings, proxy: fault_proxy.Proxy
 ) -> None:
     proxy.rule = lambda method, path, count: "unknown" if NEW.search(path) else None
     with pytest.raises(UserError) as raised:
@@ -486,7 +487,7 @@ def test_a_broken_s3_is_one_line(
     action: int | str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with servers.proxy(large[2].endpoint) as proxy:
+    with fault_proxy.proxy(large[2].endpoint) as proxy:
         monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", proxy.uri)
         opened = search_run.publish_search(large_settings, **found.opening())
         proxy.rule = lambda method, path, count: action if path.endswith("model.keras") else None
