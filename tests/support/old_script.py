@@ -2,6 +2,13 @@
 
 from collections.abc import Callable
 
+import pytest
+
+# Of all tests that run them.
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.translation.OldName"),
+]
 # A network with two outputs.
 TWO = """
 inputs = Input((8,))

@@ -1,7 +1,8 @@
 """Real servers for tests: PostgreSQL, S3 (moto), MLflow over HTTP, a browser.
 
 All listen at 127.0.0.1 only, answer before they are given out, write what they print to a log in the folder, and end
-with their whole process group, even when the tests are ended by ``kill -9``.
+with their whole process group, even when the tests are ended by ``kill -9``. Where one is missing and cannot be
+installed, the test is skipped.
 """
 
 from __future__ import annotations
@@ -80,10 +81,10 @@ def postgresql(folder: Path) -> Iterator[str]:
     """
     import psycopg2
 
-    programs = _postgresql_programs()
-    if programs is None:
-        raise RuntimeError("PostgreSQL is missing")
+    programs = _needed(_postgresql_programs, "postgresql", "put PostgreSQL's initdb and postgres on the PATH")
     user = _postgresql_user()
+    if os.geteuid() == 0 and user is None:
+        pytest.skip("PostgreSQL does not run as root: make a user postgres (useradd postgres)")
     port = free_port()
     log = _log(folder, "postgresql")
     temporary = Path(tempfile.mkdtemp(prefix="snakeras-postgresql-"))
@@ -207,9 +208,7 @@ def browser() -> Iterator[Browser]:
     """A Chromium of the system without a window, driven by playwright."""
     from playwright.sync_api import sync_playwright
 
-    program = _browser_program()
-    if program is None:
-        raise RuntimeError("Chromium is missing")
+    program = _needed(_browser_program, "chromium", "put chromium or google-chrome on the PATH")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
         chromium = playwright.chromium.launch(executable_path=program, headless=True, args=arguments)
@@ -217,34 +216,6 @@ def browser() -> Iterator[Browser]:
             yield chromium
         finally:
             chromium.close()
-
-
-def require(missing: str | None) -> None:
-    """Skip the test if ``missing_postgresql`` or ``missing_browser`` gave a reason to."""
-    if missing:
-        pytest.skip(missing)
-
-
-@functools.cache
-def missing_postgresql() -> str | None:
-    """Why PostgreSQL cannot be used here; None if it can."""
-    if _postgresql_programs() is None:
-        _install("postgresql")
-    if _postgresql_programs() is None:
-        return "PostgreSQL is missing: apt-get install postgresql, or put its initdb and postgres on the PATH"
-    if os.geteuid() == 0 and _postgresql_user() is None:
-        return "PostgreSQL does not run as root: make a user postgres (useradd postgres)"
-    return None
-
-
-@functools.cache
-def missing_browser() -> str | None:
-    """Why no browser can be used here; None if one can."""
-    if _browser_program() is None:
-        _install("chromium")
-    if _browser_program() is None:
-        return "Chromium is missing: apt-get install chromium, or put chromium or google-chrome on the PATH"
-    return None
 
 
 def free_port() -> int:
@@ -373,6 +344,16 @@ def _browser_program() -> str | None:
             if tried.returncode == 0:
                 return found
     return None
+
+
+def _needed(find: Callable[[], Path | str | None], package: str, otherwise: str) -> Path | str:
+    """What ``find`` finds, after installing the package if it must; skips the test where that does not help."""
+    if (found := find()) is None:
+        _install(package)
+        found = find()
+    if found is None:
+        pytest.skip(f"{package} is missing: apt-get install {package}, or {otherwise}")
+    return found
 
 
 @functools.cache

@@ -59,7 +59,6 @@ def folder(tmp_path: Path, search: dict) -> Path:
 
 
 def test_a_trial_that_ends_appears_and_nothing_can_be_changed(folder: Path) -> None:
-    servers.require(servers.missing_browser())
     with dashboard(folder) as address, servers.browser() as browser:
         assert address.startswith("http://127.0.0.1:")
         page, errors, elsewhere = browser.new_page(viewport={"width": 1400, "height": 1400}), [], []

@@ -86,7 +86,6 @@ def report(finished: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    servers.require(servers.missing_browser())
     with servers.browser() as started:
         yield started
 

@@ -164,7 +164,6 @@ def test_the_champion_is_served(finished: Folder, checked: dict, tmp_path: Path)
 
 
 def test_the_interface_shows_the_trials_from_best_to_worst(finished: Folder, tmp_path: Path) -> None:
-    servers.require(servers.missing_browser())
     shutil.copy(finished.path / "mlflow.db", tmp_path)
     table = sorted(finished.rows(), key=lambda row: -float(row["val_accuracy"]))
     names = [f"five {int(row['trial']):04d}" for row in table]

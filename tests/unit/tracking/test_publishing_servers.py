@@ -41,7 +41,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, servers.S3]]:
     """The addresses of a server with PostgreSQL, to whose S3 clients write themselves, of its database and its S3."""
-    servers.require(servers.missing_postgresql())
     folder = tmp_path_factory.mktemp("large")
     before = set(psutil.Process().children(recursive=True))
     with servers.postgresql(folder) as database, servers.s3(folder) as storage:

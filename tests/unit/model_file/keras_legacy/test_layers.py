@@ -1,11 +1,7 @@
 import numpy as np
-import pytest
-from old_script import Script
+from old_script import MARKS, Script
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.translation.OldName"),
-]
+pytestmark = MARKS
 
 
 def test_layers_of_keras_1(script: Script) -> None:

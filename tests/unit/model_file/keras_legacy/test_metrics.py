@@ -1,12 +1,9 @@
 from pathlib import Path
 
 import pytest
-from old_script import TWO, Script
+from old_script import MARKS, TWO, Script
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.translation.OldName"),
-]
+pytestmark = MARKS
 
 
 OWN_METRICS = """

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from old_script import Script
+from old_script import MARKS, Script
 from snakeras.model_file.keras_legacy import old_names, translation
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.translation.OldName"),
-]
+pytestmark = MARKS
 
 
 def today(path: str) -> object:

@@ -3,13 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from old_script import TWO, Script
+from old_script import MARKS, TWO, Script
 from snakeras.model_file.keras_legacy import models, old_names
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::snakeras.model_file.keras_legacy.translation.OldName"),
-]
+pytestmark = MARKS
 
 
 def test_optimizers(script: Script) -> None:
