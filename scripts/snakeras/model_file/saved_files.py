@@ -31,6 +31,7 @@ def kept_in(folder: Path) -> Iterator[None]:
         for cls, name, change in (
             (keras.callbacks.CSVLogger, "__init__", to_write),
             (keras.callbacks.BackupAndRestore, "__init__", to_write),
+            (keras.callbacks.TensorBoard, "__init__", to_write),
             (keras.Model, "save", to_write),
             (keras.Model, "save_weights", to_write),
             (keras.Model, "load_weights", to_read),
@@ -49,14 +50,14 @@ def _redirected(path: object, folder: Path) -> Path | None:
 
 
 def _with_path(position: int, change: Callable[[object], object]) -> Callable[..., object]:
-    """Return a wrapper for ``wrap`` and ``replace`` that changes the path in argument number ``position``."""
+    """Return a wrapper for ``wrap`` and ``replace`` that changes the path in argument ``position``, or its default."""
 
     def call(before: Callable[..., object], *args: object, **kwargs: object) -> object:
-        name = list(inspect.signature(before).parameters)[position]
-        if name in kwargs:
-            kwargs[name] = change(kwargs[name])
-        elif len(args) > position:
+        path = list(inspect.signature(before).parameters.values())[position]
+        if len(args) > position:
             args = (*args[:position], change(args[position]), *args[position + 1 :])
+        elif path.name in kwargs or path.default is not path.empty:
+            kwargs[path.name] = change(kwargs.get(path.name, path.default))
         return before(*args, **kwargs)
 
     return call

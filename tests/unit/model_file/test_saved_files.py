@@ -45,6 +45,15 @@ def test_what_is_saved_under_a_relative_path_is_found_again_but_not_in_the_worki
     assert sorted(path.name for path in (elsewhere / "own").rglob("*.*")) == ["one.weights.h5", "whole.keras"]
 
 
+@pytest.mark.parametrize("asked", [(), ("logs",), ("./logs",)])
+def test_the_logs_of_tensorboard_go_there_too_even_under_their_default_path(elsewhere: Path, asked: tuple) -> None:
+    import keras
+
+    with saved_files.kept_in(elsewhere / "own"):
+        assert keras.callbacks.TensorBoard(*asked).log_dir == str(elsewhere / "own" / "logs")
+        assert keras.callbacks.TensorBoard(str(elsewhere / "logs")).log_dir == str(elsewhere / "logs")
+
+
 def test_other_files_are_read_where_they_are(elsewhere: Path, network: object) -> None:
     import keras
 
