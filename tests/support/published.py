@@ -25,6 +25,7 @@ def tracking(**keys: object) -> TrackingSettings:
     return TRACKING.model_copy(update=keys)
 
 
+ACCURACIES = [0.5, 0.7, 0.3, None, 0.9, 0.6]  # of six trials
 START = datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC)
 PACKAGES = {"tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"}
 
@@ -201,3 +202,16 @@ def _write_trial(found: Search, fixed: dict, trial: int, accuracy: float | None,
     files.write_json(found.trials / f"{trial_records.name(trial)}.json", document)
     files.write_json(found.trials / f"{trial_records.name(trial)}.run.json", _happened(trial))
     return document
+
+
+def comparable(runs: dict) -> dict:
+    """What two trackers hold of the same search, without the ids that each gives by itself."""
+    return {
+        name: run
+        | {
+            "info": run["info"][1:],
+            "tags": {key: value for key, value in run["tags"].items() if key != "mlflow.parentRunId"},
+            "models": len(run["models"]),
+        }
+        for name, run in runs.items()
+    }

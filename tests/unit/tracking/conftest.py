@@ -1,8 +1,9 @@
 import shutil
 from pathlib import Path
 
+import published
 import pytest
-from published import tracking
+from published import ACCURACIES, Search, tracking
 from snakeras.core.settings import TrackingSettings
 from snakeras.tracking import connection
 from trackers import Tracker
@@ -30,3 +31,17 @@ def local(empty_store: Path, tmp_path: Path) -> TrackingSettings:
 @pytest.fixture
 def tracker(empty_store: Path, tmp_path: Path) -> Tracker:
     return Tracker(tmp_path / "tracker", empty_store)
+
+
+@pytest.fixture
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No fault outlasts its test: ``connect`` sets variables, and MLflow keeps a few of them."""
+    for name, value in connection.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_S3_ENDPOINT_URL", raising=False)
+
+
+@pytest.fixture
+def found(tmp_path: Path, search: dict) -> Search:
+    """A finished search, one of whose trials failed."""
+    return published.search(tmp_path / "results", search, ACCURACIES)

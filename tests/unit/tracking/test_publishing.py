@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import published
 import pytest
-from published import Search, search, tracking, write_final
+from published import ACCURACIES, Search, tracking, write_final
 from snakeras.core import files
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings, TrialSettings
@@ -18,21 +19,10 @@ from snakeras.tracking import connection, final_run, search_run, trial_run
 
 pytestmark = pytest.mark.slow
 
-ACCURACIES = [0.5, 0.7, 0.3, None, 0.9, 0.6]
-
 
 @pytest.fixture
 def settings(local: TrackingSettings) -> TrackingSettings:
     return local
-
-
-@pytest.fixture
-def found(tmp_path: Path, search: dict) -> Search:
-    return new_search(tmp_path / "results", search)
-
-
-def new_search(folder: Path, settings: dict) -> Search:
-    return search(folder, settings, ACCURACIES)
 
 
 def client(settings: TrackingSettings) -> object:
@@ -250,8 +240,7 @@ def test_whose_models_are_logged(found: Search, settings: TrackingSettings, mode
 def test_the_same_trials_in_another_search_are_runs_of_their_own(
     tmp_path: Path, search: dict, settings: TrackingSettings
 ) -> None:
-    first = publish(new_search(tmp_path / "a", search), settings, final=False)
-    import published
+    first = publish(published.search(tmp_path / "a", search, ACCURACIES), settings, final=False)
 
     other = published.search(tmp_path / "b", search, ACCURACIES, name="other")
     second = publish(other, settings, final=False)
@@ -291,7 +280,6 @@ def in_processes(found: Search, settings: TrackingSettings, shares: list[list[in
 
 
 def test_five_publishers_at_once_on_sqlite(tmp_path: Path, search: dict) -> None:
-    import published
 
     found = published.search(tmp_path / "results", search, [0.5 + trial / 100 for trial in range(5)])
     # No store yet: one of them makes it. Each trial is published by two processes.

@@ -1,65 +1,26 @@
-"""Publishing to real servers, whole and broken ones."""
+"""Publishing to a real server, by way of all that can go wrong there."""
 
-import json
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import fault_proxy
-import psutil
 import published
 import pytest
 import servers
-from processes import GUARD, wait_for
-from published import Search, tracking
+from fault_proxy import models_sent, refusal
+from processes import wait_for
+from published import Search, comparable, tracking
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
 from snakeras.tracking import connection, final_run, search_run, trial_run
-from test_publishing import client, content, in_processes, new_search, publish
+from test_publishing import client, content, publish
 
-pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[3]
-SOON = 30.0  # seconds within which a broken tracker is given up
-MODEL_FILE = "data/model.keras"
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No fault outlasts its test: ``connect`` sets variables, and MLflow keeps a few of them."""
-    for name, value in connection.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("MLFLOW_S3_ENDPOINT_URL", raising=False)
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, servers.S3]]:
-    """The addresses of a server with PostgreSQL, to whose S3 clients write themselves, of its database and its S3."""
-    folder = tmp_path_factory.mktemp("large")
-    before = set(psutil.Process().children(recursive=True))
-    with servers.postgresql(folder) as database, servers.s3(folder) as storage:
-        options = {"backend": database, "artifacts": "s3://mlflow/tests", "environment": storage.environment()}
-        with servers.mlflow_server(folder, **options) as server:
-            yield server.uri, database, storage
-            ours = set(psutil.Process().children(recursive=True)) - before
-    _, left = psutil.wait_procs(ours, timeout=GUARD)
-    assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
-
-
-@pytest.fixture
-def large_settings(
-    large: tuple[str, str, servers.S3], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> TrackingSettings:
-    uri, _, storage = large
-    for name, value in storage.environment().items():
-        monkeypatch.setenv(name, value)
-    return tracking(uri=uri, experiment=tmp_path.name)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_environment")]
 
 
 @pytest.fixture(scope="module")
@@ -82,97 +43,6 @@ def settings(proxy: fault_proxy.Proxy, tmp_path: Path) -> TrackingSettings:
     return tracking(uri=proxy.uri, experiment=tmp_path.name, registered_model=tmp_path.name)
 
 
-@pytest.fixture
-def found(tmp_path: Path, search: dict) -> Search:
-    return new_search(tmp_path / "results", search)
-
-
-def refusal(settings: TrackingSettings, call: Callable, *args: object, **kwargs: object) -> str:
-    """The one line of a call that a tracker fails, which comes soon."""
-    begin = time.monotonic()
-    with pytest.raises(UserError) as raised:
-        call(settings, *args, **kwargs)
-    assert time.monotonic() - begin < SOON
-    line = str(raised.value)
-    assert line.startswith(f"tracking.uri: {settings.uri} "), line
-    assert "\n" not in line
-    assert "call again to publish what is missing" in line
-    return line
-
-
-def downloaded(uri: str, folder: Path) -> bytes:
-    import mlflow
-
-    folder.mkdir(parents=True, exist_ok=True)
-    return (Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder))) / MODEL_FILE).read_bytes()
-
-
-def comparable(runs: dict) -> dict:
-    """What two trackers hold of the same search, without the ids that each gives by itself."""
-    return {
-        name: run
-        | {
-            "info": run["info"][1:],
-            "tags": {key: value for key, value in run["tags"].items() if key != "mlflow.parentRunId"},
-            "models": len(run["models"]),
-        }
-        for name, run in runs.items()
-    }
-
-
-def test_postgresql_and_s3_hold_what_sqlite_does(
-    found: Search,
-    large_settings: TrackingSettings,
-    large: tuple[str, str, servers.S3],
-    local: TrackingSettings,
-    tmp_path: Path,
-) -> None:
-    import boto3
-
-    opened = publish(found, large_settings)
-    runs = content(large_settings, opened)
-    assert publish(found, large_settings) == opened
-    assert content(large_settings, opened) == runs
-    tracker = client(large_settings)
-    assert len(tracker.search_model_versions("name='squares'")) == 1
-    assert len(tracker.search_logged_models([opened["experiment_id"]])) == 6
-
-    got = downloaded(opened["model_uri"], tmp_path / "version")
-    final = (found.folder / "final" / "model.keras").read_bytes()
-    assert got == downloaded("models:/squares@champion", tmp_path / "champion") == final
-    storage = boto3.client("s3", endpoint_url=large[2].endpoint)
-    for trial in (0, 4):
-        (model,), (run, *_) = (runs[f"squares {trial:04d}"][key] for key in ("models", "info"))
-        expected = (found.trials / f"{trial:04d}" / "model.keras").read_bytes()
-        assert downloaded(f"models:/{model}", tmp_path / model) == expected
-        assert downloaded(f"runs:/{run}/model", tmp_path / run) == expected
-        location = tracker.get_logged_model(model).artifact_location
-        bucket, _, key = location.removeprefix("s3://").partition("/")
-        assert storage.get_object(Bucket=bucket, Key=f"{key}/{MODEL_FILE}")["Body"].read() == expected
-
-    assert comparable(content(local, publish(found, local))) == comparable(runs)
-
-
-def test_four_publishers_at_once_on_postgresql(tmp_path: Path, search: dict, large_settings: TrackingSettings) -> None:
-    found = published.search(tmp_path / "results", search, [0.5 + trial / 100 for trial in range(4)])
-    # Two are at the same trial at the same time.
-    in_processes(found, large_settings, [[number // 2, 2 + number // 2] for number in range(4)])
-    opened = search_run.publish_search(large_settings, **found.opening())
-    runs = content(large_settings, opened)
-    assert sorted(runs) == ["squares", *(f"squares {trial:04d}" for trial in range(4))]
-    tracker = client(large_settings)
-    assert len(tracker.search_runs([opened["experiment_id"]])) == 5
-    assert sorted(model.source_run_id for model in tracker.search_logged_models([opened["experiment_id"]])) == sorted(
-        run["info"][0] for name, run in runs.items() if name != "squares"
-    )
-    assert all(len(run["models"]) == 1 for name, run in runs.items() if name != "squares")
-
-
-def test_a_database_that_is_not_there_is_one_line(found: Search, large: tuple[str, str, servers.S3]) -> None:
-    line = refusal(tracking(uri=f"{large[1]}-absent"), search_run.publish_search, **found.opening())
-    assert "does not exist" in line
-
-
 @pytest.mark.parametrize("status", [500, 401])
 def test_a_tracker_that_refuses_everything_is_one_line(
     found: Search, settings: TrackingSettings, proxy: fault_proxy.Proxy, status: int
@@ -193,10 +63,6 @@ def requests_of(found: Search, settings: TrackingSettings, proxy: fault_proxy.Pr
     before = len(proxy.requests)
     trial_run.publish_trial(settings, opened, **found.arguments(trial))
     return proxy.requests[before:]
-
-
-def models_sent(requests: list[tuple[str, str]]) -> int:
-    return sum(method == "PUT" and path.endswith("/model.keras") for method, path in requests)
 
 
 def assert_whole(found: Search, settings: TrackingSettings, opened: dict, expected: dict, trials: set[int]) -> None:
@@ -336,68 +202,6 @@ def test_a_tracker_older_than_mlflow_3_is_one_line_of_one_job(
     assert line.endswith("expected a server of MLflow 3 or newer")
 
 
-def in_a_process(code: str, *arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=GUARD)
-
-
-CONNECT = """
-import sys
-sys.path.insert(0, "scripts")
-from snakeras.core.errors import UserError
-from snakeras.core.settings import TrackingSettings
-from snakeras.tracking import connection
-try:
-    connection.connect(TrackingSettings(uri=sys.argv[1]))
-except UserError as error:
-    print(error)
-print([name for name in ("mlflow", "tensorflow", "keras", "boto3") if name in sys.modules])
-"""
-
-
-@pytest.mark.parametrize(
-    ("variables", "uri", "said"),
-    [
-        ({}, "http://127.0.0.1:9", "tracking.uri: http://127.0.0.1:9 cannot be reached"),
-        (
-            {"MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:9"},
-            "sqlite:///mlflow.db",
-            "MLFLOW_S3_ENDPOINT_URL: http://127.0.0.1:9 cannot be reached",
-        ),
-    ],
-)
-def test_an_absent_server_is_found_out_before_mlflow_is_imported(
-    variables: dict, uri: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    line, imported = in_a_process(CONNECT, uri).stdout.splitlines()
-    assert line.startswith(said)
-    assert imported == "[]"
-
-
-PUBLISH_ALL = """
-import json, sys
-sys.path[:0] = ["scripts", "tests/support"]
-from pathlib import Path
-from published import Search
-from snakeras.core.settings import TrackingSettings
-from snakeras.tracking import final_run, search_run, trial_run
-folder, settings, search = sys.argv[1], TrackingSettings(**json.loads(sys.argv[2])), json.loads(sys.argv[3])
-found = Search(Path(folder), "squares", search)
-opened = search_run.publish_search(settings, **found.opening())
-trial_run.publish_trial(settings, opened, **found.arguments(0))
-print(final_run.publish_final(settings, opened, **found.final())["model_uri"])
-print([name for name in ("tensorflow", "keras", "jax", "torch", "sklearn", "matplotlib") if name in sys.modules])
-"""
-
-
-def test_publishing_imports_no_framework(found: Search, local: TrackingSettings) -> None:
-    ended = in_a_process(PUBLISH_ALL, str(found.folder), local.model_dump_json(), json.dumps(found.settings))
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-2:] == ["models:/squares/1", "[]"]
-
-
 def test_what_is_deleted_on_the_tracker_is_made_again_or_one_line(found: Search, settings: TrackingSettings) -> None:
     first = publish(found, settings)
     tracker = client(settings)
@@ -476,26 +280,3 @@ def test_a_locked_database_is_waited_for(found: Search, local: TrackingSettings,
 def test_a_database_that_cannot_be_opened_is_one_line(found: Search, tmp_path: Path) -> None:
     settings = tracking(uri=f"sqlite:///{tmp_path}")
     assert "unable to open database file" in refusal(settings, search_run.publish_search, **found.opening())
-
-
-@pytest.mark.parametrize("action", [500, 403, "cut", "lost"])
-def test_a_broken_s3_is_one_line(
-    found: Search,
-    large_settings: TrackingSettings,
-    large: tuple[str, str, servers.S3],
-    action: int | str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with fault_proxy.proxy(large[2].endpoint) as proxy:
-        monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", proxy.uri)
-        opened = search_run.publish_search(large_settings, **found.opening())
-        proxy.rule = lambda method, path, count: action if path.endswith("model.keras") else None
-        refusal(large_settings, trial_run.publish_trial, opened, **found.arguments(0))
-        run = content(large_settings, opened)["squares 0000"]
-        assert (run["info"][1], run["models"]) == ("RUNNING", [])
-        proxy.rule, sent = None, len(proxy.requests)
-        trial_run.publish_trial(large_settings, opened, **found.arguments(0))
-        assert models_sent(proxy.requests[sent:]) == (action != "lost")
-        run = content(large_settings, opened)["squares 0000"]
-        assert (run["info"][1], len(run["models"])) == ("FINISHED", 1)
-        assert len(client(large_settings).search_logged_models([opened["experiment_id"]])) == 1
