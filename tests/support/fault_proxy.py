@@ -14,13 +14,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-import pytest
 from servers import HOST
-from snakeras.core.errors import UserError
-from snakeras.core.settings import TrackingSettings
 
 BLOCK = 1 << 16  # bytes passed on at once
-SOON = 30.0  # seconds within which a broken tracker is given up
 
 # Of the method, the path without its query, and how many requests came before; see `proxy`.
 Rule = Callable[[str, str, int], "int | float | str | None"]
@@ -200,19 +196,6 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing: the requests are recorded."""
-
-
-def refusal(settings: TrackingSettings, call: Callable, *args: object, **kwargs: object) -> str:
-    """The one line of a call that a tracker fails, which comes soon."""
-    begin = time.monotonic()
-    with pytest.raises(UserError) as raised:
-        call(settings, *args, **kwargs)
-    assert time.monotonic() - begin < SOON
-    line = str(raised.value)
-    assert line.startswith(f"tracking.uri: {settings.uri} "), line
-    assert "\n" not in line
-    assert "call again to publish what is missing" in line
-    return line
 
 
 def models_sent(requests: list[tuple[str, str]]) -> int:

@@ -8,12 +8,12 @@ import psutil
 import published
 import pytest
 import servers
-from fault_proxy import models_sent, refusal
+from fault_proxy import models_sent
 from processes import GUARD
 from published import Search, comparable, tracking
 from snakeras.core.settings import TrackingSettings
 from snakeras.tracking import search_run, trial_run
-from test_publishing import client, content, in_processes, publish
+from test_publishing import client, content, in_processes, publish, refusal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_environment")]
 

@@ -12,13 +12,13 @@ import fault_proxy
 import published
 import pytest
 import servers
-from fault_proxy import models_sent, refusal
+from fault_proxy import models_sent
 from processes import wait_for
 from published import Search, comparable, tracking
 from snakeras.core.errors import UserError
 from snakeras.core.settings import TrackingSettings
 from snakeras.tracking import connection, final_run, search_run, trial_run
-from test_publishing import client, content, publish
+from test_publishing import client, content, publish, refusal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_environment")]
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import closing
 
 import pytest
 from mflux_answers import ENV_VARS, TOKEN, Server, env_vars
@@ -25,9 +25,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with ExitStack() as stack:
-        server = Server()
-        stack.callback(server.close)
+    with closing(Server()) as server:
         server.gives(ENV_VARS, env_vars(server.host))
         yield server
 

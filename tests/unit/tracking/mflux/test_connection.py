@@ -1,5 +1,5 @@
 import os
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -87,9 +87,7 @@ def test_fields_that_are_no_texts_are_named(server: Server, capfd, names: list[s
 
 
 def test_a_redirect_is_not_followed(server: Server, capfd) -> None:
-    with ExitStack() as stack:
-        other = Server()
-        stack.callback(other.close)
+    with closing(Server()) as other:
         server.answers[f"GET {ENV_VARS}"] = (302, {"Location": f"{other.host}/login?token={TOKEN}"}, b"")
         assert f"sends on to {other.host}/login, which is not given the token" in connecting(server, capfd)
         assert other.requests == []
