@@ -207,15 +207,22 @@ def sklearn_halving(job: Job) -> None:
     search.fit(x, y)
 
 
+def grid(one: tasks.Number | Choice) -> list:
+    """Return the values of a hyperparameter in a grid: ten of a number without steps.
+
+    Its end is not among them, as in the ranges that Talos makes itself: no network learns with a dropout of 1.
+    """
+    import numpy as np
+
+    if isinstance(one, Choice) or one.step:
+        return one.values
+    return (np.geomspace if one.log else np.linspace)(one.low, one.high, 10, endpoint=False).tolist()
+
+
 def talos(job: Job) -> None:
-    """Run a Talos scan: a random part of a grid, numbers without steps in ten."""
+    """Run a Talos scan: a random part of a grid."""
     import numpy as np
     import talos
-
-    def grid(one: tasks.Number | Choice) -> list:
-        if isinstance(one, Choice) or one.step:
-            return one.values
-        return (np.geomspace if one.log else np.linspace)(one.low, one.high, 10).tolist()
 
     def model(x: np.ndarray, y: np.ndarray, x_val: np.ndarray, y_val: np.ndarray, params: dict) -> tuple:
         built = job.about.build(params)
