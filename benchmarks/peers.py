@@ -6,40 +6,75 @@ python benchmarks/peers.py --quick                            a few small search
 python benchmarks/peers.py                                    everything, in many hours
 python benchmarks/peers.py --tasks table --libraries ours,optuna-median --seeds 3
 
-A library that is missing has a line that says so. Searches that have ended are kept: call again to go on. The tables
-are comparison.md in the folder of the results, the picture comparison.svg.
+A library that is missing or fails has a line that says so. Searches that have ended are kept, those that failed run
+again: call again to go on. The tables are comparison.md in the folder of the results, the picture comparison.svg.
 """
 
 import argparse
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "benchmarks"))
+sys.path += [str(ROOT / "benchmarks"), str(ROOT / "scripts")]
+from compared.behaviour import QUESTIONS  # noqa: E402
 from compared.rows import ROWS  # noqa: E402
 from compared.tasks import TASKS  # noqa: E402
+from snakeras.process import lifetime  # noqa: E402
 
 # Between these lines of a page stand the figures.
 FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 
 
-def listed(known: dict) -> object:
-    """Return a type of argument: names among the known ones, with commas between them."""
+def listed(known: dict, or_none: bool = False) -> object:
+    """Return an argparse type: some of the known names, with commas between them."""
 
     def names(text: str) -> list[str]:
-        found = text.split(",") if text else []
+        found = text.split(",") if text or not or_none else []
         if unknown := set(found) - set(known):
-            raise argparse.ArgumentTypeError(f"found {', '.join(sorted(unknown))}, expected some of {', '.join(known)}")
+            shown = ", ".join(sorted(unknown)) or "none"
+            raise argparse.ArgumentTypeError(f"found {shown}, expected some of {', '.join(known)}")
         return found
 
     return names
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1, as an argparse type."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from 1")
+    return int(text)
+
+
+def settings_of_a_search(text: str) -> dict:
+    """Return a mapping written in YAML, as an argparse type."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"found {text}, expected a mapping such as {{threads: 2}}")
+    return found
+
+
+def page(text: str) -> Path:
+    """Return the path of a page that has a place for the tables, as an argparse type."""
+    path = Path(text)
+    try:
+        with path.open("r+") as file:
+            if FIGURES.search(file.read()):
+                return path
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from error
+    raise argparse.ArgumentTypeError(f"found no lines <!-- figures --> and <!-- end of figures --> in {path}")
 
 
 def arguments() -> argparse.Namespace:
@@ -48,16 +83,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one seed, 4 trials of 2 epochs, 500 samples, one task")
     parser.add_argument("--tasks", type=listed(TASKS), help=f"of {','.join(TASKS)}")
     parser.add_argument("--libraries", type=listed(ROWS), help=f"of {','.join(ROWS)}")
-    parser.add_argument("--asked", type=listed(ROWS), help="whose searches are killed, run in parallel, and raised")
-    parser.add_argument("--seeds", type=int, help="how many; each task has its own number")
-    parser.add_argument("--trials", type=int, help="the budget of each search: so many trials (12)")
-    parser.add_argument("--epochs", type=int, help="of so many epochs; each task has its own number")
-    parser.add_argument("--samples", type=int, help="train, validate and test on at most so many; all")
-    parser.add_argument("--threads", type=int, default=2, help="cores that each search uses (%(default)s)")
+    parser.add_argument(
+        "--asked", type=listed(ROWS, or_none=True), help="whose searches are killed, run in parallel, and raised"
+    )
+    parser.add_argument("--seeds", type=count, help="how many; each task has its own number")
+    parser.add_argument("--trials", type=count, help="the budget of each search: so many trials (12)")
+    parser.add_argument("--epochs", type=count, help="of so many epochs; each task has its own number")
+    parser.add_argument("--samples", type=count, help="train, validate and test on at most so many; all")
+    parser.add_argument("--threads", type=count, default=2, help="cores that each search uses (%(default)s)")
     ours = "settings of Snakeras's search that differ from config.yaml, as in '{threads: 2}'"
-    parser.add_argument("--ours", type=yaml.safe_load, default={}, help=ours)
+    parser.add_argument("--ours", type=settings_of_a_search, default={}, help=ours)
     parser.add_argument("--results", type=Path, help="folder (results-peers, or results-peers-quick)")
-    parser.add_argument("--page", type=Path, help="a page for the tables, with the picture beside it")
+    parser.add_argument("--page", type=page, help="a page for the tables, with the picture beside it")
     parser.add_argument("--so-far", action="store_true", help="run nothing: tables and picture of what has run")
     parser.add_argument("--dry-run", action="store_true", help="say what would run")
     return parser.parse_args()
@@ -69,24 +106,24 @@ def settings(given: argparse.Namespace) -> dict:
     defaults = quick | {"samples": 500} if given.quick else {"trials": 12}
     chosen = {name: value for name, value in vars(given).items() if value is not None}
     told = argparse.Namespace(**{name: defaults.get(name) for name in vars(given)} | chosen)
-    rows = told.libraries or list(ROWS)
-    tasks = {
-        name: {
-            "epochs": told.epochs or TASKS[name].epochs,
-            "seeds": told.seeds or TASKS[name].seeds,
-            "rows": [row for row in rows if ROWS[row].full or not TASKS[name].full],
-        }
-        for name in (told.tasks or TASKS)
-    }
-    asked = [name for name, row in ROWS.items() if row.asked] if told.asked is None else told.asked
+    rows, tasks = told.libraries or list(ROWS), told.tasks or list(TASKS)
+    runs = [
+        f"runs/{task}/{row}/{seed}.json"
+        for task in tasks
+        for seed in range(1, (told.seeds or TASKS[task].seeds) + 1)
+        for row in rows
+        if ROWS[row].full or not TASKS[task].full
+    ]
+    by_default = defaults.get("asked", [name for name, row in ROWS.items() if row.asked])
+    asked = [row for row in rows if row in by_default] if given.asked is None else given.asked
     return {
-        "tasks": tasks,
-        "asked": {"rows": [row for row in asked if row in rows], "trials": min(told.trials, 6), "epochs": 2},
+        "runs": runs,
+        "answers": [f"asked/{question}/{row}.json" for question in QUESTIONS for row in asked],
+        "epochs": {task: told.epochs or TASKS[task].epochs for task in tasks},
         "trials": told.trials,
         "samples": told.samples,
         "threads": told.threads,
         "ours": told.ours,
-        "so_far": told.so_far,
         "command": shlex.join(["python", "benchmarks/peers.py", *sys.argv[1:]]),
     }
 
@@ -95,8 +132,17 @@ def main() -> int:
     """Run what is missing of the comparison, and return Snakemake's exit code."""
     given = arguments()
     results = (given.results or Path("results-peers-quick" if given.quick else "results-peers")).resolve()
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "settings.yaml").write_text(yaml.safe_dump(settings(given)))
+    told = settings(given)
+    known = {path for path in told["runs"] + told["answers"] if (results / path).exists()}
+    if given.so_far:
+        told |= {name: [path for path in told[name] if path in known] for name in ("runs", "answers")}
+        if not told["runs"]:
+            sys.exit(f"--so-far: found none of these searches in {results / 'runs'}, expected one or more")
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        (results / "settings.yaml").write_text(yaml.safe_dump(told))
+    except OSError as error:
+        sys.exit(f"--results {results}: {error.strerror}")
     # One core: one job after the other, whatever each of them uses.
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "benchmarks" / "peers.smk"), "--cores", "1"]
     command += ["--directory", str(results), "--configfile", str(results / "settings.yaml"), "--keep-going"]
@@ -108,9 +154,15 @@ def main() -> int:
     # A search whose library has a newer version would run again.
     if given.so_far:
         command += ["--allowed-rules", "all", "table", "picture"]
+    elif failed := [path for path in known if "error" in json.loads((results / path).read_text())]:
+        command += ["--forcerun", *failed]
     if given.dry_run:
         command.append("--dry-run")
-    ended = subprocess.run(command, env=environment, check=False).returncode
+    end = partial(lifetime.die_with_parent, os.getpid())
+    try:
+        ended = subprocess.run(command, env=environment, check=False, preexec_fn=end).returncode
+    except KeyboardInterrupt:
+        return 130
     if ended == 0 and given.page and not given.dry_run:
         tables = (results / "comparison.md").read_text()
         given.page.write_text(FIGURES.sub(lambda _: f"\n{tables}\n", given.page.read_text()))

@@ -2,23 +2,9 @@
 # calls it.
 
 import sys
-from pathlib import Path
 
 from compared.job import Job
 from compared.rows import ROWS
-
-ASKED = config["asked"]  # on the task whose models train fastest, from its first seed
-RUNS = [
-    f"runs/{task}/{row}/{seed}.json"
-    for task, chosen in config["tasks"].items()
-    for seed in range(1, chosen["seeds"] + 1)
-    for row in chosen["rows"]
-]
-ANSWERS = expand("asked/{question}/{row}.json", question=("killed", "parallel", "raised"), row=ASKED["rows"])
-if config["so_far"]:
-    RUNS, ANSWERS = ([path for path in paths if Path(path).exists()] for paths in (RUNS, ANSWERS))
-    if not RUNS:
-        raise WorkflowError(f"--so-far: found none of these searches in {Path.cwd() / 'runs'}, expected one or more")
 
 
 def job(row, task, seed, trials, epochs):
@@ -29,7 +15,7 @@ def job(row, task, seed, trials, epochs):
 
 
 def version(wildcards):
-    """Return the version of a row's library: one that is installed later runs."""
+    """Return the version of a row's library, so that the row runs again once it is installed, or is another."""
     return ROWS[wildcards.row].version
 
 
@@ -49,7 +35,7 @@ rule run:
     output:
         "runs/{task}/{row}/{seed}.json",
     params:
-        job=lambda w: job(w.row, w.task, w.seed, config["trials"], config["tasks"][w.task]["epochs"]),
+        job=lambda w: job(w.row, w.task, w.seed, config["trials"], config["epochs"][w.task]),
         version=version,
     log:
         "logs/{task}/{row}/{seed}.log",
@@ -61,7 +47,8 @@ rule ask:
     output:
         "asked/{question}/{row}.json",
     params:
-        job=lambda w: job(w.row, "table", 1, ASKED["trials"], ASKED["epochs"]),
+        # The task whose models train fastest.
+        job=lambda w: job(w.row, "table", 1, trials=min(config["trials"], 6), epochs=2),
         version=version,
     log:
         "logs/{question}/{row}.log",
@@ -71,7 +58,7 @@ rule ask:
 
 rule table:
     input:
-        RUNS + ANSWERS,
+        config["runs"] + config["answers"],
     output:
         "comparison.md",
     params:
@@ -82,7 +69,7 @@ rule table:
 
 rule picture:
     input:
-        RUNS,
+        config["runs"],
     output:
         "comparison.svg",
     shell:

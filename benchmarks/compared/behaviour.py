@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compared import trace
 from compared.job import Job
-from compared.measure import at_once, watched
+from compared.measure import SearchFailed, at_once, watched
 from compared.rows import ROWS
 
 
@@ -29,9 +29,14 @@ def searched(job: Job) -> list[trace.Fit]:
 
 
 def killed(job: Job) -> dict:
-    """Kill a search in the middle of its trials, start it again, and compare it with one that was left alone."""
+    """Kill a search in the middle of its trials, start it again, and compare it with one that was left alone.
+
+    Raises:
+        SearchFailed: When it ends before it can be killed.
+    """
     whole, job = searched(beside(job, "whole", kept=True)), beside(job, "killed", kept=True)
-    watched(job, lambda: len(trace.fits(job.folder)) > len(whole) // 2)
+    if not watched(job, lambda: len(trace.fits(job.folder)) > len(whole) // 2).killed:
+        raise SearchFailed("it ended before it could be killed")
     before, again = trace.fits(job.folder), time.time()
     watched(job)
     # The last ones were under way, or had just ended.

@@ -20,7 +20,7 @@ def mnist(dataset: str, seed: int, raw: Path | None) -> Arrays:
 
 
 def texts(seed: int, _raw: Path | None) -> Arrays:
-    """Return texts whose topic is that of the last of their key words, one in ten of them mislabelled."""
+    """Return texts whose topic is that of the last of their key words, one label in ten drawn at random."""
     draws, rows = np.random.default_rng(seed), 6000
     common = 1 / np.arange(1, VOCABULARY - TOPICS * KEYWORDS + 1)
     x = TOPICS * KEYWORDS + draws.choice(len(common), (rows, WORDS), p=common / common.sum())

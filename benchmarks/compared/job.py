@@ -45,7 +45,7 @@ class Job:
         """Train one trial, and return its loss."""
         import keras
 
-        # It would take away the state of a trial that another thread is training.
+        # clear_session would take away the state of a trial that another thread is training.
         if self.at_once == 1:
             keras.backend.clear_session()
         return tasks.trained(self.about, hp, self.arrays, self.epochs, after_epoch)["loss"]

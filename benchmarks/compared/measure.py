@@ -11,7 +11,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from snakeras.process import lifetime
 
 from compared import hyperas_file, phases, trace
 from compared.job import Job
@@ -33,6 +36,7 @@ class Watched:
     started: float  # seconds since the epoch
     seconds: float
     memory: float  # MB at the most, of all its processes together
+    killed: bool = False
 
 
 def environment(job: Job) -> dict[str, str]:
@@ -102,14 +106,15 @@ def watched(job: Job, is_time_to_kill: Callable[[], bool] = lambda: False) -> Wa
         del variables["PYTHONPATH"]
     with log.open("a") as output:
         told = {"stdout": output, "stderr": output, "stdin": subprocess.DEVNULL, "env": variables}
-        search = subprocess.Popen(command(job), cwd=folder, start_new_session=True, **told)
+        end = partial(lifetime.die_with_parent, os.getpid())
+        search = subprocess.Popen(command(job), cwd=folder, start_new_session=True, preexec_fn=end, **told)
         top = psutil.Process(search.pid)
         while search.poll() is None:
             memory = max(memory, in_use(top))
             if is_time_to_kill():
                 os.killpg(search.pid, signal.SIGKILL)
                 search.wait()
-                return Watched(started, time.time() - started, memory)
+                return Watched(started, time.time() - started, memory, killed=True)
             time.sleep(EVERY)
     if search.returncode:
         lines = [line for line in log.read_text().splitlines() if line.strip()]

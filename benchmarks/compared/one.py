@@ -9,6 +9,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from snakeras.core import files
+from snakeras.process import lifetime
+
 from compared import behaviour, data, measure
 from compared.job import Job
 from compared.rows import ROWS
@@ -26,10 +29,12 @@ def result(what: str, job: Job) -> dict:
 
 
 if __name__ == "__main__":
+    lifetime.die_with_snakemake()
     what, job, output = sys.argv[1], Job(**json.loads(sys.argv[2])), Path(sys.argv[3])
     data.write(job.task, job.seed, job.samples, Path("mnist"), Path(job.data))
     with tempfile.TemporaryDirectory() as folder:
         found = result(what, replace(job, folder=folder, data=str(Path(job.data).resolve())))
     about = {"versions": measure.versions(job.library), "machine": measure.machine()}
     about |= {"trials_given": job.trials, "epochs_given": job.epochs}
-    output.write_text(json.dumps(found | about, indent=1))
+    with files.whole(output) as temporary:
+        temporary.write_text(json.dumps(found | about, indent=1))

@@ -16,8 +16,8 @@ ENDS = ("started", "finished")  # of a run
 def of(folder: Path, found: list[Fit], seconds: float, at_once: int) -> dict[str, float]:
     """Return the seconds of each of ``PHASES`` in a search that took ``seconds``: their sum.
 
-    Where two trials run at a time, a second of one counts as half a second, and so on. To compile is what a first epoch
-    takes longer than the mean of the later ones.
+    Where two trials run at a time, a second of one counts as half a second, and so on. Compiling is taken to be the
+    time by which a first epoch is longer than the mean of the later ones.
 
     Args:
         folder: Of the search's results, with a record of each trial's run.

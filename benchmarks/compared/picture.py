@@ -33,7 +33,8 @@ def draw(compared: list[results.Compared], path: Path) -> None:
         what = "1 - accuracy" if one.task.mode == "max" else "loss"
         axis.set(title=one.task.title, xlabel="wall time in seconds", ylabel=f"least validation {what}", yscale="log")
         axis.grid(alpha=0.3, which="both")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=4, fontsize="small")
+    known = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(known.values(), known, loc="lower center", ncols=4, fontsize="small")
     figure.tight_layout(rect=(0, 0.2, 1, 1))
     figure.savefig(path, metadata={"Date": None})
 

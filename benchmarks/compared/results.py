@@ -16,7 +16,7 @@ class Run:
 
     seconds: float
     memory: float  # MB
-    trials: int
+    machine: str
     epochs: int
     curve: list  # (seconds, score) of each trial's end, in the order of time
     best: float

@@ -56,11 +56,13 @@ ROWS = {
     "optuna-halving": Row(
         "Optuna, SuccessiveHalving", "optuna", optuna("SuccessiveHalvingPruner"), parallel=True, full=True
     ),
-    "keras-tuner-hyperband": Row("KerasTuner, Hyperband", KERAS_TUNER, keras_tuner("Hyperband"), full=True),
+    "keras-tuner-hyperband": Row(
+        "KerasTuner, Hyperband", KERAS_TUNER, keras_tuner("Hyperband"), parallel=True, full=True
+    ),
     "keras-tuner-bayesian": Row(
         "KerasTuner, BayesianOptimization", KERAS_TUNER, keras_tuner("BayesianOptimization"), parallel=True, asked=True
     ),
-    "keras-tuner-random": Row("KerasTuner, RandomSearch", KERAS_TUNER, keras_tuner("RandomSearch")),
+    "keras-tuner-random": Row("KerasTuner, RandomSearch", KERAS_TUNER, keras_tuner("RandomSearch"), parallel=True),
     "nevergrad": Row("Nevergrad, NGOpt", "nevergrad", libraries.nevergrad, parallel=True, asked=True),
     "sklearn-random": Row("scikit-learn, ParameterSampler", SKLEARN, libraries.sklearn_random),
     "sklearn-halving": Row(

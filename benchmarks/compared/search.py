@@ -5,6 +5,9 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
+
+from snakeras.process import lifetime
 
 from compared.job import Job
 from compared.rows import ROWS
@@ -17,7 +20,8 @@ def distributed(at_once: int) -> int:
         told = {"KERASTUNER_ORACLE_IP": "127.0.0.1", "KERASTUNER_ORACLE_PORT": str(free.getsockname()[1])}
     names = ["chief", *(f"tuner{number}" for number in range(at_once))]
     variables = [{**os.environ, **told, "KERASTUNER_TUNER_ID": name} for name in names]
-    started = [subprocess.Popen(sys.orig_argv, env=one) for one in variables]
+    end = partial(lifetime.die_with_parent, os.getpid())
+    started = [subprocess.Popen(sys.orig_argv, env=one, preexec_fn=end) for one in variables]
     return max(abs(process.wait()) for process in started)
 
 

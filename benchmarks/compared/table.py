@@ -61,8 +61,8 @@ def of_task(one: Compared) -> str:
     table = lines(["", *(head.format(score=score) for head in HEADS)], rows)
     errors = [f"{ROWS[row].title}: {line}" for row, line in one.errors.items()]
     seeds = f"Median (minimum to maximum) of {len(one.seeds)} seeds." if len(one.seeds) > 1 else "One seed."
-    title = f"### {one.task.title}\n\n{seeds}\n\n"
-    return title + "\n\n".join(filter(None, [table, *errors, beside(one)]))
+    shown = [seeds, table] if rows else []
+    return "\n\n".join(filter(None, [f"### {one.task.title}", *shown, *errors, beside(one)]))
 
 
 def against(task: Task, ours: results.Run, more: results.Run, its: results.Run) -> tuple[float, float, float, float]:
@@ -76,10 +76,14 @@ def against(task: Task, ours: results.Run, more: results.Run, its: results.Run) 
 
 
 def beside(one: Compared) -> str:
-    """Return how ours compares with each other row of a task, over the seeds that all have; empty without ours."""
+    """Return how ours compares with each other row of a task, over the seeds in which both ran on the same machine.
+
+    It is empty where there are none.
+    """
     ours, more, rows = one.rows.get("ours", {}), one.rows.get("ours-more", {}), []
     for row, runs in one.rows.items():
-        seeds = sorted(ours.keys() & more.keys() & runs.keys())
+        common = sorted(ours.keys() & more.keys() & runs.keys())
+        seeds = [seed for seed in common if ours[seed].machine == more[seed].machine == runs[seed].machine]
         if ROWS[row].search and seeds:
             found = [against(one.task, ours[seed], more[seed], runs[seed]) for seed in seeds]
             wall, reached, *scores = zip(*found, strict=True)
@@ -116,20 +120,20 @@ def asked(documents: dict[tuple[str, str], dict]) -> str:
         return [f"{known['run']}, with {known['before']} done"]
 
     def yes(same: bool | None) -> str:
-        return {True: "yes", False: "no", None: "has no setting for it"}[same]
+        return {True: "yes", False: "no", None: "not without a server"}[same]
 
     rows = [row for row in ROWS if any(row == other for _, other in documents)]
     heads = ["", "killed half way: trials lost", "same trials", "two at a time, twice: same trials"]
-    heads += ["half as many trials more: what ran"]
+    heads += ["50 % more trials: how many ran"]
     return lines(heads, ([ROWS[row].title, *sum((answer(one, row) for one in QUESTIONS), [])] for row in rows))
 
 
 def provenance(command: str, documents: list[dict]) -> str:
     """Return where, with what, and how the figures were made."""
     versions = dict(sorted({name: version for one in documents for name, version in one["versions"].items()}.items()))
-    machines = " and ".join(sorted({one["machine"] for one in documents}))
+    machines = "; on ".join(sorted({one["machine"] for one in documents}))
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"`{command}`, on {machines}, {packages}."
+    return f"`{command}`, on {machines}; with {packages}."
 
 
 def main(output: Path, command: str, paths: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""The trace of a search: a line for each epoch of each fit, from whichever process, at once."""
+"""The trace of a search: a line for each epoch of each fit, from any of its processes, written immediately."""
 
 import itertools
 import json

@@ -3,35 +3,76 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from conftest import ROOT
+from processes import GUARD, wait_for
 
 sys.path.append(str(ROOT / "benchmarks"))
-from compared import data, measure, phases, results, table, tasks  # noqa: E402
+from compared import behaviour, data, libraries, measure, phases, results, table, tasks  # noqa: E402
 from compared.behaviour import outcome, resumed  # noqa: E402
 from compared.job import Job  # noqa: E402
 from compared.rows import ROWS  # noqa: E402
 from compared.trace import Fit  # noqa: E402
 
+COMMAND = [sys.executable, str(ROOT / "benchmarks" / "peers.py"), "--results"]
+
 
 def peers(folder: Path, *arguments: str, code: int = 0) -> str:
-    command = [sys.executable, ROOT / "benchmarks" / "peers.py", "--results", folder, *arguments]
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    run = subprocess.run(
+        [*COMMAND, folder, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     assert run.returncode == code, run.stdout
     return run.stdout
 
 
-@pytest.mark.slow
-def test_no_tables_of_nothing(tmp_path: Path) -> None:
-    line = f"--so-far: found none of these searches in {tmp_path / 'runs'}, expected one or more"
-    assert line in peers(tmp_path, "--so-far", code=1).splitlines()
-    assert not (tmp_path / "comparison.md").exists()
+def command_lines(process: psutil.Process) -> list[str]:
+    """Return the command line of each process below this one."""
+    lines = []
+    for one in process.children(recursive=True):
+        with suppress(psutil.Error):
+            lines.append(" ".join(one.cmdline()))
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--trials", "0"], "argument --trials: found 0, expected a whole number from 1"),
+        (["--seeds", "two"], "argument --seeds: found two, expected a whole number from 1"),
+        (["--ours", "2"], "argument --ours: found 2, expected a mapping such as {{threads: 2}}"),
+        (["--ours", "{threads"], "argument --ours: found {{threads, expected a mapping such as {{threads: 2}}"),
+        (["--page", "none.md"], "argument --page: none.md: No such file or directory"),
+        (
+            ["--page", "plain.md"],
+            "argument --page: found no lines <!-- figures --> and <!-- end of figures --> in plain.md",
+        ),
+        (["--libraries", ""], f"argument --libraries: found none, expected some of {', '.join(ROWS)}"),
+        (["--tasks", "text,mine"], "argument --tasks: found mine, expected some of digits, text, table, mnist"),
+        (["--results", "plain.md/here"], "--results {folder}/plain.md/here: Not a directory"),
+        (["--so-far"], "--so-far: found none of these searches in {folder}/results-peers/runs, expected one or more"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line(tmp_path: Path, monkeypatch, capsys, arguments: list, line: str) -> None:
+    import peers
+
+    monkeypatch.chdir(tmp_path)
+    Path("plain.md").write_text("no place for figures")
+    monkeypatch.setattr(sys, "argv", ["peers.py", *arguments])
+    with pytest.raises(SystemExit) as end:
+        peers.main()
+    said = [*capsys.readouterr().err.splitlines(), end.value.code]
+    # argparse prints its line, and its code is 2.
+    found = said[-2] if said[-1] == 2 else said[-1]
+    assert found.removeprefix("peers.py: error: ") == line.format(folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["plain.md"]
 
 
 @pytest.mark.slow
@@ -63,9 +104,30 @@ def test_two_libraries_and_one_that_is_missing(tmp_path: Path) -> None:
     # Of twice as many searches, those that have ended.
     assert "rule run:" not in peers(tmp_path, *arguments, "--seeds", "2", "--so-far")
     assert "One seed." in (tmp_path / "comparison.md").read_text()
-    # What has ended does not run again, more of it does.
-    assert "rule run:" not in peers(tmp_path, *arguments, "--dry-run")
-    assert peers(tmp_path, *arguments, "--seeds", "2", "--dry-run").count("rule run:") == len(rows)
+    # What has ended well does not run again, what failed does, and more of it.
+    assert peers(tmp_path, *arguments, "--dry-run").count("rule run:") == len(missing)
+    again = len(rows) + len(missing)
+    assert peers(tmp_path, *arguments, "--seeds", "2", "--dry-run").count("rule run:") == again
+
+
+@pytest.mark.slow
+def test_killed_it_ends_and_goes_on_and_what_failed_runs_again(tmp_path: Path) -> None:
+    arguments = ["--tasks", "table", "--asked", "", "--libraries", "ours,sklearn-random"]
+    arguments += ["--seeds", "1", "--trials", "2", "--epochs", "1", "--samples", "100"]
+    with (tmp_path / "log.txt").open("w") as log:
+        killed = psutil.Popen([*COMMAND, tmp_path, *arguments], stdout=log, stderr=log)
+    # In the middle of a trial.
+    wait_for(lambda: any("snakeras.process import child" in line for line in command_lines(killed)))
+    everything = killed.children(recursive=True)
+    killed.kill()
+    killed.wait()
+    assert psutil.wait_procs(everything, timeout=GUARD)[1] == []
+    run(tmp_path, "table", "sklearn-random", 1, [], error="out of memory")
+    assert not (tmp_path / "runs" / "table" / "ours" / "1.json").exists()
+
+    peers(tmp_path, *arguments)
+    for row in ("ours", "sklearn-random"):
+        assert json.loads((tmp_path / "runs" / "table" / row / "1.json").read_text())["trials"] == 2
 
 
 def run(folder: Path, task: str, row: str, seed: int, curve: list, **more: object) -> Path:
@@ -96,6 +158,28 @@ def test_time_to_the_median_peers_best(tmp_path: Path) -> None:
     assert "SHERPA, GPyOpt: is not installed" in shown
     assert "| Optuna, TPE and MedianPruner | 1.00 | 1.33 | 0.9000 / 0.9000 |" in shown
     assert "| Nevergrad, NGOpt | 1.00 | 4.00 | 0.9000 / 0.8000 |" in shown
+
+
+def test_times_are_compared_on_one_machine(tmp_path: Path) -> None:
+    rows = ("ours", "ours-more", "talos")
+    paths = [run(tmp_path, "digits", row, seed, [(seed, 0.5)]) for row in rows for seed in (1, 2)]
+    paths[-1] = run(tmp_path, "digits", "talos", 2, [(9, 0.9)], machine="another", seconds=9.0)
+    assert "| Talos | 1.00 | 1.00 | 0.5000 / 0.5000 |" in table.beside(*results.read(paths))
+    paths[-2] = run(tmp_path, "digits", "talos", 1, [(9, 0.9)], machine="another")
+    assert table.beside(*results.read(paths)) == ""
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_a_grid_is_of_the_space_without_its_end(name: str) -> None:
+    for one in tasks.TASKS[name].space.values():
+        values = libraries.grid(one)
+        if isinstance(one, tasks.Number) and not one.step:
+            steps = np.diff(np.log(values) if one.log else values)
+            assert (len(values), values[0]) == (10, pytest.approx(one.low))
+            assert steps == pytest.approx(np.full(9, steps[0]))
+            assert values[-1] < one.high
+        else:
+            assert values == one.values
 
 
 def test_our_searches_are_those_of_config_yaml_but_for_what_the_task_and_the_command_say() -> None:
@@ -133,7 +217,7 @@ def test_what_was_asked() -> None:
     }
     *_, ours, talos = table.asked(answers).splitlines()
     assert ours == "| Snakeras | 0 of 3 | yes | yes | 3, with 6 done |"
-    assert talos == "| Talos | 3 of 3 | no | has no setting for it | out of memory |"
+    assert talos == "| Talos | 3 of 3 | no | not without a server | out of memory |"
     fits = [Fit(1.0, 2, 0.5, {"a": 1}, {}), Fit(2.0, 2, 0.6, {"a": 2}, {})]
     assert outcome(fits) == outcome([Fit(9.0, 2, 0.6, {"a": 2}, {}), Fit(8.0, 2, 0.5, {"a": 1}, {})])
     assert outcome(fits) != outcome(fits[:1])
@@ -149,6 +233,13 @@ def test_trials_under_way_when_killed_are_not_lost() -> None:
     # The fourth trial went on as another one, or never again.
     assert not resumed(whole, [*whole[:3], half[3]], [half[3], *whole[4:]], under_way=1)["same"]
     assert not resumed(whole, [*whole[:3], half[3]], whole[4:], under_way=1)["same"]
+
+
+def test_a_search_that_was_not_killed_says_nothing_about_it(tmp_path: Path, monkeypatch) -> None:
+    job = Job("talos", "table", 1, 6, 2, 2, data="", folder=str(tmp_path))
+    monkeypatch.setattr(behaviour, "watched", lambda *_: measure.Watched(0.0, 1.0, 100.0))
+    with pytest.raises(measure.SearchFailed, match="it ended before it could be killed"):
+        behaviour.killed(job)
 
 
 def test_where_the_time_goes(tmp_path: Path) -> None:
