@@ -147,6 +147,7 @@ def test_score(job: Job, hp: dict) -> float:
     run = subprocess.run(
         [sys.executable, "-m", "compared.retrain", *arguments],
         env=environment(job),
+        preexec_fn=partial(lifetime.die_with_parent, os.getpid()),
         capture_output=True,
         text=True,
         check=False,
