@@ -102,7 +102,7 @@ def arguments() -> argparse.Namespace:
 
 def settings(given: argparse.Namespace) -> dict:
     """Return the configuration of peers.smk."""
-    quick = {"tasks": ["digits"], "asked": ["ours", "optuna-median"], "seeds": 1, "trials": 4, "epochs": 2}
+    quick = {"tasks": ["digits"], "asked": ["ours"], "seeds": 1, "trials": 4, "epochs": 2}
     defaults = quick | {"samples": 500} if given.quick else {"trials": 12}
     chosen = {name: value for name, value in vars(given).items() if value is not None}
     told = argparse.Namespace(**{name: defaults.get(name) for name in vars(given)} | chosen)
